@@ -1,0 +1,101 @@
+"""The command line of this room: pack source images, inspect a pack, draw the built-in smear as files."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from datasets.errors import InputError
+from datasets.pack import QUALITIES, PackSettings, write_pack
+from datasets.packed import PackedDataset, open_pack
+from datasets.smear import synthesize
+from datasets.source import find_sources
+
+USER_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake is one line on standard error and exit code 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"lowq: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("lowq: interrupted, nothing was left behind", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m datasets", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,synthesize}")
+    pack = commands.add_parser("pack", help="turn a folder of lossless images into a packed dataset")
+    pack.add_argument("source", type=Path, help="a sub-folder of BMP, PNG or TIFF images per camera system")
+    pack.add_argument("out", type=Path, help="the pack to make; must not exist")
+    pack.add_argument("--size", type=int, default=360, help="side of the centre crop in pixels (default: 360)")
+    pack.add_argument("--qualities", type=int, nargs="+", default=QUALITIES, metavar="Q", help="JPEG qualities, 1..100")
+    pack.set_defaults(run=_pack)
+    inspect = commands.add_parser("inspect", help="say what a pack holds, after checking its files")
+    inspect.add_argument("pack", type=Path)
+    inspect.add_argument("--hashes", action="store_true", help="read every file and compare its SHA-256 too")
+    inspect.set_defaults(run=_inspect)
+    drawn = commands.add_parser("synthesize", help="draw synthetic smears as PNG files, a source folder for pack")
+    drawn.add_argument("out", type=Path, help="the folder to make; must not exist")
+    drawn.add_argument("--count", type=int, default=120, help="number of images (default: 120)")
+    drawn.add_argument("--seed", type=int, default=0)
+    drawn.set_defaults(run=_synthesize)
+    return parser
+
+
+def _pack(options: argparse.Namespace) -> None:
+    images = find_sources(options.source, options.size)
+    description = f"{options.source.resolve().name}, {len(images)} images"
+    write_pack(images, options.out, PackSettings(options.size, tuple(options.qualities), description))
+    print(_summary(open_pack(options.out)))
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    print(_summary(open_pack(options.pack, check_hashes=options.hashes)))
+
+
+def _synthesize(options: argparse.Namespace) -> None:
+    images = synthesize(options.count, options.seed)
+    if options.out.exists():
+        raise InputError(f"{options.out} exists: name a new folder, or delete it first")
+    partial = options.out.with_name(options.out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
+    try:
+        for image in images:
+            path = partial / image.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image.read()).save(path)
+        partial.rename(options.out)
+    except OSError as error:
+        raise InputError(f"cannot write {options.out}: {error.strerror or error}; free space") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    print(f"{options.count} images in {options.out}")
+
+
+def _summary(pack: PackedDataset) -> str:
+    manifest = pack.manifest
+    systems = ", ".join(f"{n} {system}" for system, n in manifest["systems"].items())
+    lines = [
+        f"{pack.folder}: {manifest['n_images']} images of {pack.size_px} x {pack.size_px} px ({systems})",
+        *(
+            f"  {split}: " + ", ".join(f"{n} {subset}" for subset, n in subsets.items() if n)
+            for split, subsets in manifest["subsets"].items()
+        ),
+        *(
+            f"  JPEG {quality}: {manifest['files'][f'jpeg_q{quality}.bin']['bytes'] / len(pack.names) / 1000:.2f} kB an image"
+            for quality in pack.qualities
+        ),
+        f"  fingerprint {pack.fingerprint[:16]}, Pillow {manifest['versions']['pillow']}, "
+        f"libjpeg {manifest['versions']['libjpeg']}",
+    ]
+    return "\n".join(lines)

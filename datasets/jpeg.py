@@ -1,0 +1,39 @@
+"""JPEG as lowq uses it: Pillow's encoder with its default subsampling (4:2:0), on whole images, in memory."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, features
+
+SUBSAMPLING = "4:2:0"
+
+Window = tuple[slice, slice]  # rows, columns, with start and stop inside the image
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
+    """Compress uint8 [H, W, 3] to a JPEG file of the given quality, 1..100."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def decode_jpeg(data: bytes | memoryview, window: Window | None = None) -> NDArray[np.uint8]:
+    """Return the image of a JPEG file, or a window of it, as uint8 [H, W, 3].
+
+    The whole file is decoded, but only the window becomes an array: that copy costs two thirds of the decoding.
+    """
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        if window is None:
+            return np.asarray(image)
+        rows, columns = window
+        return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
+
+
+def codec_versions() -> dict[str, str]:
+    """Return the versions of Pillow and of the JPEG library it was built with."""
+    turbo = features.version_feature("libjpeg_turbo")
+    return {
+        "pillow": str(features.version("pil")),
+        "libjpeg": f"turbo {turbo}" if turbo else str(features.version_codec("jpg")),
+    }
