@@ -1,0 +1,1 @@
+"""Restorers: networks, losses, metrics, the training loop and evaluation, on Keras."""

@@ -1,0 +1,33 @@
+"""What is the backend's own: threads, GPU memory and repeatability. Imports TensorFlow only where it is the backend."""
+
+import keras
+
+
+def prepare_backend(n_threads: int) -> None:
+    """Set the process up for a trial, before its first operation: threads on the CPU, GPU memory taken as needed.
+
+    A process that has already computed keeps the threads it has.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(n_threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:  # TensorFlow: "cannot be modified after initialization"
+        return
+
+
+def device_name() -> str:
+    """Return the name of the device that computes: the first GPU's, or "CPU"."""
+    if keras.backend.backend() != "tensorflow":
+        return str(keras.distribution.list_devices()[0])
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+    return "CPU"

@@ -1,0 +1,52 @@
+"""The table of networks, and the restorer made from one: degraded images in, restored images out."""
+
+from collections.abc import Callable
+
+import keras
+
+from models.architectures.identity import identity
+from models.architectures.jjnet import jjnet
+from models.architectures.last import LastConvolution, last_convolution
+from models.architectures.resnet import resnet
+
+ARCHITECTURES: dict[str, Callable[[keras.KerasTensor, LastConvolution], keras.KerasTensor]] = {
+    "identity": identity,
+    "resnet": resnet,
+    "jjnet": jjnet,
+}
+
+# Contrasts of a blood smear are a few hundredths of the range; four times that suits Adam's default step best of 1, 2,
+# 4 and 8 (benchmarks/start.py).
+FIRST_GAIN = 4
+
+
+def build_model(
+    architecture: str, output_activation: str = "none", global_residual: bool = True, start: str = "thesis"
+) -> keras.Model:
+    """Build a restorer of float32 [B, H, W, 3] in [0, 1] -> the same (not clipped), for any height and width.
+
+    global_residual adds the input to what the network predicts. start "thesis" is Keras' default initialisation;
+    "near_identity" has the last convolution start at zero, so that training starts from the input as it is, and the
+    others blind to flat colour.
+    """
+    degraded = keras.Input((None, None, 3), name="degraded")
+    residual = ARCHITECTURES[architecture](degraded, last_convolution(output_activation, start == "near_identity"))
+    restored = keras.layers.Add()([degraded, residual]) if global_residual else residual
+    model = keras.Model(degraded, restored, name=architecture)
+    if start == "near_identity":
+        _blind_to_flat_colour(model)
+    return model
+
+
+def _blind_to_flat_colour(model: keras.Model) -> None:
+    """Take the mean over space out of every kernel, so that features start as contrasts, which JPEG's errors are.
+
+    Otherwise the brightness of the image, some hundred times its JPEG error, fills every feature, and the first few
+    hundred steps go into cancelling it. Measured with benchmarks/start.py.
+    """
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    for place, layer in enumerate(convolutions):
+        if max(layer.kernel_size) > 1:
+            kernel = keras.ops.convert_to_numpy(layer.kernel)
+            contrast = kernel - kernel.mean(axis=(0, 1), keepdims=True)
+            layer.kernel.assign(contrast * (FIRST_GAIN if place == 0 else 1))

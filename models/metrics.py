@@ -1,0 +1,63 @@
+"""Metrics: MAE, MSE, PSNR and SSIM of restored images, a number per image."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from models.losses import Loss, Tensor, mae, mse
+
+BT601 = (0.299, 0.587, 0.114)  # weights of R, G, B in grey
+SSIM_WINDOW_PX = 11
+SSIM_SIGMA_PX = 1.5
+SSIM_K1, SSIM_K2 = 0.01, 0.03  # Wang et al., IEEE Transactions on Image Processing 13 (2004)
+
+
+def psnr_db(original: Tensor, restored: Tensor) -> Tensor:
+    """Return the PSNR in dB for a peak of 1, [B, H, W, C] -> [B]; inf where the images are identical."""
+    return -10 / np.log(10) * ops.log(mse(original, restored))
+
+
+def ssim(original: Tensor, restored: Tensor) -> Tensor:
+    """Return the structural similarity of grey images, [B, H, W, 3] in [0, 1] -> [B]; sides of at least 11 px.
+
+    Grey by BT.601, an 11 x 11 Gaussian window of sigma 1.5, valid borders, population covariance: the definition of
+    Wang et al. (2004), as tf.image.ssim computes it.
+    """
+    mae(original, restored)  # checks the shapes
+    x, y = _grey(original), _grey(restored)
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_x, variance_y = _blur(x * x) - mean_x * mean_x, _blur(y * y) - mean_y * mean_y
+    covariance = _blur(x * y) - mean_x * mean_y
+    c1, c2 = SSIM_K1**2, SSIM_K2**2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return ops.mean(luminance * structure, axis=(1, 2, 3))
+
+
+METRICS: Mapping[str, Loss] = {"mae": mae, "mse": mse, "psnr_db": psnr_db, "ssim": ssim}
+
+
+def measure(original: NDArray[np.float32], restored: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    """Return every metric of float32 [B, H, W, 3] images, peak 1, as name -> float64 [B]."""
+    batches = ops.convert_to_tensor(original), ops.convert_to_tensor(restored)
+    return {name: np.asarray(ops.convert_to_numpy(metric(*batches)), np.float64) for name, metric in METRICS.items()}
+
+
+def _grey(images: Tensor) -> Tensor:
+    red, green, blue = BT601
+    return red * images[..., :1] + green * images[..., 1:2] + blue * images[..., 2:]
+
+
+def _blur(plane: Tensor) -> Tensor:
+    column = _gaussian()[:, None, None, None]
+    return ops.conv(ops.conv(plane, column, padding="valid"), column.transpose(1, 0, 2, 3), padding="valid")
+
+
+@cache
+def _gaussian() -> NDArray[np.float32]:
+    offsets = np.arange(SSIM_WINDOW_PX) - SSIM_WINDOW_PX // 2
+    weights = np.exp(-(offsets**2) / (2 * SSIM_SIGMA_PX**2))
+    return (weights / weights.sum()).astype(np.float32)

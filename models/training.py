@@ -1,0 +1,144 @@
+"""The training loop: epochs over batches, the best weights kept, and a state from which training goes on exactly."""
+
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.losses import LOSSES
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, H, W, 3] in [0, 1]
+Weights = tuple[NDArray[np.generic], ...]
+Row = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train: the loss, Adam's learning rate and its schedule over n_steps, the largest gradient norm, epochs."""
+
+    loss: str
+    epochs: int
+    n_steps: int
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where training stands after an epoch; with the plan and the batches it decides all that follows.
+
+    curve: a row per epoch. best_value: the largest value `watch` returned (-inf before the first), at best_epoch.
+    """
+
+    epoch: int
+    weights: Weights
+    optimizer: Weights
+    best_weights: Weights
+    best_value: float = -math.inf
+    best_epoch: int = 0
+    curve: tuple[Row, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the state as the bytes of an .npz file."""
+        facts = {"epoch": self.epoch, "best_value": self.best_value, "best_epoch": self.best_epoch, "curve": self.curve}
+        arrays = {
+            f"{kind}_{place:04d}": array
+            for kind in ("weights", "optimizer", "best_weights")
+            for place, array in enumerate(getattr(self, kind))
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TrainingState":
+        """Read what to_bytes returned. Raises ValueError when the bytes are damaged."""
+        with np.load(io.BytesIO(data)) as file:
+            facts = json.loads(str(file["facts"]))
+            facts["curve"] = tuple(facts["curve"])
+            kinds = {
+                kind: tuple(file[name] for name in sorted(file.files) if name.startswith(f"{kind}_"))
+                for kind in ("weights", "optimizer", "best_weights")
+            }
+        return cls(**kinds, **facts)
+
+
+def train(
+    model: keras.Model,
+    plan: TrainingPlan,
+    batches: Callable[[int], Iterable[Batch]],
+    watch: Callable[[keras.Model], tuple[float, Row]],
+    state: TrainingState | None = None,
+) -> Iterator[TrainingState]:
+    """Train epoch by epoch and yield the state after each; whoever asks decides whether to go on.
+
+    batches(epoch) gives the batches of an epoch, 1, 2, ...; watch(model) gives a value to maximise and numbers for the
+    curve. With a state, training goes on from it as if it had not stopped. A non-finite loss ends the epoch at once.
+    """
+    compile_model(model, plan)
+    if state is None:
+        state = TrainingState(0, _values(model.weights), _values(model.optimizer.variables), _values(model.weights))
+    else:
+        set_weights(model, state.weights)
+        _assign(model.optimizer.variables, state.optimizer)
+    for epoch in range(state.epoch + 1, plan.epochs + 1):
+        loss = train_epoch(model, batches(epoch))
+        value, row = watch(model)
+        state = _after_epoch(model, state, value, {"epoch": epoch, "loss": loss if math.isfinite(loss) else None, **row})
+        yield state
+
+
+def train_epoch(model: keras.Model, batches: Iterable[Batch]) -> float:
+    """Train on every batch once and return the mean loss; stop at the first non-finite one and return that."""
+    model.reset_metrics()
+    loss = math.nan
+    for degraded, original in batches:
+        loss = float(model.train_on_batch(degraded, original))  # Keras: the mean since reset_metrics
+        if not math.isfinite(loss):
+            break
+    return loss
+
+
+def compile_model(model: keras.Model, plan: TrainingPlan) -> None:
+    """Give the model its loss and its Adam optimizer, built so that a state can be put into it."""
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = plan.learning_rate
+    if plan.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.n_steps)
+    optimizer = keras.optimizers.Adam(rate, global_clipnorm=plan.clip_norm)
+    optimizer.build(model.trainable_variables)
+    # XLA on a CPU trains these networks slower than TensorFlow's own kernels and takes seconds to compile.
+    jit_compile = "auto" if keras.backend.backend() == "jax" else False
+    model.compile(optimizer, LOSSES[plan.loss], jit_compile=jit_compile)
+
+
+def set_weights(model: keras.Model, weights: Weights) -> None:
+    """Put weights from a state into a model of the same architecture."""
+    _assign(model.weights, weights)
+
+
+def _after_epoch(model: keras.Model, before: TrainingState, value: float, row: Row) -> TrainingState:
+    state = replace(
+        before,
+        epoch=before.epoch + 1,
+        weights=_values(model.weights),
+        optimizer=_values(model.optimizer.variables),
+        curve=(*before.curve, row),
+    )
+    if value > before.best_value:
+        state = replace(state, best_weights=state.weights, best_value=value, best_epoch=state.epoch)
+    return state
+
+
+def _values(variables: Iterable[keras.Variable]) -> Weights:
+    return tuple(np.array(keras.ops.convert_to_numpy(variable)) for variable in variables)
+
+
+def _assign(variables: Iterable[keras.Variable], values: Weights) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,103 @@
+"""The rows a run is made of: `TrialRecord`, one JSON line per ended trial, and the proposals before them."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search.spec import TrialSpec, TrialStatus
+
+RECORDS = "records.jsonl"
+PROPOSED = "proposed.jsonl"
+RUN_FACTS = "run.json"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One ended trial, complete in itself: no reader needs today's constants.
+
+    margin: the monitored value of the best epoch, see `search.monitor`; None when no epoch ended finite.
+    psnr_gain_db: mean PSNR over the input's at that epoch, dB.
+    input_margin: the margin of JPEG as it is on the same monitored images: what a trial must beat.
+    curve: a row per epoch (epoch, loss, margin, psnr_gain_db, seconds).
+    macs_per_pixel: multiply-accumulates of one restored pixel.
+    """
+
+    spec: TrialSpec
+    status: TrialStatus
+    epochs_run: int
+    margin: float | None
+    psnr_gain_db: float | None
+    input_margin: float | None
+    seconds: float
+    curve: tuple[Mapping[str, float | None], ...] = ()
+    parameters: int = 0
+    macs_per_pixel: int = 0
+    node: str = ""
+    device: str = ""
+    dataset_fingerprint: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def trial_id(self) -> str:
+        return self.spec.trial_id
+
+    def to_json(self) -> str:
+        """Return the record as one line of strict JSON (a non-finite number raises ValueError)."""
+        return json.dumps({"trial_id": self.trial_id, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "TrialRecord":
+        """Read a line of `to_json`. Raises ValueError when it is no record."""
+        row = json.loads(line)
+        if not isinstance(row, dict) or row.pop("trial_id", None) is None:
+            raise ValueError(f"a record is a JSON object with a trial_id, got {line[:60]!r}")
+        row["spec"] = TrialSpec(**row["spec"])
+        row["status"] = TrialStatus(row["status"])
+        row["curve"] = tuple(row["curve"])
+        return cls(**row)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line and return once it is on disk; a torn last line of an earlier kill is cut off first."""
+    with path.open("ab+") as file:
+        _cut_torn_line(file)
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_records(run: Path) -> list[TrialRecord]:
+    """Read the records of a run, oldest first; a torn last line is left out. No file: no records."""
+    return [TrialRecord.from_json(line) for line in _whole_lines(run / RECORDS)]
+
+
+def read_proposed(run: Path) -> list[TrialSpec]:
+    """Read every spec the run proposed, oldest first, ended or not."""
+    return [TrialSpec(**json.loads(line)) for line in _whole_lines(run / PROPOSED)]
+
+
+def read_run_facts(run: Path) -> dict[str, Any]:
+    """Read run.json. Raises FileNotFoundError when RUN is no run directory."""
+    path = run / RUN_FACTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{run} is no run directory (it has no {RUN_FACTS}); name one that a search made")
+    facts: dict[str, Any] = json.loads(path.read_text())
+    return facts
+
+
+def _whole_lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    text = path.read_text()
+    return [line for line in text[: text.rfind("\n") + 1].splitlines() if line]
+
+
+def _cut_torn_line(file: Any) -> None:
+    file.seek(0)
+    written = file.read()
+    if written and not written.endswith(b"\n"):
+        file.truncate(written.rfind(b"\n") + 1)

@@ -1,0 +1,108 @@
+"""What one trial is: a `TrialSpec`, checked when it is built, with an identity that is the same everywhere."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS
+
+RANDOM = "random"
+SPLITS = ("tiny", "data100", "data101")
+CROPS = ("centre", "random")
+AUGMENTATIONS = ("none", "flips-brightness")
+SCHEDULES = ("constant", "cosine")
+STARTS = ("thesis", "near_identity")
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended. Every ended trial has a record, whatever its status."""
+
+    COMPLETED = "completed"  # all epochs, or its plateau
+    STOPPED = "stopped"  # by the early-stopping rule, for a weak showing
+    DIVERGED = "diverged"  # non-finite, or more than 10 dB under its own input
+    DEAD = "dead"  # returns its input
+    FAILED = "failed"  # raised an error, kept in the record
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """Everything that decides a trial's outcome on a given dataset, and nothing else.
+
+    training_quality: JPEG quality 1..100, or "random" (25..100, drawn per sample).
+    epoch_images: training images shown in an epoch; None shows every one.
+    crop_px: side of the training crop in pixels; crop says where it is taken.
+    clip_norm: largest norm of the whole gradient; None does not clip.
+    Raises ValueError with the rule, what was found and what to do.
+    """
+
+    architecture: str
+    loss: str = "mse"
+    output_activation: str = "none"
+    training_quality: int | str = 75
+    split: str = "tiny"
+    learning_rate: float = 1e-3
+    batch_size: int = 8
+    epochs: int = 30
+    epoch_images: int | None = None
+    crop_px: int = 192
+    crop: str = "centre"
+    augmentation: str = "none"
+    schedule: str = "constant"
+    clip_norm: float | None = None
+    global_residual: bool = True
+    start: str = "thesis"
+    restore_best: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_known("network", self.architecture, ARCHITECTURES)
+        _require_known("loss", self.loss, LOSSES)
+        _require_known("output activation", self.output_activation, OUTPUT_ACTIVATIONS)
+        _require_known("split", self.split, SPLITS)
+        _require_known("crop", self.crop, CROPS)
+        _require_known("augmentation", self.augmentation, AUGMENTATIONS)
+        _require_known("schedule", self.schedule, SCHEDULES)
+        _require_known("start", self.start, STARTS)
+        if self.training_quality != RANDOM:
+            _require_at_least("training_quality", self.training_quality, 1)
+            if int(self.training_quality) > 100:
+                raise ValueError(f"training_quality must be 1..100 or 'random', got {self.training_quality!r}")
+        _require_at_least("batch_size", self.batch_size, 1)
+        _require_at_least("epochs", self.epochs, 0 if self.is_baseline else 1)
+        _require_at_least("crop_px", self.crop_px, 16)
+        _require_at_least("seed", self.seed, 0)
+        if self.epoch_images is not None:
+            _require_at_least("epoch_images", self.epoch_images, 1)
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"learning_rate must be between 0 and 1, got {self.learning_rate!r}")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(f"clip_norm must be positive or None, got {self.clip_norm!r}")
+
+    @property
+    def is_baseline(self) -> bool:
+        """True of JPEG as it is: the network that returns its input."""
+        return self.architecture == "identity"
+
+    @property
+    def trial_id(self) -> str:
+        """The readable name used in logs, files and tables; its tail is a hash of the whole spec."""
+        tail = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        if self.is_baseline:
+            return f"identity-{tail}"
+        axes = (self.architecture, self.loss, self.output_activation, f"q{self.training_quality}", f"s{self.seed}")
+        return "-".join((*axes, tail))
+
+
+def _require_known(noun: str, name: object, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown {noun} {name!r}; known: {', '.join(known)}")
+
+
+def _require_at_least(field: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{field} must be a whole number of at least {least}, got {value!r}")
+
+
+BASELINE = TrialSpec(architecture="identity", epochs=0)

@@ -1,0 +1,60 @@
+"""The store: where a trial keeps what must outlive its worker. A trial knows only `load` and `save`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+STATE = "state.npz"
+SCORES = "scores.parquet"
+SAMPLES = "samples.npz"
+
+
+class Store(Protocol):
+    """What a trial needs of a store; both answer only when the disk has it."""
+
+    def load(self, trial_id: str) -> bytes | None:
+        """Return the newest training state of a trial, None where there is none."""
+        ...
+
+    def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
+        """Keep files (STATE, SCORES, SAMPLES) of a trial as of an epoch; older ones of the same name are replaced."""
+        ...
+
+
+class LocalStore:
+    """A store in a run directory on this machine."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+
+    def load(self, trial_id: str) -> bytes | None:
+        path = self.path(trial_id, STATE)
+        return path.read_bytes() if path.exists() else None
+
+    def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
+        for name, data in files.items():
+            write_atomically(self.path(trial_id, name), data)
+
+    def path(self, trial_id: str, name: str) -> Path:
+        """Return where a file of a trial lies in the run directory."""
+        places = {
+            STATE: Path("weights", trial_id, STATE),
+            SCORES: Path("scores", f"{trial_id}.parquet"),
+            SAMPLES: Path("samples", f"{trial_id}.npz"),
+        }
+        return self.run / places[name]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that, whenever the machine stops, either the old or the new one is there, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,253 @@
+"""A trial, where datasets and models meet: train a spec on a pack, watch it, score it, and return its record.
+
+It knows only a store and a report: the same trial runs under Ray, in a plain loop and in a test.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.batches import Batch, BatchSettings, training_batches
+from datasets.packed import PackedDataset
+from models.backend import device_name
+from models.build import build_model
+from models.cost import macs_per_pixel
+from models.training import Row, TrainingPlan, TrainingState, set_weights, train
+from search.monitor import Monitor, Reading, read_monitor
+from search.provenance import node_name, versions
+from search.records import TrialRecord
+from search.scale import Protocol
+from search.scoring import images_to_score, sample_pictures, score_images, scores_to_bytes
+from search.spec import TrialSpec, TrialStatus
+from search.store import SAMPLES, SCORES, STATE, Store
+
+# A trial is judged dead or diverged only after it had a chance to move.
+PATIENCE_EPOCHS, PATIENCE_STEPS = 3, 200
+DIVERGED_DB = -10.0
+DEAD_STEPS = 1  # of 8 bits
+
+
+class Verdict(StrEnum):
+    """What a report is answered."""
+
+    GO_ON = "go on"
+    STOP = "stop"  # weak: score what there is and end
+    PAUSE = "pause"  # the search ends: leave the state for another day
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a trial reports after an epoch; margin and psnr_gain_db are those of the epoch, best_margin of the best."""
+
+    epoch: int
+    epochs: int
+    loss: float | None
+    margin: float | None
+    best_margin: float | None
+    psnr_gain_db: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every trial of a run is measured with, and the threads it may use."""
+
+    protocol: Protocol
+    n_threads: int = 1
+
+
+Report = Callable[[Progress], Verdict]
+
+
+def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+    """Train, score and return the record; None when the report answered PAUSE. Goes on from the store's state.
+
+    The state is safe in the store before each report, scores and samples before the record is returned. An error ends
+    the trial, not the search: it becomes the text of a failed record.
+    """
+    started = time.monotonic()
+    try:
+        return _run(spec, pack, store, report, bench)
+    except Exception as error:  # the trial boundary
+        return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", time.monotonic() - started)
+
+
+def failed_record(spec: TrialSpec, fingerprint: str, error: str, seconds: float = 0.0) -> TrialRecord:
+    """Return the record of a trial that raised an error or whose worker died."""
+    return TrialRecord(
+        spec=spec,
+        status=TrialStatus.FAILED,
+        epochs_run=0,
+        margin=None,
+        psnr_gain_db=None,
+        input_margin=None,
+        seconds=seconds,
+        node=node_name(),
+        dataset_fingerprint=fingerprint,
+        versions=versions(),
+        error=error,
+    )
+
+
+def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np.int64]:
+    """Return the training images of an epoch: all, or epoch_images of them, each as often as another give or take one."""
+    images = pack.images_of(spec.split, "train")
+    if spec.epoch_images is None:
+        return images
+    rng = np.random.default_rng((spec.seed, epoch))
+    rounds = -(-spec.epoch_images // len(images))
+    return np.concatenate([rng.permutation(images) for _ in range(rounds)])[: spec.epoch_images]
+
+
+def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset) -> int:
+    """Return how many batches an epoch has; the last may be smaller."""
+    n_images = spec.epoch_images or len(pack.images_of(spec.split, "train"))
+    return -(-n_images // spec.batch_size)
+
+
+def scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
+    """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
+    model = build_model(spec.architecture, spec.output_activation, spec.global_residual, spec.start)
+    if state is not None:
+        set_weights(model, state.best_weights if spec.restore_best else state.weights)
+    return model
+
+
+def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(spec.seed)
+    monitor = read_monitor(pack, spec.split, bench.protocol)
+    kept = store.load(spec.trial_id)
+    state = TrainingState.from_bytes(kept) if kept else None
+    status = TrialStatus.COMPLETED if spec.is_baseline else state and _ended(spec, state)
+    if not status:
+        states = _training(spec, pack, monitor, bench, state)
+        state, status = _follow(spec, states, store, report)
+    if status is None:
+        return None
+    model = scored_model(spec, state)
+    if status is not TrialStatus.DIVERGED:
+        _score(spec, pack, model, store, bench.protocol)
+    return _record(spec, pack, monitor, state, status)
+
+
+def _training(
+    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, bench: Bench, state: TrainingState | None
+) -> Iterator[TrainingState]:
+    """Train epoch by epoch, from the state where there is one."""
+    model = build_model(spec.architecture, spec.output_activation, spec.global_residual, spec.start)
+    settings = BatchSettings(
+        quality=spec.training_quality,
+        batch_size=spec.batch_size,
+        crop_px=spec.crop_px,
+        crop=spec.crop,
+        augment=spec.augmentation != "none",
+        seed=spec.seed,
+    )
+    plan = TrainingPlan(
+        loss=spec.loss,
+        epochs=spec.epochs,
+        n_steps=spec.epochs * n_steps_per_epoch(spec, pack),
+        learning_rate=spec.learning_rate,
+        schedule=spec.schedule,
+        clip_norm=spec.clip_norm,
+    )
+    clock = time.monotonic()
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, bench.n_threads)
+
+    def watch(model: keras.Model) -> tuple[float, Row]:
+        nonlocal clock
+        reading = monitor.read(model)
+        seconds, clock = time.monotonic() - clock, time.monotonic()
+        row = {**vars(reading), "steps": n_steps_per_epoch(spec, pack), "seconds": seconds}
+        return (-math.inf if reading.margin is None else reading.margin), row
+
+    return train(model, plan, batches, watch, state)
+
+
+def _follow(
+    spec: TrialSpec, states: Iterator[TrainingState], store: Store, report: Report
+) -> tuple[TrainingState, TrialStatus | None]:
+    """Keep and report each state until the trial ends: the last state, and how it ended (None: paused)."""
+    for state in states:
+        store.save(spec.trial_id, state.epoch, {STATE: state.to_bytes()})
+        status = _ended(spec, state)
+        verdict = report(_progress(spec, state))
+        if status is None and verdict is Verdict.STOP:
+            status = TrialStatus.STOPPED
+        if status or verdict is Verdict.PAUSE:
+            return state, status
+    raise AssertionError("training ends at its last epoch")
+
+
+def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
+    """Say whether a trial is over after this epoch, and how; None while it goes on."""
+    last = state.curve[-1]
+    gain_db, change = last["psnr_gain_db"], last["largest_change"]
+    had_its_chance = state.epoch >= PATIENCE_EPOCHS and sum(row["steps"] or 0 for row in state.curve) >= PATIENCE_STEPS
+    if last["loss"] is None or last["margin"] is None or (had_its_chance and gain_db and gain_db < DIVERGED_DB):
+        return TrialStatus.DIVERGED
+    if had_its_chance and change is not None and change <= DEAD_STEPS:
+        return TrialStatus.DEAD
+    return TrialStatus.COMPLETED if state.epoch == spec.epochs else None
+
+
+def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
+    """Score validation images at the monitored qualities; the baseline at every quality, and on test images too."""
+    subsets = ("validation", "test") if spec.is_baseline else ("validation",)
+    qualities = pack.qualities if spec.is_baseline else protocol.scored_qualities
+    rows = []
+    for subset in subsets:
+        images = images_to_score(pack, spec.split, subset, protocol)
+        rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
+    pictures = sample_pictures(model, pack, rows, protocol.scored_qualities)
+    store.save(spec.trial_id, spec.epochs, {SCORES: scores_to_bytes(rows), SAMPLES: pictures})
+
+
+def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
+    last = state.curve[-1]
+    return Progress(
+        epoch=state.epoch,
+        epochs=spec.epochs,
+        loss=last["loss"],
+        margin=last["margin"],
+        best_margin=state.best_value if state.best_epoch else None,
+        psnr_gain_db=last["psnr_gain_db"],
+        seconds=last["seconds"] or 0.0,
+    )
+
+
+def _record(
+    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, state: TrainingState | None, status: TrialStatus
+) -> TrialRecord:
+    model = build_model(spec.architecture, spec.output_activation, spec.global_residual)
+    as_input = monitor.compare(monitor.degraded)
+    margin, gain_db = as_input.margin, as_input.psnr_gain_db
+    if state is not None:
+        scored = state.best_epoch if spec.restore_best else state.epoch
+        rows = {row["epoch"]: row for row in state.curve}
+        margin, gain_db = (rows[scored]["margin"], rows[scored]["psnr_gain_db"]) if scored in rows else (None, None)
+    return TrialRecord(
+        spec=spec,
+        status=status,
+        epochs_run=state.epoch if state else 0,
+        margin=margin,
+        psnr_gain_db=gain_db,
+        input_margin=as_input.margin,
+        seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
+        curve=state.curve if state else (),
+        parameters=model.count_params(),
+        macs_per_pixel=macs_per_pixel(model),
+        node=node_name(),
+        device=device_name(),
+        dataset_fingerprint=pack.fingerprint,
+        versions=versions(),
+    )
