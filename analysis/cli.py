@@ -1,0 +1,78 @@
+"""`python -m analysis RUN [OUT]`: write the report of a run, and say the essence of it in the terminal."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from analysis.display import show_summary
+from analysis.findings import Findings, find
+from analysis.labels import fidelity_sentence
+from analysis.markup import to_text
+from analysis.report import require_report_place, write_report
+from analysis.run import RunError, open_run
+from analysis.tables import columns_of
+
+USER_ERROR = 2
+# Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.
+N_TRIALS_PRINTED = 5
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RunError(f"{message}; usage: {self.format_usage().removeprefix('usage: ').strip()}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit code, 2 with one line on stderr for a user's mistake."""
+    try:
+        options = _parse(arguments)
+        out = options.out or options.run / "report"
+        run = open_run(options.run)
+        require_report_place(out.resolve())
+        findings = find(run)
+        page = write_report(findings, out)
+    except (RunError, OSError) as error:
+        print(f"lowq: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    print(summarise(findings))
+    print(f"report: {page}")
+    return 0
+
+
+def summarise(findings: Findings) -> str:
+    """Say a run's essence in plain text: table, file sizes, notes, pick."""
+    run = findings.run
+    split = run.deciding_split
+    records = columns_of(run, split)
+    n_baseline = int(run.baseline is not None)
+    shown = records[: N_TRIALS_PRINTED + n_baseline]
+    table = show_summary(findings.comparison, shown, split)
+    lines = [
+        f"{split} split, input quality by model: mean PSNR in dB, mean SSIM (whole image), and how many of the",
+        f"8 means (4 metrics, whole image and centre crop) reach JPEG-{run.reference_quality}:",
+        "",
+        to_text(table) if len(table) else "nothing was scored\n",
+    ]
+    if len(records) > len(shown):
+        lines.append(f"(further trials, in the report: {len(records) - len(shown)})")
+    lines += [sentence for sentence in (fidelity_sentence(shown[n_baseline:]), _sizes(findings)) if sentence]
+    lines += [f"note: {note}" for note in findings.notes]
+    lines += [f"pick: {' '.join(filter(None, (findings.pick.sentence(), findings.pick.warning)))}"]
+    return "\n".join(lines)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog="python -m analysis", description="Write the report of a run.")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory a search wrote")
+    parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder of the report (default: RUN/report)")
+    return parser.parse_args(arguments)
+
+
+def _sizes(findings: Findings) -> str:
+    if "sizes" not in findings.tables:
+        return ""
+    rows = findings.tables["sizes"].numbers.itertuples(index=False)
+    sizes = ", ".join(f"{row.mean_kb:.2f} kB at {row.input_quality}" for row in rows)
+    return f"file sizes (1 kB = 1000 bytes): {sizes}"

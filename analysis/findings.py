@@ -1,0 +1,75 @@
+"""Everything a run says, worked out once: comparison, pick, tables and notes. The report and the terminal show it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import display
+from analysis.comparison import compare, comparison_notes
+from analysis.pick import Pick, candidates, choose
+from analysis.run import Run
+from analysis.tables import columns_of, quality_table, requirements_table, size_table, trials_table
+from models.names import REGIONS
+from search.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table twice: numbers for a machine, and the same as strings for a reader."""
+
+    numbers: pd.DataFrame
+    shown: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run says.
+
+    tables: by the name of their files; a table that would be empty is not there.
+    best: the trial that figures show: the pick's, else the best finalist, else the best trial that was scored.
+    notes: the run's own, then those of its scores.
+    """
+
+    run: Run
+    comparison: pd.DataFrame
+    pick: Pick
+    best: TrialRecord | None
+    tables: Mapping[str, Table]
+    notes: tuple[str, ...]
+
+
+def find(run: Run) -> Findings:
+    """Work out what a run says."""
+    baseline_id = run.baseline.trial_id if run.baseline else None
+    comparison = compare(run.scores, baseline_id, run.reference_quality)
+    pick = choose(run, comparison)
+    notes = (*run.notes, *comparison_notes(comparison))
+    return Findings(run, comparison, pick, _best(run, pick), _tables(run, comparison, pick), notes)
+
+
+def _best(run: Run, pick: Pick) -> TrialRecord | None:
+    shown = [*run.finalists, *run.alive]
+    picked = [record for record in shown if record.trial_id == pick.trial_id]
+    return next(iter([*picked, *shown]), None)
+
+
+def _tables(run: Run, comparison: pd.DataFrame, pick: Pick) -> dict[str, Table]:
+    sizes, trials = size_table(run), trials_table(run)
+    requirements = requirements_table(run, comparison, run.deciding_split)
+    listed = candidates(run, comparison)
+    evidence = pd.DataFrame([dict(row) for row in pick.evidence])
+    tables = {
+        "sizes": Table(sizes, display.show_sizes(sizes, run.reference_quality)),
+        "trials": Table(trials, display.show_trials(trials)),
+        "requirements": Table(requirements, display.show_requirements(requirements)),
+        "candidates": Table(listed, display.show_candidates(listed)),
+    }
+    if not evidence.empty:
+        tables["evidence"] = Table(evidence, display.show_evidence(evidence))
+    for split in ("test", "validation"):
+        for region in REGIONS:
+            records = columns_of(run, split)
+            numbers = quality_table(comparison, records, split, region)
+            tables[f"quality_{split}_{region}"] = Table(numbers, display.show_quality(numbers, records))
+    return {name: table for name, table in tables.items() if not table.numbers.empty}

@@ -1,0 +1,53 @@
+"""The sample pictures of a trial: a few originals, their JPEG versions, and what the trial made of them."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.run import RunError
+
+
+@dataclass(frozen=True)
+class Samples:
+    """S images at Q qualities.
+
+    original: uint8 [S, H, W, 3]; degraded, restored: uint8 [S, Q, H, W, 3].
+    kinds: why an image is here, "fixed" or "worst" (by the MSE of its JPEG version).
+    """
+
+    original: NDArray[np.uint8]
+    degraded: NDArray[np.uint8]
+    restored: NDArray[np.uint8]
+    names: tuple[str, ...]
+    qualities: tuple[int, ...]
+    kinds: tuple[str, ...]
+
+
+def read_samples(run: Path, trial_id: str) -> Samples:
+    """Read the samples of a trial. Raises RunError when the file is missing, torn or of another shape."""
+    path = run / "samples" / f"{trial_id}.npz"
+    if not path.is_file():
+        raise RunError(f"{trial_id} has no sample pictures: there is no comparison of pixels.")
+    try:
+        with np.load(path) as file:
+            samples = Samples(
+                original=file["original"],
+                degraded=file["degraded"],
+                restored=file["restored"],
+                names=tuple(str(name) for name in file["names"]),
+                qualities=tuple(int(quality) for quality in file["qualities"]),
+                kinds=tuple(str(kind) for kind in file["kinds"]),
+            )
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"The sample pictures of {trial_id} cannot be read ({error}).") from error
+    n_images, height, width = samples.original.shape[:3]
+    expected = (n_images, len(samples.qualities), height, width, 3)
+    if samples.degraded.shape != expected or samples.restored.shape != expected:
+        raise RunError(
+            f"The sample pictures of {trial_id} must be of shape {expected}, found {samples.degraded.shape} and "
+            f"{samples.restored.shape}."
+        )
+    return samples

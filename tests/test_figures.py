@@ -1,0 +1,239 @@
+"""Figures: their tables by hand, and drawings that become files of the right kind, the same each time."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from analysis.comparison import compare
+from analysis.figures.album import draw_pictures
+from analysis.figures.canvas import COLOURS, MARKERS, new_figure, to_png, to_svg
+from analysis.figures.curve import draw_quality_curve, quality_curve
+from analysis.figures.strip import ZOOM_PX, amplification, comparison_strip, draw_comparison_strip
+from analysis.figures.violin import draw_psnr_violin, psnr_by_quality
+from analysis.findings import find
+from analysis.pick import choose
+from analysis.run import Run, RunError, open_run
+from analysis.samples import Samples, read_samples
+from search.records import TrialRecord
+from search.spec import BASELINE, TrialStatus
+from tests.run_fixture import QUALITIES, plan, trial_scores, write_run, write_scores
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+def _baseline(run: Run) -> TrialRecord:
+    assert run.baseline is not None
+    return run.baseline
+
+
+def _samples(size_px: int = 128) -> Samples:
+    original = np.full((1, size_px, size_px, 3), 100, np.uint8)
+    degraded = np.stack([original + 10, original + 20], axis=1)
+    restored = np.stack([original, original + 10], axis=1)
+    return Samples(original, degraded, restored, ("cell 0",), (50, 25), ("fixed",))
+
+
+def test_curve_holds_the_means_of_jpeg_and_of_the_trial(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run", [plan(margins={50: 0.1, 25: -1.0})]))
+    table = quality_curve(run.scores, [_baseline(run), *run.finalists], "test")
+    rows = table.set_index(["trial_id", "input_quality"])
+    assert rows.loc[(BASELINE.trial_id, 90), "psnr_db"] == pytest.approx(43.0)
+    assert rows.loc[(run.trials[0].trial_id, 50), "psnr_db"] == pytest.approx(40.2)
+    assert rows.loc[(run.trials[0].trial_id, 25), "ssim"] == pytest.approx(0.975)
+    assert (table["n_images"] == 4).all()
+    assert list(table["trial_id"].unique()) == [BASELINE.trial_id, run.trials[0].trial_id]
+
+
+def test_curve_averages_over_the_images_that_all_share(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.0})
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    write_scores(run, trial.spec.trial_id, scores[scores["image"] == 7])
+    opened = open_run(run)
+    table = quality_curve(opened.scores, [_baseline(opened), *opened.trials], "test")
+    reference = table[(table["trial_id"] == BASELINE.trial_id) & (table["input_quality"] == 75)]
+    assert reference["psnr_db"].item() == pytest.approx(40.4)
+    assert (table["n_images"] == 1).all()
+
+
+def test_curve_leaves_infinite_psnr_out_of_its_means(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.0})
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    scores.loc[scores["image"] == 7, "psnr_db"] = np.inf
+    write_scores(run, trial.spec.trial_id, scores)
+    opened = open_run(run)
+    table = quality_curve(opened.scores, [_baseline(opened), *opened.trials], "test")
+    assert np.isfinite(table["psnr_db"]).all()
+
+
+def test_curve_draws_a_line_per_model_and_rings_the_pick(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))
+    pick = choose(run, compare(run.scores, BASELINE.trial_id, 75))
+    figure = draw_quality_curve(quality_curve(run.scores, [_baseline(run), *run.finalists], "test"), pick, "test")
+    for panel in figure.axes:
+        lines = {str(line.get_label()): line for line in panel.get_lines()}
+        assert len(lines) == 5  # JPEG, two trials, the reference's level, the ring
+        np.testing.assert_array_equal(np.asarray(lines["the pick: quality 50"].get_xdata()), [50])
+    np.testing.assert_array_equal(np.asarray(figure.axes[0].get_lines()[0].get_xdata()), QUALITIES)
+
+
+def test_violin_pairs_the_same_images(tmp_path: Path) -> None:
+    trial = plan(margins={25: 0.0, 50: 0.0})
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    scores.loc[(scores["image"] == 7) & (scores["input_quality"] == 25), "psnr_db"] = np.inf
+    write_scores(run, trial.spec.trial_id, scores)
+    opened = open_run(run)
+    table, n_left_out = psnr_by_quality(opened.scores, _baseline(opened), opened.trials[0], "test")
+    assert n_left_out == 1
+    assert table.groupby(["input_quality", "model"]).size().to_dict().keys() == {
+        (quality, model) for quality in (25, 50) for model in table["model"].unique()
+    }
+    assert len(table) == 2 * (3 + 4)
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 12])
+def test_violin_is_drawn_of_any_number_of_images(tmp_path: Path, n_images: int) -> None:
+    run = open_run(write_run(tmp_path / "run", [plan()], n_images=n_images))
+    table, n_left_out = psnr_by_quality(run.scores, _baseline(run), run.trials[0], "test")
+    figure = draw_psnr_violin(table, n_left_out, 75, "test")
+    assert to_png(figure).startswith(PNG_MAGIC)
+
+
+def test_strip_shows_the_centre_and_the_psnr_of_the_whole_image() -> None:
+    samples = _samples()
+    samples.original[0, 16, 16] = 7  # the top left corner of the centre
+    first, second = comparison_strip(samples, 0, [50, 25])
+    assert first.original.shape == (ZOOM_PX, ZOOM_PX, 3)
+    assert (first.original[0, 0] == 7).all()
+    assert second.degraded_psnr_db < first.degraded_psnr_db
+
+
+def test_strip_psnr_is_that_of_the_definition() -> None:
+    (row,) = comparison_strip(_samples(), 0, [50])
+    assert row.degraded_psnr_db == pytest.approx(20 * np.log10(255 / 10))
+    assert row.restored_psnr_db == np.inf
+
+
+def test_strip_leaves_out_qualities_without_samples() -> None:
+    assert [row.quality for row in comparison_strip(_samples(), 0, [75, 25])] == [25]
+
+
+def test_image_smaller_than_the_zoom_is_shown_whole() -> None:
+    (row,) = comparison_strip(_samples(size_px=40), 0, [50])
+    assert row.original.shape == (40, 40, 3)
+
+
+def test_one_amplification_serves_the_whole_strip_and_is_said() -> None:
+    rows = comparison_strip(_samples(), 0, [50, 25])
+    assert amplification(rows) == 12  # 255 over the largest difference of 20
+    figure = draw_comparison_strip(rows, "cell 0")
+    assert "amplified 12 times" in figure.get_suptitle()
+    brightest: list[NDArray[np.uint8]] = [axes.images[0].get_array() for axes in figure.axes]  # type: ignore[misc]
+    assert [int(np.max(picture)) for picture in brightest[3:5]] == [120, 0]
+    assert [int(np.max(picture)) for picture in brightest[8:10]] == [240, 120]
+
+
+def test_identical_pictures_are_amplified_without_error() -> None:
+    samples = _samples()
+    same = Samples(samples.original, samples.restored[:, :1], samples.restored[:, :1], ("a",), (50,), ("fixed",))
+    assert "identical" in draw_comparison_strip(comparison_strip(same, 0, [50]), "a").axes[1].get_xlabel()
+
+
+def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
+    (first, first_notes), (second, second_notes) = draw_pictures(findings), draw_pictures(findings)
+    assert first == second
+    assert first_notes == second_notes == []
+    assert [picture.name for picture in first] == ["quality_curve", "psnr_violin", "strip_fixed", "strip_worst"]
+    for picture in first:
+        assert picture.png.startswith(PNG_MAGIC)
+        assert b"<svg" in picture.svg
+
+
+def test_more_trials_than_colours_are_counted_in_the_caption(tmp_path: Path) -> None:
+    plans = [plan(seed) for seed in range(len(COLOURS) + 2)]
+    run = write_run(tmp_path / "run", plans)
+    shutil.rmtree(run / "samples")
+    pictures, _ = draw_pictures(find(open_run(run)))
+    assert "Further trials, in the tables: 2" in pictures[0].caption
+    assert len(MARKERS) == len(COLOURS)
+
+
+def test_missing_samples_are_told(tmp_path: Path) -> None:
+    trial = plan()
+    run = write_run(tmp_path / "run", [trial])
+    (run / "samples" / f"{trial.spec.trial_id}.npz").unlink()
+    pictures, notes = draw_pictures(find(open_run(run)))
+    assert [picture.name for picture in pictures] == ["quality_curve", "psnr_violin"]
+    assert notes == [f"{trial.spec.trial_id} has no sample pictures: there is no comparison of pixels."]
+
+
+@pytest.mark.parametrize("n_bytes", [0, 10, 3000])
+def test_torn_samples_are_told(tmp_path: Path, n_bytes: int) -> None:
+    trial = plan()
+    run = write_run(tmp_path / "run", [trial])
+    file = run / "samples" / f"{trial.spec.trial_id}.npz"
+    file.write_bytes(file.read_bytes()[:n_bytes])
+    with pytest.raises(RunError, match="cannot be read"):
+        read_samples(run, trial.spec.trial_id)
+
+
+def test_samples_of_another_shape_are_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    samples = _samples()
+    (run / "samples").mkdir()
+    np.savez(
+        run / "samples" / "trial.npz",
+        original=samples.original,
+        degraded=samples.degraded[:, :1],
+        restored=samples.restored,
+        names=np.array(samples.names),
+        qualities=np.array(samples.qualities),
+        kinds=np.array(samples.kinds),
+    )
+    with pytest.raises(RunError, match="must be of shape"):
+        read_samples(run, "trial")
+
+
+def test_samples_are_read_as_written(tmp_path: Path) -> None:
+    trial = plan()
+    samples = read_samples(write_run(tmp_path / "run", [trial]), trial.spec.trial_id)
+    assert samples.original.dtype == np.uint8
+    assert (samples.qualities, samples.kinds, samples.names) == ((25, 50, 75), ("fixed", "worst"), ("cell 4", "cell 5"))
+
+
+def test_run_without_trials_draws_nothing_and_says_why(tmp_path: Path) -> None:
+    pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run"))))
+    assert pictures == []
+    assert [note.split(":")[0] for note in notes] == ["No quality curve", "No violins", "No comparison of pixels"]
+
+
+def test_trial_that_shares_no_image_with_jpeg_is_not_drawn(tmp_path: Path) -> None:
+    trial = plan(finalist=False)
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    write_scores(run, trial.spec.trial_id, scores.assign(image=scores["image"] + 100))
+    _, notes = draw_pictures(find(open_run(run)))
+    assert any("share no scored image" in note for note in notes)
+    assert any("share no image of finite PSNR" in note for note in notes)
+
+
+def test_dead_trial_is_never_the_best(tmp_path: Path) -> None:
+    dead = plan(0, status=TrialStatus.DEAD, margin=-1.0, finalist=False)
+    stopped = plan(1, status=TrialStatus.STOPPED, margin=-2.0, finalist=False)
+    best = find(open_run(write_run(tmp_path / "run", [dead, stopped]))).best
+    assert best is not None
+    assert best.spec.seed == 1
+
+
+def test_canvas_leaves_no_figure_behind() -> None:
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    assert b"<svg" in to_svg(new_figure(2, 1))
+    assert pyplot.get_fignums() == before

@@ -1,0 +1,182 @@
+"""The pick: the lowest quality at which a finalist reaches the reference in every mean, or why there is none."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.comparison import compare
+from analysis.pick import FEW_IMAGES, Pick, candidates, choose
+from analysis.run import Run, open_run
+from models.names import METRICS
+from search.spec import BASELINE
+from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_run, write_scores
+
+
+def _choose(run: Path) -> Pick:
+    return _choose_opened(open_run(run))
+
+
+def _choose_opened(opened: Run) -> Pick:
+    baseline_id = opened.baseline.trial_id if opened.baseline else None
+    return choose(opened, compare(opened.scores, baseline_id, opened.reference_quality))
+
+
+def test_pick_is_the_lowest_quality_that_reaches_the_reference(tmp_path: Path) -> None:
+    trial = plan(margins={25: -0.5, 40: 0.05, 50: 0.3, 60: 0.5, 75: 0.6})
+    pick = _choose(write_run(tmp_path / "run", [trial]))
+    assert (pick.quality, pick.trial_id, pick.reason) == (40, trial.spec.trial_id, "")
+    assert pick.saved_percent == pytest.approx(40.0)  # 600 bytes where JPEG-75 takes 1000
+    assert len(pick.evidence) == 8
+    assert all(row["reaches"] for row in pick.evidence)
+    assert f"Quality 40 restored by {trial.spec.trial_id}" in pick.sentence()
+    assert "40.0 % smaller" in pick.sentence()
+
+
+def test_lower_quality_wins_over_larger_margin(tmp_path: Path) -> None:
+    higher, lower = plan(0, margins={50: 0.5}), plan(1, margins={40: 0.01, 50: 0.02})
+    assert _choose(write_run(tmp_path / "run", [higher, lower])).trial_id == lower.spec.trial_id
+
+
+def test_among_finalists_at_the_same_quality_the_larger_smallest_margin_wins(tmp_path: Path) -> None:
+    even = plan(0, margins={50: 0.2})
+    uneven = plan(1, margins={50: 0.6}, crop_margins={(50, "mae"): 0.1})
+    pick = _choose(write_run(tmp_path / "run", [uneven, even]))
+    assert pick.trial_id == even.spec.trial_id
+
+
+def test_exactly_as_good_as_the_reference_is_good_enough(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.0})
+    run = write_run(tmp_path / "run", [trial])
+    scores, reference = trial_scores(trial, 4), baseline_scores(4)
+    at_75 = reference[reference["input_quality"] == 75].set_index(["image", "region"])
+    for metric in METRICS:
+        scores[metric] = at_75[metric].loc[list(zip(scores["image"], scores["region"], strict=True))].to_numpy()
+    write_scores(run, trial.spec.trial_id, scores)
+    assert _choose(run).quality == 50
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metric_that_fails_only_in_the_crop_blocks_the_pick(tmp_path: Path, metric: str) -> None:
+    trial = plan(margins={50: 0.2}, crop_margins={(50, metric): -0.1})
+    pick = _choose(write_run(tmp_path / "run", [trial]))
+    assert pick.quality is None
+    assert f"whose mean {metric} (crop region)" in pick.reason
+    assert "0.10 of what JPEG loses from there to JPEG-50" in pick.reason
+    assert sum(not row["reaches"] for row in pick.evidence) == 1
+
+
+def test_pick_is_none_when_no_quality_reaches_the_reference(tmp_path: Path) -> None:
+    closest, other = plan(0, margins={25: -2.0, 50: -0.5}), plan(1, margins={25: -1.0, 50: -0.75})
+    pick = _choose(write_run(tmp_path / "run", [other, closest]))
+    assert (pick.quality, pick.trial_id, pick.saved_percent) == (None, None, None)
+    assert f"closest came {closest.spec.trial_id} at quality 50" in pick.reason
+    assert "No JPEG quality below 75 can be picked" in pick.sentence()
+    assert {row["trial_id"] for row in pick.evidence} == {closest.spec.trial_id}
+
+
+def test_the_reference_quality_itself_is_no_candidate(tmp_path: Path) -> None:
+    pick = _choose(write_run(tmp_path / "run", [plan(margins={75: 0.5, 90: 0.7})]))
+    assert pick.quality is None
+    assert "no finalist was scored at a quality below 75" in pick.reason
+
+
+def test_validation_scores_alone_pick_nothing(tmp_path: Path) -> None:
+    pick = _choose(write_run(tmp_path / "run", [plan(finalist=False)]))
+    assert pick.quality is None
+    assert "no trial has been scored on the test split" in pick.reason
+
+
+def test_without_the_reference_nothing_is_picked(tmp_path: Path) -> None:
+    pick = _choose(write_run(tmp_path / "run", [plan()], baseline=False))
+    assert "JPEG-75 itself has no score on the test split" in pick.reason
+
+
+def test_quality_scored_in_one_region_only_is_not_picked(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.5})
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    write_scores(run, trial.spec.trial_id, scores[scores["region"] == "full"])
+    pick = _choose(run)
+    assert pick.quality is None
+    assert "scored for 4 of the 8 means" in pick.reason
+
+
+def test_trial_with_a_score_that_is_not_a_number_is_not_picked(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.5})
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    scores.loc[scores["image"] == 6, "mae"] = np.nan
+    write_scores(run, trial.spec.trial_id, scores)
+    pick = _choose(run)
+    assert pick.quality is None
+    json.loads(pick.to_json())
+
+
+def test_infinite_psnr_neither_makes_nor_breaks_a_pick(tmp_path: Path) -> None:
+    for name, margin, quality in (("passes", 0.1, 50), ("fails", -0.1, None)):
+        trial = plan(margins={50: margin})
+        run = write_run(tmp_path / name, [trial])
+        scores = trial_scores(trial, 4)
+        scores.loc[scores["image"] == 7, "psnr_db"] = np.inf
+        write_scores(run, trial.spec.trial_id, scores)
+        pick = _choose(run)
+        assert pick.quality == quality
+        assert pick.n_images == 3
+
+
+def test_pick_without_jpeg_50_still_decides(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan(margins={40: 0.1}), plan(1, margins={40: -0.1})])
+    reference = baseline_scores(4)
+    write_scores(run, BASELINE.trial_id, reference[reference["input_quality"] != 50])
+    pick = _choose(run)
+    assert pick.quality == 40
+    assert all(math.isnan(row["margin"]) for row in pick.evidence)
+
+
+def _failing(margin: float) -> Plan:
+    return plan(margins={40: margin})
+
+
+def test_reason_without_jpeg_50_gives_the_shortfall_alone(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [_failing(-0.1)])
+    reference = baseline_scores(4)
+    write_scores(run, BASELINE.trial_id, reference[reference["input_quality"] != 50])
+    reason = _choose(run).reason
+    assert "short by" in reason
+    assert "nan" not in reason
+
+
+def test_few_images_are_warned_of_with_their_number(tmp_path: Path) -> None:
+    few = _choose(write_run(tmp_path / "few", [plan()], n_images=FEW_IMAGES - 1))
+    enough = _choose(write_run(tmp_path / "enough", [plan()], n_images=FEW_IMAGES))
+    assert f"Only {FEW_IMAGES - 1} test images decide" in few.warning
+    assert enough.warning == ""
+
+
+def test_one_image_is_enough_to_answer(tmp_path: Path) -> None:
+    pick = _choose(write_run(tmp_path / "run", [plan()], n_images=1))
+    assert pick.quality == 50
+    assert "Only 1 test image decides" in pick.warning
+
+
+def test_candidates_list_every_finalist_and_lower_quality(tmp_path: Path) -> None:
+    opened = open_run(write_run(tmp_path / "run", [plan(0), plan(1), plan(2, finalist=False)]))
+    table = candidates(opened, compare(opened.scores, BASELINE.trial_id, 75))
+    assert list(table["input_quality"]) == [10, 10, 25, 25, 40, 40, 50, 50, 60, 60]
+    assert list(table["passes"]) == [False] * 6 + [True] * 4
+
+
+def test_pick_as_json_says_what_the_pick_says(tmp_path: Path) -> None:
+    pick = _choose(write_run(tmp_path / "run", [plan()]))
+    read = json.loads(pick.to_json())
+    assert (read["quality"], read["trial_id"], len(read["evidence"])) == (50, pick.trial_id, 8)
+    assert read["rule"]
+
+
+def test_number_that_is_not_finite_becomes_null_in_json(tmp_path: Path) -> None:
+    pick = replace(_choose(write_run(tmp_path / "run", [plan()])), evidence=({"margin": math.nan},))
+    assert json.loads(pick.to_json())["evidence"] == [{"margin": None}]

@@ -1,0 +1,228 @@
+"""The report folder and the command: complete or absent, readable offline, and clear about mistakes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from analysis import report
+from analysis.cli import main
+from analysis.findings import find
+from analysis.report import write_report
+from analysis.run import RunError, open_run
+from search.records import RECORDS
+from search.spec import BASELINE, TrialStatus
+from tests.run_fixture import Plan, plan, run_facts, write_run
+
+ROOT = Path(__file__).resolve().parents[1]
+VOID_TAGS = {"meta", "img", "br"}
+
+
+class _Page(HTMLParser):
+    """Collects what a page refers to, and checks that its tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.anchors: set[str] = set()
+        self.headings: list[str] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [value or "" for name, value in attrs if name in ("href", "src")]
+        self.anchors |= {value or "" for name, value in attrs if name == "id"}
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+def _page(out: Path) -> _Page:
+    return _Page((out / "index.html").read_text(encoding="utf-8"))
+
+
+def _error(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> str:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("lowq: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_report_holds_page_pick_tables_and_figures(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan(0), plan(1)])
+    page = write_report(find(open_run(run)), run / "report")
+    assert page == run / "report" / "index.html"
+    names = {str(file.relative_to(run / "report")) for file in (run / "report").rglob("*") if file.is_file()}
+    assert {"index.html", "pick.json", "tables/sizes.csv", "tables/sizes.md", "figures/quality_curve.svg"} <= names
+    assert {name.removesuffix(".csv") for name in names if name.endswith(".csv")} == {
+        name.removesuffix(".md") for name in names if name.endswith(".md")
+    }
+    assert json.loads((run / "report" / "pick.json").read_text())["quality"] == 50
+
+
+def test_page_is_well_formed_labels_a_stopped_trial_and_needs_no_network(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan(0), plan(1, status=TrialStatus.STOPPED, epochs_run=1)])
+    page = _page(write_report(find(open_run(run)), run / "report").parent)
+    assert page.open == []
+    assert "1/3 epochs" in page.words
+    assert "not trained equally long" in page.words
+    assert page.headings == ["Decision", "Evidence", "Comparison", "Trials", "Data", "Method and notes"]
+    assert len([source for source in page.references if source.startswith("data:image/png;base64,")]) == 4
+    links = [source.removeprefix("#") for source in page.references if not source.startswith("data:")]
+    assert set(links) <= page.anchors
+    text = (run / "report" / "index.html").read_text()
+    assert "http:" not in text
+    assert "https:" not in text
+
+
+def test_text_of_the_run_is_escaped(tmp_path: Path) -> None:
+    facts = run_facts(4, 1)["dataset"] | {"description": "<script>alert(1)</script>"}
+    failed = plan(1, status=TrialStatus.FAILED, scored=False, margin=None)
+    run = write_run(tmp_path / "run", [plan(0), failed], dataset=facts, command="<u>&")
+    out = write_report(find(open_run(run)), run / "report").parent
+    text = (out / "index.html").read_text()
+    assert "<script" not in text
+    assert "<b>no</b>" not in text
+    assert "&lt;b&gt;no&lt;/b&gt; memory" in text
+    assert "&lt;u&gt;&amp;" in text
+
+
+def test_same_run_gives_the_same_report(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0)])))
+    first, second = (write_report(findings, tmp_path / name).parent for name in ("first", "second"))
+    for file in (path for path in first.rglob("*") if path.is_file()):
+        assert file.read_bytes() == (second / file.relative_to(first)).read_bytes()
+
+
+def test_earlier_report_is_replaced_whole(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    out = tmp_path / "out"
+    write_report(find(open_run(run)), out)
+    (out / "stale.txt").write_text("from before")
+    write_report(find(open_run(run)), out)
+    assert not (out / "stale.txt").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "run"]
+
+
+def test_empty_folder_may_become_the_report(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert write_report(find(open_run(write_run(tmp_path / "run"))), tmp_path / "out").is_file()
+
+
+def test_interrupted_writing_leaves_the_earlier_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = find(open_run(write_run(tmp_path / "run")))
+    out = write_report(findings, tmp_path / "out").parent
+    before = (out / "index.html").read_bytes()
+
+    def interrupt(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "build_page", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_report(findings, out)
+    assert (out / "index.html").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "run"]
+
+
+def test_folder_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run")))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").touch()
+    with pytest.raises(RunError, match="replaces only an earlier report"):
+        write_report(findings, tmp_path / "photos")
+    assert (tmp_path / "photos" / "cat.png").exists()
+
+
+def test_command_prints_table_sizes_pick_and_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", [plan(seed) for seed in range(7)])
+    assert main([str(run)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "40.20 0.9860 8/8" in captured.out
+    assert "0.70 kB at 50" in captured.out
+    assert "(further trials, in the report: 2)" in captured.out
+    assert "pick: Quality 50 restored by" in captured.out
+    assert captured.out.endswith(f"report: {run / 'report' / 'index.html'}\n")
+    table = [line for line in captured.out.splitlines() if line.startswith(("quality", "90", "10", "--"))]
+    assert max(len(line) for line in table) <= 120
+
+
+def test_command_writes_where_it_is_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert main([str(run), str(tmp_path / "deep" / "out")]) == 0
+    assert (tmp_path / "deep" / "out" / "index.html").is_file()
+    assert not (run / "report").exists()
+
+
+def test_command_refuses_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is no run directory" in _error(capsys, [str(tmp_path)])
+
+
+def test_command_refuses_a_run_in_which_nothing_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", baseline=False)
+    assert "a report needs an ended trial" in _error(capsys, [str(run)])
+    assert not (run / "report").exists()
+
+
+def test_command_refuses_to_replace_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    assert "replaces only an earlier report" in _error(capsys, [str(run), str(run)])
+    assert (run / RECORDS).is_file()
+
+
+def test_command_says_when_the_disk_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "file").touch()
+    assert "file" in _error(capsys, [str(run), str(tmp_path / "file" / "out")])
+
+
+def test_command_without_a_run_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "usage: python -m analysis" in _error(capsys, [])
+
+
+def test_module_runs_as_a_command(tmp_path: Path) -> None:
+    call = [sys.executable, "-m", "analysis", str(tmp_path)]
+    result = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("lowq: ")
+    assert "Traceback" not in result.stderr
+
+
+INCOMPLETE: dict[str, list[Plan]] = {
+    "baseline alone": [],
+    "one failed": [plan(0, status=TrialStatus.FAILED, scored=False, margin=None)],
+    "one diverged": [plan(0, status=TrialStatus.DIVERGED, scored=False, margin=None)],
+    "one not scored": [plan(0, scored=False)],
+    "no finalist": [plan(0, finalist=False)],
+    "one quality": [plan(0, margins={75: 0.1})],
+}
+
+
+@pytest.mark.parametrize("plans", INCOMPLETE.values(), ids=INCOMPLETE.keys())
+@pytest.mark.parametrize("baseline", ["scored", "not scored", "absent"])
+def test_incomplete_run_of_one_image_gives_a_whole_report(tmp_path: Path, plans: list[Plan], baseline: str) -> None:
+    run = write_run(tmp_path / "run", plans, n_images=1, baseline=baseline != "absent")
+    if baseline == "not scored":
+        (run / "scores" / f"{BASELINE.trial_id}.parquet").unlink()
+    nothing_ended = not plans and baseline == "absent"
+    assert main([str(run)]) == (2 if nothing_ended else 0)
+    if not nothing_ended:
+        page = _page(run / "report")
+        assert page.open == []
+        assert "nan" not in page.words.lower()
+        assert json.loads((run / "report" / "pick.json").read_text())["quality"] is None

@@ -1,0 +1,177 @@
+"""Reading a run directory: what is there is read whole, and whatever is missing or broken is said."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.run import SCORE_COLUMNS, RunError, open_run
+from search.records import RECORDS, RUN_FACTS
+from search.spec import BASELINE, TrialStatus
+from tests.run_fixture import baseline_scores, plan, run_facts, trial_scores, write_run, write_scores
+
+
+def test_run_holds_the_scores_of_every_record(tmp_path: Path) -> None:
+    trial = plan()
+    run = open_run(write_run(tmp_path / "run", [trial]))
+    assert [record.trial_id for record in run.records] == [BASELINE.trial_id, trial.spec.trial_id]
+    assert list(run.scores.columns) == [*SCORE_COLUMNS, "trial_id"]
+    assert len(run.scores) == len(baseline_scores(4)) + len(trial_scores(trial, 4))
+    assert run.notes == ()
+
+
+def test_trials_are_ranked_by_margin_with_unknown_margins_last(tmp_path: Path) -> None:
+    plans = [plan(0, margin=-2.0), plan(1, margin=None), plan(2, margin=-1.0)]
+    run = open_run(write_run(tmp_path / "run", plans))
+    assert [record.margin for record in run.trials] == [-1.0, -2.0, None]
+
+
+def test_finalists_are_the_trained_trials_with_test_scores(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run", [plan(0), plan(1, finalist=False)]))
+    assert [record.spec.seed for record in run.finalists] == [0]
+    assert run.deciding_split == "test"
+
+
+def test_without_finalists_the_validation_split_decides_what_is_shown(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run", [plan(0, finalist=False)]))
+    assert run.deciding_split == "validation"
+
+
+def test_dead_and_diverged_trials_are_not_alive(tmp_path: Path) -> None:
+    statuses = (TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.STOPPED, TrialStatus.COMPLETED)
+    plans = [plan(seed, status=status) for seed, status in enumerate(statuses)]
+    run = open_run(write_run(tmp_path / "run", plans))
+    assert {record.status for record in run.alive} == {TrialStatus.STOPPED, TrialStatus.COMPLETED}
+
+
+def test_folder_without_facts_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is no run directory"):
+        open_run(tmp_path)
+
+
+def test_torn_facts_are_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    (run / RUN_FACTS).write_text('{"command": "pyth')
+    with pytest.raises(RunError, match=r"run\.json must be JSON"):
+        open_run(run)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"dataset": 3}'])
+def test_facts_of_another_shape_are_refused(tmp_path: Path, text: str) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    (run / RUN_FACTS).write_text(text)
+    with pytest.raises(RunError, match=r"must name .*reference_quality"):
+        open_run(run)
+
+
+def test_facts_without_the_image_size_are_refused(tmp_path: Path) -> None:
+    facts = run_facts(4, 1)
+    del facts["dataset"]["size_px"]
+    run = write_run(tmp_path / "run", [plan()], dataset=facts["dataset"])
+    with pytest.raises(RunError, match="must name size_px, and does not"):
+        open_run(run)
+
+
+def test_run_without_records_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", baseline=False)
+    with pytest.raises(RunError, match="a report needs an ended trial, found none"):
+        open_run(run)
+
+
+@pytest.mark.parametrize("line", ["not json", '{"trial_id": "x", "spec": {}}', '{"trial_id": "x"}', "[1]"])
+def test_line_that_is_no_record_is_refused(tmp_path: Path, line: str) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    with (run / RECORDS).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(RunError, match="must be a trial record"):
+        open_run(run)
+
+
+def test_record_with_a_column_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    row = json.loads((run / RECORDS).read_text().splitlines()[-1]) | {"colour": 1}
+    with (run / RECORDS).open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    with pytest.raises(RunError, match="read the run with the lowq version that made it"):
+        open_run(run)
+
+
+def test_torn_last_record_is_left_out_and_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan(0), plan(1)])
+    text = (run / RECORDS).read_text()
+    (run / RECORDS).write_text(text[:-20])
+    opened = open_run(run)
+    assert [record.spec.seed for record in opened.trials] == [0]
+    assert any("is torn" in note for note in opened.notes)
+    assert any("1 of 2 planned trials have ended" in note for note in opened.notes)
+    assert any("Score files without a record" in note for note in opened.notes)
+
+
+def test_second_record_of_a_trial_replaces_the_first_and_is_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan(0), plan(0, margin=-0.5)])
+    opened = open_run(run)
+    assert [record.margin for record in opened.trials] == [-0.5]
+    assert any("replace an earlier one of the same trial: 1" in note for note in opened.notes)
+
+
+def test_missing_score_file_is_told(tmp_path: Path) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    (run / "scores" / f"{trial.spec.trial_id}.parquet").unlink()
+    opened = open_run(run)
+    assert f"{trial.spec.trial_id} has a record but no score file: its cells say 'not scored'." in opened.notes
+
+
+@pytest.mark.parametrize("n_bytes", [0, 4, 2000])
+def test_torn_score_file_is_told(tmp_path: Path, n_bytes: int) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    file = run / "scores" / f"{trial.spec.trial_id}.parquet"
+    file.write_bytes(file.read_bytes()[:n_bytes])
+    opened = open_run(run)
+    assert trial.spec.trial_id not in set(opened.scores["trial_id"])
+    assert any(note.startswith(f"The scores of {trial.spec.trial_id} cannot be read") for note in opened.notes)
+
+
+def test_score_file_without_a_column_is_told(tmp_path: Path) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    write_scores(run, trial.spec.trial_id, trial_scores(trial, 4).drop(columns="ssim"))
+    assert any("cannot be read" in note and "ssim" in note for note in open_run(run).notes)
+
+
+def test_score_columns_of_a_newer_version_are_ignored(tmp_path: Path) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    write_scores(run, trial.spec.trial_id, trial_scores(trial, 4).assign(lpips=0.5))
+    assert open_run(run).notes == ()
+
+
+def test_repeated_score_rows_count_once_and_are_told(tmp_path: Path) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    write_scores(run, trial.spec.trial_id, pd.concat([scores, scores.head(3)]))
+    opened = open_run(run)
+    assert len(opened.scores) == len(baseline_scores(4)) + len(scores)
+    assert any("repeat 3 rows" in note for note in opened.notes)
+
+
+def test_failed_trial_is_told(tmp_path: Path) -> None:
+    trial = plan(0, status=TrialStatus.FAILED, scored=False, margin=None)
+    opened = open_run(write_run(tmp_path / "run", [trial]))
+    assert any(note.startswith(f"Failed, and so without scores: {trial.spec.trial_id}") for note in opened.notes)
+
+
+def test_run_without_the_baseline_is_told(tmp_path: Path) -> None:
+    opened = open_run(write_run(tmp_path / "run", [plan(0)], baseline=False))
+    assert opened.baseline is None
+    assert any("JPEG as it is was not scored at quality 75" in note for note in opened.notes)
+
+
+def test_images_without_a_reference_are_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan(0)])
+    baseline = baseline_scores(4)
+    write_scores(run, BASELINE.trial_id, baseline[baseline["image"] != 0])
+    assert any("for want of a JPEG-75 score: 2" in note for note in open_run(run).notes)
