@@ -70,6 +70,16 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
+def append_record(run: Path, record: TrialRecord) -> None:
+    """Add the record of an ended trial to a run; its scores and weights must be on disk before."""
+    append_line(run / RECORDS, record.to_json())
+
+
+def append_proposed(run: Path, spec: TrialSpec) -> None:
+    """Add a spec to those a run proposed; before its trial starts."""
+    append_line(run / PROPOSED, json.dumps(asdict(spec)))
+
+
 def read_records(run: Path) -> list[TrialRecord]:
     """Read the records of a run, oldest first; a torn last line is left out. No file: no records."""
     return [TrialRecord.from_json(line) for line in _whole_lines(run / RECORDS)]

@@ -1,0 +1,68 @@
+"""The Ray cluster a search runs on: joined or started here, and what it offers to trials."""
+
+import logging
+import os
+from pathlib import Path
+
+import ray
+
+from datasets.errors import InputError
+from search.keeper import NAMESPACE
+from search.plan import Machine
+
+LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
+OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+FORWARDED = ("KERAS_BACKEND",)
+
+
+def connect(address: str | None) -> Machine:
+    """Join the Ray cluster at an address (or RAY_ADDRESS), or start one on this machine; return what trials get.
+
+    Raises InputError when no cluster answers at the address.
+    """
+    address = address or os.environ.get("RAY_ADDRESS")
+    environment = QUIET | {name: os.environ[name] for name in FORWARDED if name in os.environ}
+    options = {
+        "namespace": NAMESPACE,
+        "runtime_env": {"env_vars": environment},
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+    }
+    if not address:
+        ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **options)
+        return machine()
+    try:
+        ray.init(address, **options)
+    except (ConnectionError, ValueError) as error:
+        raise InputError(f"no Ray cluster answers at {address}: start one or leave --address out") from error
+    return machine()
+
+
+def machine() -> Machine:
+    """Return what the connected cluster offers: a GPU a trial where there are any, else a share of the cores."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = [node for node in nodes if node.get("GPU")]
+    if gpus:
+        n_gpus = sum(node["GPU"] for node in gpus)
+        threads = min(int(node["CPU"] // node["GPU"]) for node in gpus)
+        return Machine(n_slots=int(n_gpus), n_threads=max(1, threads), n_gpus=n_gpus)
+    cores = [int(node.get("CPU", 0)) for node in nodes]
+    n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
+    return Machine(n_slots=sum(n // n_threads for n in cores), n_threads=n_threads)
+
+
+def send_logs_to(folder: Path) -> None:
+    """Put Ray's and Python's warnings, which a user cannot act on, into a file of the run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "driver.log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.captureWarnings(True)
+    for name in ("ray", "optuna", "py.warnings"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+
+
+def disconnect() -> None:
+    """Leave the cluster; one that was started here ends."""
+    ray.shutdown()

@@ -1,0 +1,73 @@
+"""Work on the cluster that is no trial: scoring JPEG as it is, and finalists on test images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from datasets.packed import open_pack
+from models.training import TrainingState
+from search.keeper import KeptStore, find_keeper
+from search.plan import Machine
+from search.records import TrialRecord
+from search.scoring import Row, images_to_score, score_images, scores_from_bytes, scores_to_bytes
+from search.spec import TrialSpec
+from search.store import SCORES, LocalStore
+from search.trial import Bench, Verdict, run_trial, scored_model
+
+MAX_FAILURES = 2  # of a trial's worker or node; each time it goes on from its last epoch
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where work finds what it needs, on any node: the pack's folder, the keeper's name, what trials are measured with."""
+
+    pack: Path
+    keeper: str
+    bench: Bench
+
+
+def start_baseline(site: Site, spec: TrialSpec) -> "ray.ObjectRef[TrialRecord]":
+    """Score JPEG as it is, on a worker, beside the trials."""
+    task = ray.remote(num_cpus=site.bench.n_threads, max_retries=MAX_FAILURES)(_score_baseline)
+    return task.remote(site, spec)
+
+
+def score_finalists(
+    site: Site, finalists: list[TrialRecord], qualities: tuple[int, ...], machine: Machine, store: LocalStore
+) -> Iterator[str]:
+    """Score each finalist on test images at each quality, beside one another, and add the rows to its scores.
+
+    Yields the id of each finalist once its scores are safe. One that has test scores already keeps them.
+    """
+    n_gpus = 1 if machine.n_gpus else 0
+    task = ray.remote(num_cpus=machine.n_threads, num_gpus=n_gpus, max_retries=MAX_FAILURES)(_score_on_test)
+    before = {record.trial_id: scores_from_bytes(store.path(record.trial_id, SCORES).read_bytes()) for record in finalists}
+    waiting = [record for record in finalists if not any(row["split"] == "test" for row in before[record.trial_id])]
+    parts = {
+        record.trial_id: [task.remote(site, record.spec, quality) for quality in sorted(qualities)] for record in waiting
+    }
+    for record in waiting:
+        added = [row for part in ray.get(parts[record.trial_id]) for row in part]
+        store.save(record.trial_id, record.epochs_run, {SCORES: scores_to_bytes(before[record.trial_id] + added)})
+        yield record.trial_id
+
+
+def _score_baseline(site: Site, spec: TrialSpec) -> TrialRecord | None:
+    from models.backend import prepare_backend
+
+    prepare_backend(site.bench.n_threads)
+    store = KeptStore(find_keeper(site.keeper))
+    return run_trial(spec, open_pack(site.pack), store, lambda progress: Verdict.GO_ON, site.bench)
+
+
+def _score_on_test(site: Site, spec: TrialSpec, quality: int) -> list[Row]:
+    from models.backend import prepare_backend
+
+    prepare_backend(site.bench.n_threads)
+    pack = open_pack(site.pack)
+    kept = KeptStore(find_keeper(site.keeper)).load(spec.trial_id)
+    model = scored_model(spec, TrainingState.from_bytes(kept) if kept else None)
+    images = images_to_score(pack, spec.split, "test", site.bench.protocol)
+    return [{"split": "test", **row} for row in score_images(model, pack, images, (quality,), site.bench.protocol)]

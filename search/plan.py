@@ -1,0 +1,111 @@
+"""The plan of a search before anything runs: how many trials, how many epochs, how long it should take, and why."""
+
+import math
+from dataclasses import dataclass
+
+from search.scale import Protocol, Scale
+from search.spaces import Space
+from search.spec import TrialSpec
+
+# Multiply-accumulates a pixel takes (models.cost counts them; a test compares).
+MACS_PER_PIXEL = {"resnet": 114_272, "jjnet": 244_432}
+# Measured with two trials of one thread each on two AMD EPYC cores at 2.x GHz, benchmarks/training.py.
+CPU_MACS_PER_S = 45e9
+# Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second); the run corrects it as it goes.
+GPU_MACS_PER_S = 5e11
+BACKWARD_FACTOR = 3  # forward once, backward about twice that
+READING_S = 0.004  # a sample: decoding, or compressing and decoding
+SCORING_S = 0.06  # an image at a quality: both regions' metrics
+START_S = 20.0  # Ray, and the workers' imports
+END_S = 30.0  # the finalists' workers and the report
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What trials run on: how many at a time, with how many threads each, on GPUs or not."""
+
+    n_slots: int
+    n_threads: int
+    n_gpus: float = 0
+
+    @property
+    def macs_per_s(self) -> float:
+        """Multiply-accumulates a second for one trial."""
+        return GPU_MACS_PER_S if self.n_gpus else CPU_MACS_PER_S * self.n_threads
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Numbers of images and their side: what an epoch trains on, what is scored, at how many qualities the finalists."""
+
+    n_train: int
+    n_scored: int
+    n_tested: int
+    size_px: int
+    n_qualities: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search about to run; seconds are expected, and the share of epochs that early stopping leaves is an estimate."""
+
+    n_trials: int
+    n_cells: int
+    epochs: int
+    n_epochs_expected: float
+    seconds: float
+
+    def describe(self) -> str:
+        """Return the plan in words, a line each."""
+        cells = f"{min(self.n_trials, self.n_cells)} of {self.n_cells} cells tried"
+        return (
+            f"plan: {self.n_trials} trials ({cells}), up to {self.epochs} epochs each, about "
+            f"{self.n_epochs_expected:.0f} in all after early stopping\n"
+            f"expected time: about {math.ceil(self.seconds / 60)} min"
+        )
+
+
+def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machine, workload: Workload) -> Plan:
+    """Plan a search whose trials will be like specs (one for each trial, cells first)."""
+    share = expected_share(specs[0].epochs, scale.grace_epochs, scale.reduction_factor)
+    protocol = scale.protocol.for_images(workload.size_px)
+    working_s = sum(_trial_seconds(spec, share, protocol, machine, workload) for spec in specs)
+    largest = max(specs, key=lambda spec: MACS_PER_PIXEL[spec.architecture])
+    tested = workload.n_tested * workload.n_qualities * scale.n_finalists
+    testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
+    return Plan(
+        n_trials=len(specs),
+        n_cells=len(space.cells()),
+        epochs=specs[0].epochs,
+        n_epochs_expected=share * sum(spec.epochs for spec in specs),
+        seconds=START_S + END_S + (working_s + testing_s) / min(machine.n_slots, len(specs)),
+    )
+
+
+def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> float:
+    """Return the share of epochs that ASHA lets run when at each rung one in reduction_factor trials goes on.
+
+    The first trials at a rung go on whatever they show, so short searches run more.
+    """
+    rung, alive, run = min(grace_epochs, epochs), 1.0, 0.0
+    done = 0
+    while done < epochs:
+        run += alive * (rung - done)
+        done, rung, alive = rung, min(rung * reduction_factor, epochs), alive / reduction_factor
+    return run / epochs
+
+
+def _trial_seconds(
+    spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload
+) -> float:
+    macs = MACS_PER_PIXEL[spec.architecture] / machine.macs_per_s
+    n_images = spec.epoch_images or workload.n_train
+    training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * macs * BACKWARD_FACTOR)
+    monitored = protocol.n_monitored * len(protocol.scored_qualities)
+    watching_s = monitored * protocol.monitor_px**2 * macs
+    scoring_s = workload.n_scored * len(protocol.scored_qualities) * _restoring_seconds(spec, workload.size_px, machine)
+    return share * spec.epochs * (training_s + watching_s) + scoring_s
+
+
+def _restoring_seconds(spec: TrialSpec, size_px: int, machine: Machine) -> float:
+    return SCORING_S + size_px**2 * MACS_PER_PIXEL[spec.architecture] / machine.macs_per_s

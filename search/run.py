@@ -1,0 +1,11 @@
+"""`python search/run.py`: run a search. Takes its own folder off the import path, where it would hide other packages."""
+
+import sys
+from pathlib import Path
+
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
+
+from search.cli import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Optuna inside Ray Tune: proposes specs, cells first, and is told what became of them."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from search.records import TrialRecord
+from search.spaces import Space
+from search.spec import TrialSpec, TrialStatus
+
+METRIC = "best_margin"
+N_ATTEMPTS = 50  # to draw a spec that was not proposed before
+
+
+class LowqSearch(OptunaSearch):  # type: ignore[misc]
+    """Proposes each cell of the space once, in balanced order, then what Optuna's TPE thinks best.
+
+    make_spec(parameters) completes what the space draws; announce(spec) hears of every proposal before it starts, and
+    settle(spec, crashed) gives the record of one that ended, None where it only paused.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        make_spec: Callable[[dict[str, Any]], TrialSpec],
+        announce: Callable[[TrialSpec], None],
+        settle: Callable[[TrialSpec, bool], TrialRecord | None],
+        seed: int,
+    ) -> None:
+        self.make_spec, self.announce, self.settle = make_spec, announce, settle
+        self.axes = space
+        self.proposed: dict[str, TrialSpec] = {}  # Tune's trial id -> spec
+        self.known: set[str] = set()
+        self.closed = False
+        self.n_settled = 0
+        super().__init__(space=space.suggest, metric=METRIC, mode="max", sampler=_sampler(seed))
+
+    def continue_from(self, records: Iterable[TrialRecord], unfinished: Iterable[TrialSpec]) -> None:
+        """Learn from ended trials and propose unfinished ones first, then the cells that were never tried."""
+        records, unfinished = list(records), list(unfinished)
+        self.known = {record.trial_id for record in records}
+        for record in records:
+            self._ot_study.add_trial(self._remembered(record))
+        queued = [self._parameters(spec) for spec in unfinished]
+        cells = [first for first in self.axes.first_parameters() if self.make_spec(first).trial_id not in self.known]
+        for parameters in queued + [first for first in cells if first not in queued]:
+            self._ot_study.enqueue_trial(parameters)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        for _ in range(0 if self.closed else N_ATTEMPTS):
+            spec = self.make_spec(super().suggest(trial_id))
+            if spec.trial_id not in self.known:
+                self.known.add(spec.trial_id)
+                self.proposed[trial_id] = spec
+                self.announce(spec)
+                return vars(spec)
+            self._ot_study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # a repetition teaches nothing
+        return str(Searcher.FINISHED)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if METRIC in result:
+            self._ot_trials[trial_id].report(result[METRIC], result["epoch"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        record = self.settle(self.proposed[trial_id], error)
+        if record is not None:
+            self.n_settled += 1
+            state, value = _told(record)
+            self._ot_study.tell(self._ot_trials[trial_id], value, state=state)
+
+    def close(self) -> None:
+        """Propose nothing more."""
+        self.closed = True
+
+    @property
+    def n_open(self) -> int:
+        """How many proposed trials have no record."""
+        return len(self.proposed) - self.n_settled
+
+    def save(self, checkpoint_path: str) -> None:
+        """Leave an empty file for Tune: a run is continued from its records, never from Tune's state."""
+        Path(checkpoint_path).touch()
+
+    def _parameters(self, spec: TrialSpec) -> dict[str, Any]:
+        names = [*self.axes.axes, *(["learning_rate"] if self.axes.learning_rates else [])]
+        return {name: getattr(spec, name) for name in names}
+
+    def _remembered(self, record: TrialRecord) -> optuna.trial.FrozenTrial:
+        parameters = self._parameters(record.spec)
+        fixed = optuna.trial.FixedTrial(parameters)
+        self.axes.suggest(fixed)
+        state, value = _told(record)
+        margins = {int(row["epoch"] or 0): row["margin"] for row in record.curve if row["margin"] is not None}
+        return optuna.trial.create_trial(
+            state=state,
+            value=value,
+            params=parameters,
+            distributions=fixed.distributions,
+            intermediate_values=margins,
+        )
+
+
+def _told(record: TrialRecord) -> tuple[TrialState, float | None]:
+    """Return what Optuna is told: a failed trial is forgotten, so only a crash is one; a weak trial was pruned."""
+    match record.status:
+        case TrialStatus.COMPLETED | TrialStatus.DEAD if record.margin is not None:
+            return TrialState.COMPLETE, record.margin
+        case TrialStatus.FAILED:
+            return TrialState.FAIL, None
+        case _:
+            return TrialState.PRUNED, None
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)

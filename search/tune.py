@@ -1,0 +1,148 @@
+"""Ray Tune runs the trials: the trainable that every worker gets, early stopping, and the driver's side of it."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+
+from datasets.packed import open_pack
+from search.cluster_tasks import MAX_FAILURES, Site
+from search.keeper import KeptStore, find_keeper
+from search.plan import Machine
+from search.progress import ProgressLog
+from search.records import TrialRecord
+from search.scale import Scale
+from search.searcher import METRIC, LowqSearch
+from search.spec import TrialSpec
+from search.trial import Progress, run_trial
+
+
+def make_trainable(site: Site) -> Callable[[dict[str, Any]], None]:
+    """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
+
+    def train_spec(config: dict[str, Any]) -> None:
+        from models.backend import prepare_backend
+
+        prepare_backend(site.bench.n_threads)
+        keeper, spec = find_keeper(site.keeper), spec_of(config)
+
+        def report(progress: Progress) -> Any:
+            tune.report(_reported(progress))
+            return ray.get(keeper.verdict.remote(spec.trial_id))
+
+        record = run_trial(spec, open_pack(site.pack), KeptStore(keeper), report, site.bench)
+        if record is not None:
+            ray.get(keeper.hand_in.remote(record))
+
+    return train_spec
+
+
+def run_trials(
+    site: Site, searcher: LowqSearch, scale: Scale, machine: Machine, n_trials: int, events: "Events", logs: Path
+) -> None:
+    """Run up to n_trials trials and return when they ended, paused or were interrupted."""
+    resources = {"cpu": machine.n_threads, "gpu": 1 if machine.n_gpus else 0}
+    keeper = find_keeper(site.keeper)
+    tuner = tune.Tuner(
+        tune.with_resources(make_trainable(site), resources),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=EarlyStopping(keeper, scale, events.epochs),
+            num_samples=n_trials,
+            max_concurrent_trials=machine.n_slots,
+            reuse_actors=not machine.n_gpus,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=tune.RunConfig(
+            name=time.strftime("tune-%Y%m%d-%H%M%S"),
+            storage_path=str(logs),
+            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            callbacks=[events],
+            verbose=0,
+            log_to_file=True,
+        ),
+    )
+    tuner.fit()
+
+
+class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
+    """ASHA on our own epochs, whose STOP reaches the trial as an answer to its report: it still scores what it has.
+
+    Tune's own STOP ends a trial inside its report, and nothing after it runs.
+    """
+
+    def __init__(self, keeper: ray.actor.ActorHandle, scale: Scale, epochs: int) -> None:
+        super().__init__(
+            time_attr="epoch",
+            metric=METRIC,
+            mode="max",
+            max_t=epochs,
+            grace_period=min(scale.grace_epochs, epochs),
+            reduction_factor=scale.reduction_factor,
+        )
+        self.keeper = keeper
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if super().on_trial_result(tune_controller, trial, result) == TrialScheduler.STOP:
+            ray.get(self.keeper.end.remote(spec_of(trial.config).trial_id))
+        return str(TrialScheduler.CONTINUE)
+
+
+class Events(tune.Callback):  # type: ignore[misc]
+    """The driver's side: shows progress, takes the baseline's record when it comes, and ends the run in time."""
+
+    def __init__(
+        self,
+        site: Site,
+        epochs: int,
+        log: ProgressLog,
+        baseline: "Iterable[ray.ObjectRef[TrialRecord]]",
+        settle: Callable[[TrialRecord], None],
+        close: Callable[[], None],
+    ) -> None:
+        self.site, self.epochs, self.log, self.settle, self.close = site, epochs, log, settle, close
+        self.awaited = list(baseline)
+        self.closed = False
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        if METRIC in result:
+            self.log.reported(spec_of(trial.config).trial_id, _progress(result))
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self.collect_baseline(timeout_s=0)
+        if self.log.is_out_of_time() and not self.closed:
+            self.closed = True
+            self.close()
+            ray.get(find_keeper(self.site.keeper).pause.remote())
+
+    def collect_baseline(self, timeout_s: float | None) -> None:
+        """Settle the baseline's record if it is there within timeout_s (None: when it is there)."""
+        ready, self.awaited = ray.wait(self.awaited, timeout=timeout_s) if self.awaited else ([], [])
+        for reference in ready:
+            self.settle(ray.get(reference))
+
+
+def spec_of(config: dict[str, Any]) -> TrialSpec:
+    """Return the spec in a Tune configuration."""
+    return TrialSpec(**{field.name: config[field.name] for field in fields(TrialSpec)})
+
+
+def _name(trial: Any) -> str:
+    return spec_of(trial.config).trial_id
+
+
+def _reported(progress: Progress) -> dict[str, Any]:
+    """Return what Tune is told: every number finite, but for a trial without a margin, which is as weak as can be."""
+    numbers = {name: value for name, value in vars(progress).items() if value is not None}
+    return {METRIC: -math.inf, **numbers}
+
+
+def _progress(result: dict[str, Any]) -> Progress:
+    return Progress(**{field.name: result.get(field.name) for field in fields(Progress)})  # type: ignore[arg-type]
