@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from PIL import Image
 
@@ -19,8 +20,8 @@ USER_ERROR = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit code 2."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         options.run(options)
     except InputError as error:
         print(f"lowq: {error}", file=sys.stderr)
@@ -31,8 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaint is an InputError, one line as any other user's mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; `{self.prog} --help` says more")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m datasets", description=__doc__)
+    parser = OneLineParser(prog="python -m datasets", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="{pack,inspect,synthesize}")
     pack = commands.add_parser("pack", help="turn a folder of lossless images into a packed dataset")
     pack.add_argument("source", type=Path, help="a sub-folder of BMP, PNG or TIFF images per camera system")
@@ -92,7 +100,7 @@ def _summary(pack: PackedDataset) -> str:
             for split, subsets in manifest["subsets"].items()
         ),
         *(
-            f"  JPEG {quality}: {manifest['files'][f'jpeg_q{quality}.bin']['bytes'] / len(pack.names) / 1000:.2f} kB an image"
+            f"  JPEG {quality}: {pack.offsets[quality][-1] / len(pack.names) / 1000:.2f} kB an image"
             for quality in pack.qualities
         ),
         f"  fingerprint {pack.fingerprint[:16]}, Pillow {manifest['versions']['pillow']}, "

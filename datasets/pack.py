@@ -119,7 +119,9 @@ def _write_files(
             outputs[ORIGINALS].write(pixels.data.cast("B"))
             for quality, jpeg in zip(settings.qualities, jpegs, strict=True):
                 outputs[jpeg_file(quality)].write(jpeg)
-            lengths = {f"jpeg_bytes_q{quality}": len(jpeg) for quality, jpeg in zip(settings.qualities, jpegs, strict=True)}
+            lengths = {
+                f"jpeg_bytes_q{quality}": len(jpeg) for quality, jpeg in zip(settings.qualities, jpegs, strict=True)
+            }
             subsets = {split: splits[split][position] for split in SPLITS}
             named = {"name": image.name, "system": image.system, **subsets, "height": height, "width": width}
             rows.append({**named, "sha256": hashlib.sha256(pixels).hexdigest(), **lengths})

@@ -75,7 +75,9 @@ def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
     for name, facts in manifest["files"].items():
         _check_file(folder / name, facts, check_hashes)
     if pack_fingerprint(manifest["files"], manifest["size_px"]) != manifest["fingerprint"]:
-        raise InputError(f"{folder / MANIFEST} was edited: its fingerprint does not fit its files; pack the sources again")
+        raise InputError(
+            f"{folder / MANIFEST} was edited: its fingerprint does not fit its files; pack the sources again"
+        )
     index = pq.read_table(folder / INDEX).to_pydict()
     offsets = {
         quality: np.concatenate([[0], np.cumsum(index[f"jpeg_bytes_q{quality}"], dtype=np.int64)])
@@ -103,7 +105,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: pack the sources again") from error
     if version != FORMAT_VERSION:
-        raise InputError(f"{folder} has pack format {version}, this lowq reads {FORMAT_VERSION}: pack the sources again")
+        raise InputError(
+            f"{folder} has pack format {version}, this lowq reads {FORMAT_VERSION}: pack the sources again"
+        )
     return manifest
 
 

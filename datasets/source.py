@@ -35,7 +35,9 @@ def find_sources(folder: Path, size_px: int) -> list[SourceImage]:
     lossy, unreadable, not 8-bit RGB or smaller than size_px.
     """
     if not folder.is_dir():
-        raise InputError(f"the source must be a folder with a sub-folder of images per camera system, no folder {folder}")
+        raise InputError(
+            f"the source must be a folder with a sub-folder of images per camera system, no folder {folder}"
+        )
     paths = list(_image_paths(folder))
     if not paths:
         raise InputError(

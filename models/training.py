@@ -90,7 +90,9 @@ def train(
     for epoch in range(state.epoch + 1, plan.epochs + 1):
         loss = train_epoch(model, batches(epoch))
         value, row = watch(model)
-        state = _after_epoch(model, state, value, {"epoch": epoch, "loss": loss if math.isfinite(loss) else None, **row})
+        state = _after_epoch(
+            model, state, value, {"epoch": epoch, "loss": loss if math.isfinite(loss) else None, **row}
+        )
         yield state
 
 

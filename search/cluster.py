@@ -21,6 +21,7 @@ def connect(address: str | None) -> Machine:
 
     Raises InputError when no cluster answers at the address.
     """
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own tables of progress stay silent
     address = address or os.environ.get("RAY_ADDRESS")
     environment = QUIET | {name: os.environ[name] for name in FORWARDED if name in os.environ}
     options = {

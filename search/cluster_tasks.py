@@ -7,14 +7,14 @@ from pathlib import Path
 import ray
 
 from datasets.packed import open_pack
-from models.training import TrainingState
 from search.keeper import KeptStore, find_keeper
 from search.plan import Machine
 from search.records import TrialRecord
-from search.scoring import Row, images_to_score, score_images, scores_from_bytes, scores_to_bytes
+from search.reporting import Verdict
+from search.scale import Bench
+from search.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.spec import TrialSpec
 from search.store import SCORES, LocalStore
-from search.trial import Bench, Verdict, run_trial, scored_model
 
 MAX_FAILURES = 2  # of a trial's worker or node; each time it goes on from its last epoch
 
@@ -43,10 +43,13 @@ def score_finalists(
     """
     n_gpus = 1 if machine.n_gpus else 0
     task = ray.remote(num_cpus=machine.n_threads, num_gpus=n_gpus, max_retries=MAX_FAILURES)(_score_on_test)
-    before = {record.trial_id: scores_from_bytes(store.path(record.trial_id, SCORES).read_bytes()) for record in finalists}
+    before = {
+        record.trial_id: scores_from_bytes(store.path(record.trial_id, SCORES).read_bytes()) for record in finalists
+    }
     waiting = [record for record in finalists if not any(row["split"] == "test" for row in before[record.trial_id])]
     parts = {
-        record.trial_id: [task.remote(site, record.spec, quality) for quality in sorted(qualities)] for record in waiting
+        record.trial_id: [task.remote(site, record.spec, quality) for quality in sorted(qualities)]
+        for record in waiting
     }
     for record in waiting:
         added = [row for part in ray.get(parts[record.trial_id]) for row in part]
@@ -55,7 +58,8 @@ def score_finalists(
 
 
 def _score_baseline(site: Site, spec: TrialSpec) -> TrialRecord | None:
-    from models.backend import prepare_backend
+    from models.backend import prepare_backend  # here and below: the driver, which has no use for Keras, never loads it
+    from search.trial import run_trial
 
     prepare_backend(site.bench.n_threads)
     store = KeptStore(find_keeper(site.keeper))
@@ -64,10 +68,11 @@ def _score_baseline(site: Site, spec: TrialSpec) -> TrialRecord | None:
 
 def _score_on_test(site: Site, spec: TrialSpec, quality: int) -> list[Row]:
     from models.backend import prepare_backend
+    from search.scoring import score_images
+    from search.trial import load_restorer
 
     prepare_backend(site.bench.n_threads)
     pack = open_pack(site.pack)
-    kept = KeptStore(find_keeper(site.keeper)).load(spec.trial_id)
-    model = scored_model(spec, TrainingState.from_bytes(kept) if kept else None)
-    images = images_to_score(pack, spec.split, "test", site.bench.protocol)
+    model = load_restorer(spec, KeptStore(find_keeper(site.keeper)))
+    images = site.bench.protocol.images_to_score(pack, spec.split, "test")
     return [{"split": "test", **row} for row in score_images(model, pack, images, (quality,), site.bench.protocol)]

@@ -24,16 +24,15 @@ from search.records import (
     TrialRecord,
     append_proposed,
     append_record,
+    failed_record,
     read_proposed,
     read_records,
 )
-from search.scale import REFERENCE_QUALITY, Scale
-from search.scoring import images_to_score
+from search.scale import REFERENCE_QUALITY, Bench, Scale
 from search.searcher import LowqSearch
 from search.spaces import Space
 from search.spec import BASELINE, TrialSpec
 from search.store import LocalStore, write_atomically
-from search.trial import Bench, failed_record
 from search.tune import Events, run_trials
 
 
@@ -77,7 +76,7 @@ class Task:
 
     def scored_images(self, subset: str) -> NDArray[np.int64]:
         """Return the images of a subset that scores are about."""
-        return images_to_score(self.pack, self.fields["split"], subset, self.bench.protocol)
+        return self.bench.protocol.images_to_score(self.pack, self.fields["split"], subset)
 
     @property
     def bench(self) -> Bench:
@@ -108,7 +107,7 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     keeper = start_keeper(run)
     site = Site(task.pack.folder.resolve(), keeper_name(run), task.bench)
     before = read_records(run)
-    log = ProgressLog(task.n_trials, task.plan.seconds, task.budget_s, write)
+    log = ProgressLog(task.n_trials, task.plan.trials_s, task.plan.finish_s, task.budget_s, write)
 
     def settle(record: TrialRecord) -> None:
         append_record(run, record)

@@ -7,8 +7,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.records import TrialRecord
+from search.reporting import Verdict
 from search.store import LocalStore
-from search.trial import Verdict
 
 NAMESPACE = "lowq"
 

@@ -77,9 +77,7 @@ def read_monitor(pack: PackedDataset, split: str, protocol: Protocol) -> Monitor
 
 
 def _score(originals: NDArray[np.float32], images: dict[int, NDArray[np.uint8]]) -> Scores:
-    return {
-        quality: measure(originals, np.divide(pixels, 255, dtype=np.float32)) for quality, pixels in images.items()
-    }
+    return {quality: measure(originals, np.divide(pixels, 255, dtype=np.float32)) for quality, pixels in images.items()}
 
 
 def _mean(values: NDArray[np.float64]) -> float:

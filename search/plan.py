@@ -47,13 +47,17 @@ class Workload:
 
 @dataclass(frozen=True)
 class Plan:
-    """A search about to run; seconds are expected, and the share of epochs that early stopping leaves is an estimate."""
+    """A search about to run; the share of epochs that early stopping leaves is an estimate.
+
+    trials_s, finish_s: seconds expected of the trials, and of the finalists and the report after them.
+    """
 
     n_trials: int
     n_cells: int
     epochs: int
     n_epochs_expected: float
-    seconds: float
+    trials_s: float
+    finish_s: float
 
     def describe(self) -> str:
         """Return the plan in words, a line each."""
@@ -61,7 +65,7 @@ class Plan:
         return (
             f"plan: {self.n_trials} trials ({cells}), up to {self.epochs} epochs each, about "
             f"{self.n_epochs_expected:.0f} in all after early stopping\n"
-            f"expected time: about {math.ceil(self.seconds / 60)} min"
+            f"expected time: about {math.ceil((self.trials_s + self.finish_s) / 60)} min"
         )
 
 
@@ -78,7 +82,8 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
         n_cells=len(space.cells()),
         epochs=specs[0].epochs,
         n_epochs_expected=share * sum(spec.epochs for spec in specs),
-        seconds=START_S + END_S + (working_s + testing_s) / min(machine.n_slots, len(specs)),
+        trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
+        finish_s=END_S + testing_s / machine.n_slots,
     )
 
 
@@ -95,9 +100,7 @@ def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> flo
     return run / epochs
 
 
-def _trial_seconds(
-    spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload
-) -> float:
+def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload) -> float:
     macs = MACS_PER_PIXEL[spec.architecture] / machine.macs_per_s
     n_images = spec.epoch_images or workload.n_train
     training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * macs * BACKWARD_FACTOR)

@@ -5,16 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from search.records import TrialRecord
+from search.reporting import Progress
 from search.spec import TrialSpec, TrialStatus
-from search.trial import Progress
 
 
 @dataclass
 class ProgressLog:
-    """Prints a line for each event of a search of n_trials; expected_s and budget_s bound the time left it shows."""
+    """Prints a line for each event of a search of n_trials.
+
+    expected_s: what the plan expects of the trials; finish_s: of what follows them; budget_s: no new epochs after this.
+    """
 
     n_trials: int
     expected_s: float
+    finish_s: float = 0.0
     budget_s: float | None = None
     write: Callable[[str], None] = print
     clock: Callable[[], float] = time.monotonic
@@ -37,16 +41,16 @@ class ProgressLog:
     def ended(self, record: TrialRecord) -> None:
         """A trial has its record."""
         self.running.pop(record.trial_id, None)
-        self.n_ended += 1
+        self.n_ended += not record.spec.is_baseline
         what = f"{record.status} after {record.epochs_run}/{record.spec.epochs} epochs  {_showing(record)}"
         self._line(record.trial_id, f"failed: {record.error}" if record.status is TrialStatus.FAILED else what)
 
     def seconds_left(self) -> float:
-        """Return the expected seconds to the end of the search: from the plan at first, then from what was done."""
+        """Return the expected seconds to the report: from the plan at first, then from what was done."""
         passed = self.clock() - self.started
         share = (self.n_ended + sum(self.running.values())) / self.n_trials
         left = passed * (1 - share) / share if self.n_ended else self.expected_s - passed
-        return max(0.0, left if self.budget_s is None else min(left, self.budget_s - passed))
+        return self.finish_s + max(0.0, left if self.budget_s is None else min(left, self.budget_s - passed))
 
     def is_out_of_time(self) -> bool:
         """Say whether the time budget is used up."""

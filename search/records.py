@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from search.provenance import node_name, versions
 from search.spec import TrialSpec, TrialStatus
 
 RECORDS = "records.jsonl"
@@ -59,6 +60,23 @@ class TrialRecord:
         row["status"] = TrialStatus(row["status"])
         row["curve"] = tuple(row["curve"])
         return cls(**row)
+
+
+def failed_record(spec: TrialSpec, dataset_fingerprint: str, error: str, seconds: float = 0.0) -> TrialRecord:
+    """Return the record of a trial that raised an error or whose worker died."""
+    return TrialRecord(
+        spec=spec,
+        status=TrialStatus.FAILED,
+        epochs_run=0,
+        margin=None,
+        psnr_gain_db=None,
+        input_margin=None,
+        seconds=seconds,
+        node=node_name(),
+        dataset_fingerprint=dataset_fingerprint,
+        versions=versions(),
+        error=error,
+    )
 
 
 def append_line(path: Path, line: str) -> None:

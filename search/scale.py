@@ -1,9 +1,14 @@
 """Scales: how long trials train and how much is scored, from a laptop demo to the thesis' full protocol."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.packed import PackedDataset
 
 SCORED_QUALITIES = (25, 50, 75)
 REFERENCE_QUALITY = 75
@@ -27,8 +32,24 @@ class Protocol:
     def for_images(self, size_px: int) -> "Protocol":
         """Return the protocol for images of a side: regions no larger than the image."""
         crop_px = self.crop_px if size_px > self.crop_px else round(size_px * CROP_SHARE)
-        fields = {**vars(self), "crop_px": crop_px, "monitor_px": min(self.monitor_px, size_px)}
-        return Protocol(**fields)
+        return replace(self, crop_px=crop_px, monitor_px=min(self.monitor_px, size_px))
+
+    def images_to_score(self, pack: PackedDataset, split: str, subset: str) -> NDArray[np.int64]:
+        """Return the images a score is about: the first n_scored of a subset.
+
+        tiny has no test images; those of data101, which tiny never draws from, stand in.
+        """
+        if split == "tiny" and subset == "test":
+            split = "data101"
+        return pack.images_of(split, subset)[: self.n_scored]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every trial of a run is measured with, and the threads it may use."""
+
+    protocol: Protocol
+    n_threads: int = 1
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,17 @@
 
 import io
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
 from models.evaluation import restore, score_regions, to_8_bits
 from search.scale import UNIT_QUALITY, Protocol
+from search.score_files import Row
 
-Row = dict[str, Any]
 N_FIXED_SAMPLES = 2
 N_WORST_SAMPLES = 1
-
-
-def images_to_score(pack: PackedDataset, split: str, subset: str, protocol: Protocol) -> NDArray[np.int64]:
-    """Return the images a score is about: the first n_scored of a subset.
-
-    tiny has no test images; those of data101, which tiny never draws from, stand in.
-    """
-    if split == "tiny" and subset == "test":
-        split = "data101"
-    return pack.images_of(split, subset)[: protocol.n_scored]
 
 
 def score_images(
@@ -48,20 +34,6 @@ def score_images(
             }
             regions = score_regions(pack.originals[image], restored, crop_px)
             rows += [{**facts, "region": region, **scores} for region, scores in regions.items()]
-    return rows
-
-
-def scores_to_bytes(rows: list[Row]) -> bytes:
-    """Return rows as the bytes of a parquet file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), sink)
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
-
-
-def scores_from_bytes(data: bytes) -> list[Row]:
-    """Read what scores_to_bytes returned."""
-    rows: list[Row] = pq.read_table(io.BytesIO(data)).to_pylist()
     return rows
 
 

@@ -5,9 +5,7 @@ It knows only a store and a report: the same trial runs under Ray, in a plain lo
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -19,11 +17,13 @@ from models.backend import device_name
 from models.build import build_model
 from models.cost import macs_per_pixel
 from models.training import Row, TrainingPlan, TrainingState, set_weights, train
-from search.monitor import Monitor, Reading, read_monitor
+from search.monitor import Monitor, read_monitor
 from search.provenance import node_name, versions
-from search.records import TrialRecord
-from search.scale import Protocol
-from search.scoring import images_to_score, sample_pictures, score_images, scores_to_bytes
+from search.records import TrialRecord, failed_record
+from search.reporting import Progress, Report, Verdict
+from search.scale import Bench, Protocol
+from search.score_files import scores_to_bytes
+from search.scoring import sample_pictures, score_images
 from search.spec import TrialSpec, TrialStatus
 from search.store import SAMPLES, SCORES, STATE, Store
 
@@ -31,38 +31,6 @@ from search.store import SAMPLES, SCORES, STATE, Store
 PATIENCE_EPOCHS, PATIENCE_STEPS = 3, 200
 DIVERGED_DB = -10.0
 DEAD_STEPS = 1  # of 8 bits
-
-
-class Verdict(StrEnum):
-    """What a report is answered."""
-
-    GO_ON = "go on"
-    STOP = "stop"  # weak: score what there is and end
-    PAUSE = "pause"  # the search ends: leave the state for another day
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a trial reports after an epoch; margin and psnr_gain_db are those of the epoch, best_margin of the best."""
-
-    epoch: int
-    epochs: int
-    loss: float | None
-    margin: float | None
-    best_margin: float | None
-    psnr_gain_db: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every trial of a run is measured with, and the threads it may use."""
-
-    protocol: Protocol
-    n_threads: int = 1
-
-
-Report = Callable[[Progress], Verdict]
 
 
 def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
@@ -76,23 +44,6 @@ def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report
         return _run(spec, pack, store, report, bench)
     except Exception as error:  # the trial boundary
         return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", time.monotonic() - started)
-
-
-def failed_record(spec: TrialSpec, fingerprint: str, error: str, seconds: float = 0.0) -> TrialRecord:
-    """Return the record of a trial that raised an error or whose worker died."""
-    return TrialRecord(
-        spec=spec,
-        status=TrialStatus.FAILED,
-        epochs_run=0,
-        margin=None,
-        psnr_gain_db=None,
-        input_margin=None,
-        seconds=seconds,
-        node=node_name(),
-        dataset_fingerprint=fingerprint,
-        versions=versions(),
-        error=error,
-    )
 
 
 def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np.int64]:
@@ -111,7 +62,17 @@ def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset) -> int:
     return -(-n_images // spec.batch_size)
 
 
-def scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
+def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
+    """Return the restorer that an ended trial left in the store, with the weights it was scored by."""
+    return _scored_model(spec, _load_state(spec, store))
+
+
+def _load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
+    kept = store.load(spec.trial_id)
+    return TrainingState.from_bytes(kept) if kept else None
+
+
+def _scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
     """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
     model = build_model(spec.architecture, spec.output_activation, spec.global_residual, spec.start)
     if state is not None:
@@ -123,15 +84,14 @@ def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, ben
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
     monitor = read_monitor(pack, spec.split, bench.protocol)
-    kept = store.load(spec.trial_id)
-    state = TrainingState.from_bytes(kept) if kept else None
+    state = _load_state(spec, store)
     status = TrialStatus.COMPLETED if spec.is_baseline else state and _ended(spec, state)
     if not status:
         states = _training(spec, pack, monitor, bench, state)
         state, status = _follow(spec, states, store, report)
     if status is None:
         return None
-    model = scored_model(spec, state)
+    model = _scored_model(spec, state)
     if status is not TrialStatus.DIVERGED:
         _score(spec, pack, model, store, bench.protocol)
     return _record(spec, pack, monitor, state, status)
@@ -206,7 +166,7 @@ def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Stor
     qualities = pack.qualities if spec.is_baseline else protocol.scored_qualities
     rows = []
     for subset in subsets:
-        images = images_to_score(pack, spec.split, subset, protocol)
+        images = protocol.images_to_score(pack, spec.split, subset)
         rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
     pictures = sample_pictures(model, pack, rows, protocol.scored_qualities)
     store.save(spec.trial_id, spec.epochs, {SCORES: scores_to_bytes(rows), SAMPLES: pictures})

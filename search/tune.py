@@ -17,17 +17,18 @@ from search.keeper import KeptStore, find_keeper
 from search.plan import Machine
 from search.progress import ProgressLog
 from search.records import TrialRecord
+from search.reporting import Progress
 from search.scale import Scale
 from search.searcher import METRIC, LowqSearch
 from search.spec import TrialSpec
-from search.trial import Progress, run_trial
 
 
 def make_trainable(site: Site) -> Callable[[dict[str, Any]], None]:
     """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
 
     def train_spec(config: dict[str, Any]) -> None:
-        from models.backend import prepare_backend
+        from models.backend import prepare_backend  # the driver never loads Keras
+        from search.trial import run_trial
 
         prepare_backend(site.bench.n_threads)
         keeper, spec = find_keeper(site.keeper), spec_of(config)
@@ -111,7 +112,9 @@ class Events(tune.Callback):  # type: ignore[misc]
         self.awaited = list(baseline)
         self.closed = False
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         if METRIC in result:
             self.log.reported(spec_of(trial.config).trial_id, _progress(result))
 
