@@ -117,14 +117,13 @@ def _write_files(
     try:
         for position, (image, (height, width, pixels, jpegs)) in enumerate(zip(images, prepared, strict=True)):
             outputs[ORIGINALS].write(pixels.data.cast("B"))
+            lengths = {}
             for quality, jpeg in zip(settings.qualities, jpegs, strict=True):
                 outputs[jpeg_file(quality)].write(jpeg)
-            lengths = {
-                f"jpeg_bytes_q{quality}": len(jpeg) for quality, jpeg in zip(settings.qualities, jpegs, strict=True)
-            }
+                lengths[f"jpeg_bytes_q{quality}"] = len(jpeg)
             subsets = {split: splits[split][position] for split in SPLITS}
             named = {"name": image.name, "system": image.system, **subsets, "height": height, "width": width}
-            rows.append({**named, "sha256": hashlib.sha256(pixels).hexdigest(), **lengths})
+            rows.append({**named, "sha256": hashlib.sha256(pixels.data).hexdigest(), **lengths})
         files = {name: output.close() for name, output in outputs.items()}
     finally:
         for output in outputs.values():

@@ -54,7 +54,7 @@ class PackedDataset:
     def jpeg_bytes(self, image: int, quality: int) -> memoryview:
         """Return the JPEG file of an image at one of the pack's qualities."""
         start, end = self.offsets[quality][image : image + 2]
-        return memoryview(self.jpeg[quality][start:end])
+        return self.jpeg[quality][start:end].data
 
     def degraded(self, image: int, quality: int, window: Window | None = None) -> NDArray[np.uint8]:
         """Return an image, or a window of it, as its JPEG at any quality shows it: uint8 [H, W, 3].

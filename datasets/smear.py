@@ -25,7 +25,7 @@ SIZE_PX: Final = 360
 
 @dataclass(frozen=True)
 class Camera:
-    """What one camera system does to the light: background in RGB [0, 1], blur in pixels, noise as a fraction of white."""
+    """What a camera system does to the light: background in RGB [0, 1], blur in pixels, noise as a share of white."""
 
     background: tuple[float, float, float]
     blur_px: float
@@ -62,7 +62,7 @@ KINDS: Final[dict[str, Kind]] = {
     "basophil": Kind((62, 72), (2, 3), (26, 32), (16, 22), 20.0, (0.0, 0.26, 0.14), (0.0, 0.16, 0.0)),
 }
 
-# Optical density (natural) in R, G, B of one unit of haemoglobin, azure (nuclei, basophilic cytoplasm), eosin (granules).
+# Optical density (natural) in R, G, B of a unit of haemoglobin, azure (nuclei, basophilic cytoplasm), eosin (granules).
 DENSITIES: Final = np.array([[0.25, 0.60, 0.50], [0.68, 1.60, 0.54], [0.14, 0.46, 0.26]], np.float32)
 # Thickness of a resting red cell in micrometres is sqrt(1 - r^2) * (c0 + c1 r^2 + c2 r^4), r in units of its radius:
 # Evans and Fung, Microvascular Research 4 (1972), at 300 mOsm.
@@ -166,7 +166,7 @@ def _add_red_cells(haemoglobin: Plane, white_centre: complex, white_px: float, r
 
 
 def _red_cell(points: Points, radius_px: float, wobble: float, pallor: float, rng: np.random.Generator) -> Plane:
-    """Return the haemoglobin of one red cell: the resting disc and a flat one mixed by pallor, a rim and a bright fringe."""
+    """Return the haemoglobin of a red cell: the resting disc and a flat one mixed by pallor, a rim, a bright fringe."""
     rho = _rho(points, radius_px, wobble * rng.uniform(0.5, 1.6), rng)
     shift = np.complex64(complex(*rng.normal(0, 0.1, 2)) * radius_px)
     pit = np.minimum(np.abs(points - shift) ** 2 / np.float32(radius_px**2), 1)

@@ -104,8 +104,9 @@ def _fault(path: Path, image: Image.Image, size_px: int) -> str | None:
     if image.mode not in ("RGB", "RGBA") or _bits_per_sample(path, image) != 8:
         found = f"mode {image.mode}, {_bits_per_sample(path, image)} bits"
         return f"is not 8-bit RGB ({found}): convert it to 8 bits a channel, three channels"
-    if getattr(image, "n_frames", 1) > 1:
-        return f"holds {image.n_frames} images: save each as a file of its own"
+    n_frames = getattr(image, "n_frames", 1)
+    if n_frames > 1:
+        return f"holds {n_frames} images: save each as a file of its own"
     if min(image.size) < size_px:
         return f"is {image.width} x {image.height}, smaller than {size_px} px: choose a smaller --size or remove it"
     return None

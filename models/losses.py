@@ -1,4 +1,4 @@
-"""Losses: how far a restored batch is from the originals, a number per image; averaging happens in the training loop."""
+"""Losses: how far a restored batch is from the originals, a number per image; the training loop averages."""
 
 from collections.abc import Callable
 from typing import Any

@@ -60,4 +60,5 @@ def _blur(plane: Tensor) -> Tensor:
 def _gaussian() -> NDArray[np.float32]:
     offsets = np.arange(SSIM_WINDOW_PX) - SSIM_WINDOW_PX // 2
     weights = np.exp(-(offsets**2) / (2 * SSIM_SIGMA_PX**2))
-    return (weights / weights.sum()).astype(np.float32)
+    kernel: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
+    return kernel

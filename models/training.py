@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -53,20 +54,17 @@ class TrainingState:
             for place, array in enumerate(getattr(self, kind))
         }
         buffer = io.BytesIO()
-        np.savez(buffer, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        np.savez(buffer, facts=np.array(json.dumps(facts)), **arrays)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TrainingState":
         """Read what to_bytes returned. Raises ValueError when the bytes are damaged."""
         with np.load(io.BytesIO(data)) as file:
-            facts = json.loads(str(file["facts"]))
-            facts["curve"] = tuple(facts["curve"])
-            kinds = {
-                kind: tuple(file[name] for name in sorted(file.files) if name.startswith(f"{kind}_"))
-                for kind in ("weights", "optimizer", "best_weights")
-            }
-        return cls(**kinds, **facts)
+            facts: dict[str, Any] = json.loads(str(file["facts"]))
+            for kind in ("weights", "optimizer", "best_weights"):
+                facts[kind] = tuple(file[name] for name in sorted(file.files) if name.startswith(f"{kind}_"))
+        return cls(**{**facts, "curve": tuple(facts["curve"])})
 
 
 def train(

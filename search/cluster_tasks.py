@@ -21,7 +21,7 @@ MAX_FAILURES = 2  # of a trial's worker or node; each time it goes on from its l
 
 @dataclass(frozen=True)
 class Site:
-    """Where work finds what it needs, on any node: the pack's folder, the keeper's name, what trials are measured with."""
+    """Where work on any node finds what it needs: the pack, the keeper, what trials are measured with."""
 
     pack: Path
     keeper: str

@@ -36,7 +36,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Monitor:
-    """Fixed validation images: originals float32 [N, H, W, 3], degraded[quality] uint8 [N, H, W, 3], and their scores."""
+    """Fixed validation images: originals float32 [N, H, W, 3], degraded[quality] uint8 the same, and their scores."""
 
     originals: NDArray[np.float32]
     degraded: dict[int, NDArray[np.uint8]]

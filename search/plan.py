@@ -36,7 +36,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Workload:
-    """Numbers of images and their side: what an epoch trains on, what is scored, at how many qualities the finalists."""
+    """Numbers of images, their side, and of the qualities at which finalists are tested."""
 
     n_train: int
     n_scored: int

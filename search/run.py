@@ -1,4 +1,4 @@
-"""`python search/run.py`: run a search. Takes its own folder off the import path, where it would hide other packages."""
+"""`python search/run.py`: run a search. Takes its own folder off the import path: it would hide other packages."""
 
 import sys
 from pathlib import Path

@@ -54,7 +54,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale. fields: what it fixes of every spec; grace_epochs and reduction_factor: ASHA's first rung and its ratio."""
+    """A scale. fields: what it fixes of every spec; grace_epochs, reduction_factor: ASHA's first rung and ratio."""
 
     name: str
     fields: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Spaces: the axes a search compares, the cells they make, in an order whose every prefix is balanced, and Optuna's view."""
+"""Spaces: the axes a search compares, their cells in an order whose every prefix is balanced, and Optuna's view."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -47,7 +47,7 @@ def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report
 
 
 def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np.int64]:
-    """Return the training images of an epoch: all, or epoch_images of them, each as often as another give or take one."""
+    """Return the training images of an epoch: all, or epoch_images of them, each as often as another, or once more."""
     images = pack.images_of(spec.split, "train")
     if spec.epoch_images is None:
         return images

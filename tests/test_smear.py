@@ -1,4 +1,4 @@
-"""The built-in smear: same seed same bytes, plausible cells, and JPEG behaviour close to the images it stands in for."""
+"""The built-in smear: same seed same bytes, plausible cells, JPEG behaviour close to the images it stands in for."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The last convolution of a network: its output activation and its start are choices of the trial, not of the network."""
+"""The last convolution of a network, whose output activation and start are choices of the trial."""
 
 from collections.abc import Callable
 
