@@ -109,7 +109,7 @@ def _data(findings: Findings) -> list[str]:
             f"{dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} images."
         ),
     ]
-    caption = "1 kB is 1000 bytes; raw is three bytes a pixel. Over every image that JPEG as it is was scored on."
+    caption = "1 kB is 1000 bytes; raw is three bytes a pixel. Over every image of the dataset."
     parts += _table(findings, "sizes", "JPEG files by quality", caption)
     quality, split = findings.run.reference_quality, findings.run.deciding_split
     title = f"What has to be reached: the means of JPEG-{quality} over the {split} images"
@@ -120,8 +120,9 @@ def _method(findings: Findings) -> list[str]:
     facts = findings.run.facts
     quality = findings.run.reference_quality
     monitored = ", ".join(str(scored) for scored in facts["scored_qualities"])
+    is_tiny = facts["dataset"]["split"] == "tiny"
     finalists = [label(record) for record in findings.run.finalists]
-    n_validation, n_test = (facts["dataset"]["subsets"].get(name, 0) for name in ("validation", "test"))
+    scored = facts["dataset"]["scored"]
     return [
         bullets(
             [
@@ -129,8 +130,10 @@ def _method(findings: Findings) -> list[str]:
                 "start on JPEG's grid of blocks.",
                 "A restored image is rounded to 8 bits before it is scored, and these scores decide. Those of the "
                 "network's unrounded output lie beside them in the run's score files.",
-                f"Networks, losses and early stopping are chosen on validation images ({n_validation} in the split). "
-                f"The test images ({n_test}) are read once, at the end, for the finalists and for JPEG as it is.",
+                f"Networks, losses and early stopping are chosen on validation images, of which every trial is "
+                f"scored on {scored['validation']}. {scored['test']} test images are read once, at the end, for the "
+                "finalists and for JPEG as it is"
+                + (": data101's, for tiny has none and never draws from them." if is_tiny else "."),
                 f"The finalists: {'; '.join(finalists)}." if finalists else "There are no finalists yet.",
                 f"The monitored margin: over a fixed set of validation images at qualities {monitored}, each metric's "
                 f"mean is compared with JPEG-{quality}'s mean on the same images, in units of the "

@@ -17,6 +17,7 @@ from analysis.tables import columns_of
 USER_ERROR = 2
 # Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.
 N_TRIALS_PRINTED = 5
+WHO = {"validation": "the best of all trials", "test": "the finalists"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,25 +43,33 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def summarise(findings: Findings) -> str:
-    """Say a run's essence in plain text: table, file sizes, notes, pick."""
+    """Say a run's essence in plain text: tables, file sizes, notes, pick."""
     run = findings.run
-    split = run.deciding_split
+    lines = [*_split_table(findings, "validation")]
+    if run.finalists:
+        lines += _split_table(findings, "test")
+    lines += [_sizes(findings)]
+    lines += [f"note: {note}" for note in findings.notes]
+    lines += [f"pick: {' '.join(filter(None, (findings.pick.sentence(), findings.pick.warning)))}"]
+    return "\n".join(lines)
+
+
+def _split_table(findings: Findings, split: str) -> list[str]:
+    """Lay out what a split says of JPEG as it is and the best models."""
+    run = findings.run
     records = columns_of(run, split)
     n_baseline = int(run.baseline is not None)
     shown = records[: N_TRIALS_PRINTED + n_baseline]
     table = show_summary(findings.comparison, shown, split)
     lines = [
-        f"{split} split, input quality by model: mean PSNR in dB, mean SSIM (whole image), and how many of the",
-        f"8 means (4 metrics, whole image and centre crop) reach JPEG-{run.reference_quality}:",
+        f"{split} images, {WHO[split]}, by input quality: mean PSNR in dB and mean SSIM of the whole image, and how",
+        f"many of the 8 means (4 metrics, whole image and centre crop) reach those of JPEG-{run.reference_quality}:",
         "",
         to_text(table) if len(table) else "nothing was scored\n",
     ]
     if len(records) > len(shown):
         lines.append(f"(further trials, in the report: {len(records) - len(shown)})")
-    lines += [sentence for sentence in (fidelity_sentence(shown[n_baseline:]), _sizes(findings)) if sentence]
-    lines += [f"note: {note}" for note in findings.notes]
-    lines += [f"pick: {' '.join(filter(None, (findings.pick.sentence(), findings.pick.warning)))}"]
-    return "\n".join(lines)
+    return [*lines, *filter(None, [fidelity_sentence(shown[n_baseline:])]), ""]
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -73,6 +82,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _sizes(findings: Findings) -> str:
     if "sizes" not in findings.tables:
         return ""
-    rows = findings.tables["sizes"].numbers.itertuples(index=False)
-    sizes = ", ".join(f"{row.mean_kb:.2f} kB at {row.input_quality}" for row in rows)
-    return f"file sizes (1 kB = 1000 bytes): {sizes}"
+    table = findings.tables["sizes"].numbers
+    rows = zip(table["input_quality"], table["mean_kb"], table["saved_percent"], strict=True)
+    sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({-saved:+.0f} %)" for quality, kilobytes, saved in rows)
+    return f"file sizes in kB of 1000 bytes, and against JPEG-{findings.run.reference_quality}: {sizes}"

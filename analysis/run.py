@@ -16,7 +16,18 @@ from search.spec import TrialStatus
 SCORE_COLUMNS = ("image", "name", "system", "split", "input_quality", "region", "crop_px", "jpeg_bytes", *METRICS)
 ROW_KEY = ["image", "split", "input_quality", "region"]
 FACTS = ("command", "space", "scale", "seed", "reference_quality", "scored_qualities", "n_trials", "dataset")
-DATASET_FACTS = ("path", "fingerprint", "size_px", "n_images", "systems", "qualities", "split", "subsets")
+DATASET_FACTS = (
+    "path",
+    "fingerprint",
+    "size_px",
+    "n_images",
+    "systems",
+    "qualities",
+    "split",
+    "subsets",
+    "scored",
+    "mean_jpeg_bytes",
+)
 RESUME = "python search/run.py --resume"
 
 
@@ -194,8 +205,8 @@ def _reference_notes(records: tuple[TrialRecord, ...], scores: pd.DataFrame, fac
     reference = scores[is_baseline & (scores["input_quality"] == quality)]
     if reference.empty:
         return [
-            f"JPEG as it is was not scored at quality {quality}: nothing can be compared with it, there is no pick "
-            f"and no file size. {RESUME} RUN scores it."
+            f"JPEG as it is was not scored at quality {quality}: nothing can be compared with it, there is no "
+            f"pick. {RESUME} RUN scores it."
         ]
     images = ["split", "region", "image"]
     known = pd.MultiIndex.from_frame(reference[images])

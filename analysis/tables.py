@@ -51,22 +51,21 @@ def quality_table(comparison: pd.DataFrame, records: Sequence[TrialRecord], spli
 
 
 def size_table(run: Run) -> pd.DataFrame:
-    """Tabulate the JPEG files by quality, highest first, over every image of JPEG as it is.
+    """Tabulate the JPEG files by quality, highest first, over every image of the dataset.
 
     Returns input_quality, n_images, mean_kb (of 1000 bytes), saved_percent (against the reference quality) and
     saved_raw_percent (against 3 bytes a pixel).
     """
-    baseline_id = run.baseline.trial_id if run.baseline else None
-    own = run.scores[run.scores["trial_id"] == baseline_id].drop_duplicates(["image", "input_quality"])
-    grouped = own.groupby("input_quality")["jpeg_bytes"]
-    table = pd.DataFrame({"n_images": grouped.size(), "mean_kb": grouped.mean() / KB_BYTES}).reset_index()
-    reference_kb = table.loc[table["input_quality"] == run.reference_quality, "mean_kb"]
-    raw_kb = RAW_BYTES_PER_PIXEL * run.facts["dataset"]["size_px"] ** 2 / KB_BYTES
-    table["saved_percent"] = 100 * (
-        1 - table["mean_kb"] / (reference_kb.iloc[0] if len(reference_kb) else float("nan"))
-    )
+    dataset = run.facts["dataset"]
+    sizes = sorted(((int(quality), size) for quality, size in dataset["mean_jpeg_bytes"].items()), reverse=True)
+    table = pd.DataFrame(sizes, columns=["input_quality", "mean_kb"])
+    table["mean_kb"] /= KB_BYTES
+    table.insert(1, "n_images", dataset["n_images"])
+    reference_kb = dataset["mean_jpeg_bytes"].get(str(run.reference_quality), float("nan")) / KB_BYTES
+    raw_kb = RAW_BYTES_PER_PIXEL * dataset["size_px"] ** 2 / KB_BYTES
+    table["saved_percent"] = 100 * (1 - table["mean_kb"] / reference_kb)
     table["saved_raw_percent"] = 100 * (1 - table["mean_kb"] / raw_kb)
-    return table.sort_values("input_quality", ascending=False, ignore_index=True)
+    return table
 
 
 def trials_table(run: Run) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 A sample depends on (seed, epoch, its place in the epoch) only, not on threads: training can stop and go on anywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,12 @@ from datasets.packed import PackedDataset
 from datasets.prefetch import map_ahead
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, crop, crop, 3] in [0, 1]
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]  # the same without B
+Pair = tuple[NDArray[np.float32], NDArray[np.float32]]  # a row of each
 
 RANDOM_QUALITIES = (25, 100)  # the thesis' section 3.4: uniform, both ends included
 BRIGHTNESS = (0.8, 1.2)  # the thesis' section 3.3
 BATCHES_AHEAD = 3
+ROWS_A_JOB = 4  # handing single samples to a thread costs a fifth of reading them
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ def training_batches(
     _check_crop(pack, settings)
     order = np.random.default_rng((settings.seed, epoch)).permutation(images)
 
-    def read(place: int) -> Pair:
-        return _training_pair(pack, int(order[place]), settings, np.random.default_rng((settings.seed, epoch, place)))
+    def fill(place: int, pair: Pair) -> None:
+        # place + 1: numpy seeds (seed, epoch, 0) as (seed, epoch), which drew the order
+        rng = np.random.default_rng((settings.seed, epoch, place + 1))
+        _fill_training_pair(pack, int(order[place]), settings, rng, pair)
 
-    return _batches(map_ahead(read, range(len(order)), n_threads, BATCHES_AHEAD * settings.batch_size), settings)
+    return _batches(fill, len(order), settings, n_threads)
 
 
 def validation_batches(
@@ -52,12 +55,15 @@ def validation_batches(
 ) -> Iterator[Batch]:
     """Yield centre crops of the images in their order, never augmented, a random quality fixed for each image."""
     _check_crop(pack, settings)
+    window = centre_window(pack.size_px, settings.crop_px)
 
-    def read(image: int) -> Pair:
+    def fill(place: int, pair: Pair) -> None:
+        image = int(images[place])
         quality = _drawn_quality(settings.quality, np.random.default_rng((settings.seed, image)))
-        return _pair(pack, image, quality, centre_window(pack.size_px, settings.crop_px))
+        for pixels, unit in zip(_windows(pack, image, quality, window), pair, strict=True):
+            _to_unit(pixels, unit)
 
-    return _batches(map_ahead(read, map(int, images), n_threads, BATCHES_AHEAD * settings.batch_size), settings)
+    return _batches(fill, len(images), settings, n_threads)
 
 
 def centre_window(size_px: int, crop_px: int) -> Window:
@@ -66,17 +72,19 @@ def centre_window(size_px: int, crop_px: int) -> Window:
     return slice(start, start + crop_px), slice(start, start + crop_px)
 
 
-def _training_pair(pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator) -> Pair:
+def _fill_training_pair(
+    pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator, pair: Pair
+) -> None:
     quality = _drawn_quality(settings.quality, rng)
     sizes = pack.size_px, settings.crop_px
     window = _random_window(*sizes, rng) if settings.crop == "random" else centre_window(*sizes)
-    pair = _pair(pack, image, quality, window)
-    if not settings.augment:
-        return pair
+    windows = _windows(pack, image, quality, window)
     flips = tuple(slice(None, None, -1 if flipped else 1) for flipped in rng.integers(0, 2, 2))
     brightness = np.float32(rng.uniform(*BRIGHTNESS))
-    degraded_crop, original_crop = (np.minimum(side[flips] * brightness, np.float32(1)) for side in pair)
-    return degraded_crop, original_crop
+    for pixels, unit in zip(windows, pair, strict=True):
+        _to_unit(pixels[flips] if settings.augment else pixels, unit)
+        if settings.augment:
+            np.minimum(unit * brightness, 1, out=unit)
 
 
 def _drawn_quality(quality: int | str, rng: np.random.Generator) -> int:
@@ -88,17 +96,41 @@ def _random_window(size_px: int, crop_px: int, rng: np.random.Generator) -> Wind
     return slice(top, top + crop_px), slice(left, left + crop_px)
 
 
-def _pair(pack: PackedDataset, image: int, quality: int, window: Window) -> Pair:
-    return _unit(pack.degraded(image, quality, window)), _unit(pack.originals[image][window])
+def _windows(
+    pack: PackedDataset, image: int, quality: int, window: Window
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return pack.degraded(image, quality, window), pack.originals[image][window]
 
 
-def _unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.divide(pixels, 255, dtype=np.float32)
+def _to_unit(pixels: NDArray[np.uint8], unit: NDArray[np.float32]) -> None:
+    np.divide(pixels, 255, out=unit, dtype=np.float32)
 
 
-def _batches(pairs: Iterator[Pair], settings: BatchSettings) -> Iterator[Batch]:
-    while chunk := [pair for _, pair in zip(range(settings.batch_size), pairs, strict=False)]:
-        yield np.stack([degraded for degraded, _ in chunk]), np.stack([original for _, original in chunk])
+def _batches(
+    fill: Callable[[int, Pair], None], n_samples: int, settings: BatchSettings, n_threads: int
+) -> Iterator[Batch]:
+    """Yield batches that the threads fill in place: stacking finished samples would touch the memory twice."""
+
+    def fill_rows(job: tuple[int, range, Batch]) -> Batch | None:
+        first, rows, (degraded, original) = job
+        for row in rows:
+            fill(first + row, (degraded[row], original[row]))
+        return (degraded, original) if rows.stop == len(degraded) else None
+
+    n_ahead = BATCHES_AHEAD * -(-settings.batch_size // ROWS_A_JOB)
+    for batch in map_ahead(fill_rows, _jobs(n_samples, settings), n_threads, n_ahead):
+        if batch:  # jobs come back in order, so the last one of a batch means all of them
+            yield batch
+
+
+def _jobs(n_samples: int, settings: BatchSettings) -> Iterator[tuple[int, range, Batch]]:
+    """Yield the place of a batch's first sample, some of the batch's rows, and the batch, still empty."""
+    for first in range(0, n_samples, settings.batch_size):
+        n_rows = min(settings.batch_size, n_samples - first)
+        shape = (n_rows, settings.crop_px, settings.crop_px, 3)
+        batch = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        for row in range(0, n_rows, ROWS_A_JOB):
+            yield first, range(row, min(row + ROWS_A_JOB, n_rows)), batch
 
 
 def _check_crop(pack: PackedDataset, settings: BatchSettings) -> None:

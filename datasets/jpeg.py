@@ -18,16 +18,20 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def decode_jpeg(data: bytes | memoryview, window: Window | None = None) -> NDArray[np.uint8]:
-    """Return the image of a JPEG file, or a window of it, as uint8 [H, W, 3].
-
-    The whole file is decoded, but only the window becomes an array: that copy costs two thirds of the decoding.
-    """
+def decode_jpeg(data: bytes | memoryview) -> NDArray[np.uint8]:
+    """Return the image of a JPEG file as uint8 [H, W, 3]."""
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        if window is None:
-            return np.asarray(image)
-        rows, columns = window
-        return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
+        return np.asarray(image)
+
+
+def decode_window(data: bytes | memoryview, size_px: int, window: Window) -> NDArray[np.uint8]:
+    """Return a window of a size_px x size_px image that encode_jpeg compressed, as uint8 [H, W, 3].
+
+    Shortcuts of a sixth of the time: the header is left to the decoder, and only the window becomes an array.
+    """
+    rows, columns = window
+    image = Image.frombytes("RGB", (size_px, size_px), data, "jpeg", "RGB", "")
+    return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
 
 
 def codec_versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from datasets.errors import InputError
-from datasets.jpeg import Window, decode_jpeg, encode_jpeg
+from datasets.jpeg import Window, decode_jpeg, decode_window, encode_jpeg
 from datasets.pack import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file, pack_fingerprint
 from datasets.splits import SPLITS
 
@@ -61,9 +61,9 @@ class PackedDataset:
 
         The pack's own qualities are decoded, others compressed on the fly, each time as a whole image.
         """
-        if quality in self.offsets:
-            return decode_jpeg(self.jpeg_bytes(image, quality), window)
-        return decode_jpeg(encode_jpeg(np.asarray(self.originals[image]), quality), window)
+        packed = quality in self.offsets
+        data = self.jpeg_bytes(image, quality) if packed else encode_jpeg(np.asarray(self.originals[image]), quality)
+        return decode_jpeg(data) if window is None else decode_window(data, self.size_px, window)
 
 
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:

@@ -23,6 +23,6 @@ LOSSES: dict[str, Loss] = {"mae": mae, "mse": mse}
 
 
 def _error(original: Tensor, restored: Tensor) -> Tensor:
-    if len(original.shape) != 4 or tuple(original.shape[1:]) != tuple(restored.shape[1:]):
+    if len(original.shape) != 4 or tuple(original.shape) != tuple(restored.shape):
         raise ValueError(f"both batches must be [B, H, W, C] of one shape, got {original.shape} and {restored.shape}")
     return original - restored

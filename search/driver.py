@@ -177,6 +177,7 @@ def _facts(task: Task) -> dict[str, Any]:
             "split": split,
             "subsets": subsets,
             "scored": scored,
+            "mean_jpeg_bytes": {str(q): float(pack.offsets[q][-1] / len(pack.names)) for q in pack.qualities},
         },
         "versions": {**versions(), **pack.manifest["versions"]},
         "git_commit": git_commit(),

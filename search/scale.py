@@ -71,7 +71,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             name="demo",
             fields={
                 "split": "tiny",
-                "epochs": 8,
+                "epochs": 16,
                 "epoch_images": 192,
                 "crop_px": 48,
                 "crop": "random",

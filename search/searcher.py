@@ -96,13 +96,14 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         fixed = optuna.trial.FixedTrial(parameters)
         self.axes.suggest(fixed)
         state, value = _told(record)
-        margins = {int(row["epoch"] or 0): row["margin"] for row in record.curve if row["margin"] is not None}
+        seen = [(int(row["epoch"] or 0), row["margin"]) for row in record.curve if row["margin"] is not None]
+        bests = {epoch: max(margin for _, margin in seen[: place + 1]) for place, (epoch, _) in enumerate(seen)}
         return optuna.trial.create_trial(
             state=state,
             value=value,
             params=parameters,
             distributions=fixed.distributions,
-            intermediate_values=margins,
+            intermediate_values=bests,
         )
 
 

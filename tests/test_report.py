@@ -154,7 +154,7 @@ def test_command_prints_table_sizes_pick_and_path(tmp_path: Path, capsys: pytest
     captured = capsys.readouterr()
     assert captured.err == ""
     assert "40.20 0.9860 8/8" in captured.out
-    assert "0.70 kB at 50" in captured.out
+    assert "0.70 at 50 (-30 %)" in captured.out
     assert "(further trials, in the report: 2)" in captured.out
     assert "pick: Quality 50 restored by" in captured.out
     assert captured.out.endswith(f"report: {run / 'report' / 'index.html'}\n")

@@ -164,7 +164,7 @@ def test_file_sizes_are_those_of_the_jpeg_files(tmp_path: Path) -> None:
     assert table.loc[50, "mean_kb"] == pytest.approx(0.7)
     assert table.loc[50, "saved_percent"] == pytest.approx(30.0)
     assert table.loc[75, "saved_raw_percent"] == pytest.approx(100 * (1 - 1000 / (3 * 64 * 64)))
-    assert (table["n_images"] == 8).all()
+    assert (table["n_images"] == 16).all()
 
 
 def test_requirements_are_the_means_of_the_reference(tmp_path: Path) -> None:
@@ -200,7 +200,6 @@ def test_ranking_of_unequal_training_warns(tmp_path: Path) -> None:
 def test_table_without_a_baseline_shows_means_that_reach_nothing(tmp_path: Path) -> None:
     opened = open_run(write_run(tmp_path / "run", [plan()], baseline=False))
     findings = find(opened)
-    assert "sizes" not in findings.tables
     numbers = findings.tables["quality_test_full"].numbers
     assert not numbers["reaches"].any()
     assert (numbers["holds"] == "mean").all()

@@ -1,0 +1,203 @@
+"""The monitored value: its zero, its sign, its smallest of four by hand, and what it says when it cannot be reckoned."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from datasets.jpeg import decode_jpeg, encode_jpeg
+from datasets.pack import PackSettings, write_pack
+from datasets.packed import PackedDataset, open_pack
+from datasets.smear import draw_smear, synthesize
+from models.build import build_model
+from models.metrics import measure
+from models.names import METRICS
+from search import monitor as monitor_module
+from search.monitor import Monitor, Scores, read_monitor
+from search.scale import SCORED_QUALITIES, Protocol
+
+SIZE_PX = 48
+Pixels = dict[int, NDArray[np.uint8]]
+
+
+def _unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.divide(pixels, 255, dtype=np.float32)
+
+
+def _monitor(originals: NDArray[np.uint8], degraded: Pixels) -> Monitor:
+    scores = {quality: measure(_unit(originals), _unit(pixels)) for quality, pixels in degraded.items()}
+    return Monitor(_unit(originals), degraded, scores)
+
+
+@pytest.fixture(scope="module")
+def originals() -> NDArray[np.uint8]:
+    rng = np.random.default_rng(0)
+    return np.stack(
+        [draw_smear(system, rng)[140 : 140 + SIZE_PX, 150 : 150 + SIZE_PX] for system in ("white", "green")]
+    )
+
+
+@pytest.fixture(scope="module")
+def degraded(originals: NDArray[np.uint8]) -> Pixels:
+    return {
+        quality: np.stack([decode_jpeg(encode_jpeg(image, quality)) for image in originals])
+        for quality in SCORED_QUALITIES
+    }
+
+
+def _scores(**means: float) -> dict[str, NDArray[np.float64]]:
+    """Return scores of two images with these means."""
+    return {metric: np.array([0.9, 1.1]) * means[metric] for metric in METRICS}
+
+
+# From JPEG-75 to JPEG-50: MAE +0.002, MSE +0.0001, PSNR -2 dB, SSIM -0.01.
+INPUT_SCORES: Scores = {
+    75: _scores(mae=0.007, mse=0.0001, psnr_db=40, ssim=0.985),
+    50: _scores(mae=0.009, mse=0.0002, psnr_db=38, ssim=0.975),
+    25: _scores(mae=0.012, mse=0.0003, psnr_db=36, ssim=0.960),
+}
+
+
+def _margin(monkeypatch: pytest.MonkeyPatch, restored: Scores, inputs: Scores = INPUT_SCORES) -> float | None:
+    """Return the margin when restored images score so, whatever they are."""
+    nothing = {quality: np.zeros((2, 16, 16, 3), np.uint8) for quality in SCORED_QUALITIES}
+    monkeypatch.setattr(monitor_module, "_score", lambda originals, images: restored)
+    return Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, inputs).compare(nothing).margin
+
+
+def test_the_margin_is_zero_when_every_restored_image_is_the_jpeg_of_quality_75(
+    originals: NDArray[np.uint8], degraded: Pixels
+) -> None:
+    reading = _monitor(originals, degraded).compare(dict.fromkeys(SCORED_QUALITIES, degraded[75]))
+    assert reading.margin == pytest.approx(0, abs=1e-9)
+
+
+def test_the_margin_of_jpeg_as_it_is_is_negative_and_its_gain_and_change_are_zero(
+    originals: NDArray[np.uint8], degraded: Pixels
+) -> None:
+    reading = _monitor(originals, degraded).compare(degraded)
+    assert reading.margin is not None
+    assert reading.margin < -0.5
+    assert (reading.psnr_gain_db, reading.largest_change) == (0, 0)
+
+
+def test_the_margin_is_minus_one_when_every_restored_image_is_the_jpeg_of_quality_50(
+    originals: NDArray[np.uint8], degraded: Pixels
+) -> None:
+    reading = _monitor(originals, degraded).compare(dict.fromkeys(SCORED_QUALITIES, degraded[50]))
+    assert reading.margin == pytest.approx(-1, abs=1e-9)
+
+
+def test_perfect_images_have_a_positive_margin_of_finite_metrics_only_where_psnr_is_finite_somewhere(
+    originals: NDArray[np.uint8], degraded: Pixels
+) -> None:
+    perfect = originals.copy()
+    perfect[0, 0, 0, 0] ^= 1  # one image keeps a finite PSNR
+    reading = _monitor(originals, degraded).compare(dict.fromkeys(SCORED_QUALITIES, perfect))
+    assert reading.margin is not None
+    assert reading.margin > 0
+
+
+def test_identity_reads_as_jpeg_as_it_is(originals: NDArray[np.uint8], degraded: Pixels) -> None:
+    monitor = _monitor(originals, degraded)
+    assert monitor.read(build_model("identity")) == monitor.compare(degraded)
+
+
+def test_a_model_is_read_through_8_bits(originals: NDArray[np.uint8], degraded: Pixels) -> None:
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, images * 0 + 1.5)  # clipped to white
+    monitor = _monitor(originals, degraded)
+    white = {quality: np.full_like(pixels, 255) for quality, pixels in degraded.items()}
+    assert monitor.read(model) == monitor.compare(white)
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ({"mae": 0.006, "mse": 0.00005, "psnr_db": 41.0, "ssim": 0.986}, 0.1),  # 0.5, 0.5, 0.5, 0.1
+        ({"mae": 0.006, "mse": 0.00005, "psnr_db": 40.1, "ssim": 0.995}, 0.05),  # 0.5, 0.5, 0.05, 1
+        ({"mae": 0.0075, "mse": 0.00005, "psnr_db": 41.0, "ssim": 0.995}, -0.25),  # -0.25, 0.5, 0.5, 1
+        ({"mae": 0.006, "mse": 0.0004, "psnr_db": 36.0, "ssim": 0.995}, -3.0),  # 0.5, -3, -2, 1
+    ],
+)
+def test_the_margin_is_the_smallest_of_the_four_in_steps_from_jpeg_75_to_jpeg_50(
+    monkeypatch: pytest.MonkeyPatch, means: dict[str, float], expected: float
+) -> None:
+    restored = dict.fromkeys(SCORED_QUALITIES, _scores(**means))
+    assert _margin(monkeypatch, restored) == pytest.approx(expected)
+
+
+def test_the_margin_is_of_the_mean_over_all_monitored_qualities(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = {"mae": 0.001, "mse": 0.00001, "ssim": 0.999}
+    restored = {q: _scores(**best, psnr_db=psnr_db) for q, psnr_db in zip(SCORED_QUALITIES, (39, 40, 44), strict=True)}
+    assert _margin(monkeypatch, restored) == pytest.approx((41 - 40) / 2)
+
+
+def test_an_infinite_psnr_is_left_out_of_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    means = {"mae": 0.001, "mse": 0.00001, "psnr_db": 41.0, "ssim": 0.999}
+    restored = dict.fromkeys(SCORED_QUALITIES, _scores(**means) | {"psnr_db": np.array([41.0, np.inf])})
+    assert _margin(monkeypatch, restored) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_there_is_no_margin_when_a_metric_has_no_finite_score(monkeypatch: pytest.MonkeyPatch, metric: str) -> None:
+    scores = INPUT_SCORES[75] | {metric: np.array([np.inf, np.nan])}
+    assert _margin(monkeypatch, dict.fromkeys(SCORED_QUALITIES, scores)) is None
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_there_is_no_margin_when_jpeg_75_and_jpeg_50_do_not_differ(
+    monkeypatch: pytest.MonkeyPatch, metric: str
+) -> None:
+    inputs = INPUT_SCORES | {50: INPUT_SCORES[50] | {metric: INPUT_SCORES[75][metric]}}
+    assert _margin(monkeypatch, INPUT_SCORES, inputs) is None
+
+
+def test_there_is_no_gain_when_the_input_is_without_error(originals: NDArray[np.uint8]) -> None:
+    reading = _monitor(originals, dict.fromkeys(SCORED_QUALITIES, originals)).compare(
+        dict.fromkeys(SCORED_QUALITIES, originals)
+    )
+    assert (reading.margin, reading.psnr_gain_db, reading.largest_change) == (None, None, 0)
+
+
+def test_the_gain_is_the_mean_difference_of_psnr_to_the_input(originals: NDArray[np.uint8], degraded: Pixels) -> None:
+    restored = {25: degraded[50], 50: degraded[75], 75: degraded[75]}
+    psnr_db = {quality: measure(_unit(originals), _unit(degraded[quality]))["psnr_db"].mean() for quality in degraded}
+    expected = (psnr_db[50] - psnr_db[25] + psnr_db[75] - psnr_db[50] + 0) / 3
+    assert _monitor(originals, degraded).compare(restored).psnr_gain_db == pytest.approx(expected)
+
+
+def test_the_largest_change_is_that_of_any_number_at_any_quality(
+    originals: NDArray[np.uint8], degraded: Pixels
+) -> None:
+    restored = {quality: pixels.copy() for quality, pixels in degraded.items()}
+    value = int(restored[50][1, 5, 6, 2])
+    restored[50][1, 5, 6, 2] = value - 37 if value >= 37 else value + 37
+    restored[25][0, 0, 0, 0] ^= 1
+    assert _monitor(originals, degraded).compare(restored).largest_change == 37
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    folder = tmp_path_factory.mktemp("monitor") / "pack"
+    write_pack(synthesize(20, seed=0), folder, PackSettings(64, SCORED_QUALITIES))
+    return open_pack(folder)
+
+
+@pytest.mark.parametrize("monitor_px", [32, 64])
+def test_the_monitor_of_a_pack_holds_its_first_validation_images_and_their_jpegs(
+    pack: PackedDataset, monitor_px: int
+) -> None:
+    monitor = read_monitor(pack, "tiny", Protocol(n_monitored=2, monitor_px=monitor_px, n_scored=None))
+    images = pack.images_of("tiny", "validation")[:2]
+    start = (64 - monitor_px) // 2
+    part = np.s_[:, start : start + monitor_px, start : start + monitor_px]
+    np.testing.assert_array_equal(monitor.originals, _unit(pack.originals[images])[part])
+    for quality in SCORED_QUALITIES:
+        whole = np.stack([decode_jpeg(encode_jpeg(pack.originals[image], quality)) for image in images])
+        np.testing.assert_array_equal(monitor.degraded[quality], whole[part])
+        expected = measure(monitor.originals, _unit(whole[part]))
+        for metric in METRICS:
+            np.testing.assert_allclose(monitor.input_scores[quality][metric], expected[metric])

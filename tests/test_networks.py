@@ -1,0 +1,194 @@
+"""The networks: their size, shapes and start, each one of the table; and no TensorFlow where Keras may run on JAX."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models import names
+from models.build import ARCHITECTURES, FIRST_GAIN, build_model
+from models.cost import macs_per_pixel
+from models.losses import LOSSES
+from models.metrics import METRICS
+
+ROOT = Path(__file__).resolve().parent.parent
+PARAMETERS = {"identity": 0, "resnet": 114_691, "jjnet": 244_771}  # the thesis' Table 4; identity has none
+# Parameters less biases: every bias is one number, every other parameter one multiplication a pixel.
+MACS_PER_PIXEL = {"identity": 0, "resnet": 114_691 - 16 - 5 * 80 - 3, "jjnet": 244_771 - 16 - 5 * 64 - 3}
+TRAINABLE = [name for name in ARCHITECTURES if name != "identity"]
+SIZES = [(16, 16), (17, 16), (16, 31), (33, 47), (48, 20)]
+
+
+def _images(height: int, width: int, n_images: int = 2) -> NDArray[np.float32]:
+    return np.random.default_rng(0).random((n_images, height, width, 3), np.float32)
+
+
+def _restored(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    restored: NDArray[np.float32] = keras.ops.convert_to_numpy(model(images))
+    return restored
+
+
+def _convolutions(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def _weights(model: keras.Model) -> list[NDArray[np.float32]]:
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+def test_the_names_are_those_of_the_tables_of_functions() -> None:
+    assert tuple(ARCHITECTURES) == names.ARCHITECTURES
+    assert tuple(LOSSES) == names.LOSSES
+    assert tuple(METRICS) == names.METRICS
+    assert set(names.METRIC_DIRECTIONS.values()) <= {-1, 1}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_network_has_as_many_parameters_as_the_thesis_says(architecture: str) -> None:
+    assert build_model(architecture).count_params() == PARAMETERS[architecture]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_network_costs_a_multiplication_a_pixel_for_every_parameter_but_biases(architecture: str) -> None:
+    assert macs_per_pixel(build_model(architecture)) == MACS_PER_PIXEL[architecture]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_any_height_and_width_from_16_px_comes_back_as_it_went_in(architecture: str) -> None:
+    model = build_model(architecture)
+    for height, width in SIZES:
+        images = _images(height, width)
+        restored = _restored(model, images)
+        assert restored.shape == images.shape
+        assert restored.dtype == np.float32
+        assert np.isfinite(restored).all()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_images_of_a_batch_are_restored_each_on_its_own(architecture: str) -> None:
+    model, images = build_model(architecture), _images(20, 20, n_images=3)
+    one_by_one = np.concatenate([_restored(model, image[None]) for image in images])
+    np.testing.assert_allclose(_restored(model, images), one_by_one, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", names.OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_global_residual_adds_the_input_to_what_is_predicted(architecture: str, activation: str) -> None:
+    images = _images(17, 20)
+    with_input = build_model(architecture, activation, global_residual=True)
+    alone = build_model(architecture, activation, global_residual=False)
+    alone.set_weights(with_input.get_weights())
+    np.testing.assert_allclose(_restored(with_input, images), images + _restored(alone, images), atol=1e-6)
+
+
+def test_identity_returns_its_input_exactly() -> None:
+    images = _images(19, 24)
+    np.testing.assert_array_equal(_restored(build_model("identity"), images), images)
+
+
+@pytest.mark.parametrize("activation", names.OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_near_identity_returns_its_input_exactly_before_training(architecture: str, activation: str) -> None:
+    images = _images(19, 24)
+    np.testing.assert_array_equal(
+        _restored(build_model(architecture, activation, start="near_identity"), images), images
+    )
+
+
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_near_identity_starts_with_kernels_of_zero_mean_over_space(architecture: str) -> None:
+    *inner, last = _convolutions(build_model(architecture, start="near_identity"))
+    spatial = [layer.kernel.numpy() for layer in inner if max(layer.kernel_size) > 1]
+    assert spatial
+    for kernel in spatial:
+        np.testing.assert_allclose(kernel.mean(axis=(0, 1)), 0, atol=1e-7)
+        assert kernel.std() > 0.01
+    assert not np.any(last.kernel.numpy())
+
+
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_near_identity_is_the_start_of_the_thesis_less_its_means_with_the_first_gain(architecture: str) -> None:
+    keras.utils.set_random_seed(3)
+    thesis = _convolutions(build_model(architecture))[0].kernel.numpy()
+    keras.utils.set_random_seed(3)
+    first = _convolutions(build_model(architecture, start="near_identity"))[0].kernel.numpy()
+    np.testing.assert_allclose(first, FIRST_GAIN * (thesis - thesis.mean(axis=(0, 1))), atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_a_flat_image_gives_flat_features_of_nothing_but_biases_away_from_the_border(architecture: str) -> None:
+    model = build_model(architecture, start="near_identity")
+    last = _convolutions(model)[-1]
+    last.kernel.assign(np.ones(last.kernel.shape, np.float32))
+    flat = np.full((1, 64, 64, 3), 0.8, np.float32)
+    np.testing.assert_allclose(_restored(model, flat)[:, 28:36, 28:36], 0.8, atol=1e-3)
+
+
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_the_start_of_the_thesis_is_the_default_of_keras(architecture: str) -> None:
+    default = keras.layers.Conv2D(1, 1)
+    for layer in _convolutions(build_model(architecture, start="thesis")):
+        assert type(layer.kernel_initializer) is type(default.kernel_initializer)
+        assert np.ptp(layer.kernel.numpy()) > 0
+        if layer.use_bias:
+            assert type(layer.bias_initializer) is type(default.bias_initializer)
+            assert not np.any(layer.bias.numpy())
+
+
+@pytest.mark.parametrize("start", ["thesis", "near_identity"])
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_a_seed_gives_the_same_weights_twice_and_another_seed_gives_others(architecture: str, start: str) -> None:
+    weights = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        weights.append(_weights(build_model(architecture, start=start)))
+    first, again, other = weights
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert any(np.any(one != three) for one, three in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_tanh_bounds_the_predicted_residual_and_none_does_not(architecture: str) -> None:
+    images, largest = _images(16, 16), {}
+    for activation in names.OUTPUT_ACTIVATIONS:
+        keras.utils.set_random_seed(0)
+        model = build_model(architecture, activation)
+        last = _convolutions(model)[-1]
+        last.kernel.assign(last.kernel * 1000)
+        largest[activation] = np.abs(_restored(model, images) - images).max()
+    assert largest["tanh"] == pytest.approx(1, abs=1e-5)
+    assert largest["none"] > 2
+
+
+def _imports(statements: list[ast.stmt]) -> Iterator[str]:
+    """Yield the modules that are imported when the module is: everywhere but inside functions."""
+    for statement in statements:
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            yield statement.module or ""
+        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = [node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt)]
+            handlers = [node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.ExceptHandler)]
+            yield from _imports([*inner, *(line for handler in handlers for line in handler.body)])
+
+
+@pytest.mark.parametrize("room", ["models", "datasets"])
+def test_no_file_imports_tensorflow_at_module_level(room: str) -> None:
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    for file in files:
+        imported = set(_imports(ast.parse(file.read_text()).body))
+        assert not {name for name in imported if name.split(".")[0] in ("tensorflow", "jax")}, file
+
+
+def test_an_import_inside_a_condition_or_a_class_counts_as_one_at_module_level() -> None:
+    code = (
+        "try:\n import a\nexcept ImportError:\n import b\nif 1:\n class C:\n  from c.d import e\ndef f():\n import g\n"
+    )
+    assert list(_imports(ast.parse(code).body)) == ["a", "b", "c.d"]

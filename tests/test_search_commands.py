@@ -1,0 +1,183 @@
+"""The search as its user runs it: a whole smoke search from another folder, interrupted, resumed, and misused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from datasets.pack import PackSettings, write_pack
+from datasets.packed import PackedDataset
+from datasets.smear import synthesize
+from search.cli import main, parse_duration
+from search.records import RECORDS, read_proposed, read_records
+from search.spec import TrialStatus
+
+RUN_PY = Path(__file__).resolve().parent.parent / "search" / "run.py"
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, str(RUN_PY), *map(str, arguments)]
+
+
+def _run(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RAY_ADDRESS")}
+    return subprocess.run(
+        _command(*arguments), cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def smoke(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished smoke search, started from a folder that is not the project's: its run directory and its output."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    done = _run(folder, "--space", "smoke", "--data", small_pack.folder, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done.stdout
+
+
+def test_a_search_leaves_a_record_of_every_trial_and_of_jpeg_as_it_is(smoke: tuple[Path, str]) -> None:
+    run, _ = smoke
+    records = read_records(run)
+    assert sorted(record.spec.loss for record in records if not record.spec.is_baseline) == ["mae", "mse"]
+    assert sum(record.spec.is_baseline for record in records) == 1
+    assert {record.status for record in records} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
+    assert {spec.trial_id for spec in read_proposed(run)} == {r.trial_id for r in records if not r.spec.is_baseline}
+
+
+def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(smoke: tuple[Path, str]) -> None:
+    run, output = smoke
+    assert "plan: 2 trials (2 of 2 cells tried), up to 2 epochs each" in output
+    assert output.count("starts, 2 epochs") == 2
+    assert "as it is" in output
+    assert "pick: " in output
+    assert f"report: {run / 'report' / 'index.html'}" in output
+
+
+def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: PackedDataset) -> None:
+    facts = json.loads((smoke[0] / "run.json").read_text())
+    assert facts["dataset"]["fingerprint"] == small_pack.fingerprint
+    assert (facts["space"], facts["scale"], facts["n_trials"]) == ("smoke", "demo", 2)
+
+
+def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str]) -> None:
+    run, _ = smoke
+    before = (run / RECORDS).read_text()
+    again = _run(run.parent, "--resume", "run")
+    assert again.returncode == 0, again.stderr
+    assert "starts" not in again.stdout
+    assert (run / RECORDS).read_text() == before
+
+
+def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: PackedDataset, tmp_path: Path) -> None:
+    arguments = ["--networks", "resnet", "--losses", "mse", "--qualities", "75", "50", "--activations", "none"]
+    started = subprocess.Popen(
+        _command("--data", small_pack.folder, "--scale", "demo", "--trials", 2, "--out", "run", *arguments),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert started.stdout is not None
+    for line in started.stdout:
+        if "epoch 1/16" in line:
+            break
+    os.killpg(started.pid, signal.SIGINT)
+    _, error = started.communicate(timeout=120)
+    assert started.returncode == 130
+    assert error.strip().splitlines()[-1].startswith("lowq: interrupted; what ended is safe")
+    ended = read_records(tmp_path / "run")
+    assert len([record for record in ended if not record.spec.is_baseline]) < 2
+    done = _run(tmp_path, "--resume", "run")
+    assert done.returncode == 0, done.stderr
+    records = read_records(tmp_path / "run")
+    assert sorted(record.spec.training_quality for record in records if not record.spec.is_baseline) == [50, 75]
+    assert "epoch 1/16" not in "".join(line for line in done.stdout.splitlines() if _first_started(ended, line))
+
+
+def _first_started(ended: Sequence[object], line: str) -> bool:
+    return "-q75-" in line
+
+
+MISTAKES = {
+    "unknown space": (["--space", "fulll"], "unknown space 'fulll'; known: full, smoke"),
+    "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, tiny, full"),
+    "unknown network": (["--networks", "vgg"], "unknown architecture 'vgg' in space full; known: jjnet, resnet"),
+    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: mse, mae"),
+    "unknown quality": (["--qualities", "74"], "unknown training quality 74 in space full; known: random, 75, 50, 25"),
+    "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
+    "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
+    "no duration": (["--time-budget", "soon"], "a duration is a number and a unit, such as 90s, 20m, 2h or 7d"),
+    "unknown option": (
+        ["--tirals", "3"],
+        "unrecognized arguments: --tirals 3; `python search/run.py",
+    ),
+    "no pack": (["--data", "nowhere"], "nowhere is no pack (it has no manifest.json): make one with"),
+    "no run to resume": (["--resume", "nowhere"], "nowhere is no run directory (it has no run.json)"),
+    "existing run": (["--out", "."], ". exists: continue it with --resume ., or name another with --out"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_line_and_exit_code_2(
+    mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, message = MISTAKES[mistake]
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("lowq: ")
+    assert message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pack_without_the_scored_qualities_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pack(synthesize(6, 0), tmp_path / "pack", PackSettings(64, qualities=(75, 90)))
+    assert main(["--data", str(tmp_path / "pack")]) == 2
+    assert "lacks JPEG quality 25, 50, which every trial is scored at" in capsys.readouterr().err
+
+
+def test_a_pack_of_too_small_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pack(synthesize(6, 0), tmp_path / "pack", PackSettings(32))
+    assert main(["--data", str(tmp_path / "pack")]) == 2
+    assert "holds images of 32 px, a search needs 48 px or more" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_path: Path) -> None:
+    done = _run(tmp_path, "--data", small_pack.folder, "--address", "127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("lowq: no Ray cluster answers at 127.0.0.1:1")
+
+
+def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, tmp_path: Path) -> None:
+    done = _run(tmp_path, "--data", small_pack.folder, "--dry-run", "--trials", 5)
+    assert done.returncode == 0, done.stderr
+    assert "plan: 5 trials (5 of 32 cells tried), up to 16 epochs each" in done.stdout
+    assert "expected time: about " in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_budget_ends_the_search_with_a_report(small_pack: PackedDataset, tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = _run(tmp_path, "--data", small_pack.folder, "--time-budget", "25s", "--out", "run", "--networks", "resnet")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 300
+    assert (tmp_path / "run" / "report" / "index.html").is_file()
+    assert len(read_proposed(tmp_path / "run")) < 32
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("2h", 7200), ("1d", 86400), ("45", 45)])
+def test_a_duration_is_read_in_its_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-3m", "0s", "nan", "inf", "3 weeks"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a duration is a number and a unit"):
+        parse_duration(text)

@@ -1,0 +1,182 @@
+"""A trial without Ray: trained, watched, scored and recorded, ended in every way it can end, and continued."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets.jpeg import decode_jpeg
+from datasets.packed import PackedDataset
+from models.names import METRICS
+from models.training import TrainingState
+from search.records import TrialRecord
+from search.reporting import Progress, Report, Verdict
+from search.scale import Bench, Protocol
+from search.spec import BASELINE, TrialSpec, TrialStatus
+from search.store import SAMPLES, SCORES, LocalStore
+from search.trial import epoch_images, load_restorer, run_trial
+
+BENCH = Bench(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
+SPEC = TrialSpec("resnet", epochs=2, epoch_images=4, crop_px=24, batch_size=2, start="near_identity")
+TINY = replace(SPEC, epochs=3, learning_rate=1e-4)
+
+
+class Listener:
+    """Answers GO_ON until an epoch, then something else."""
+
+    def __init__(self, last_epoch: int = 99, then: Verdict = Verdict.GO_ON) -> None:
+        self.last_epoch, self.then = last_epoch, then
+        self.heard: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> Verdict:
+        self.heard.append(progress)
+        return self.then if progress.epoch >= self.last_epoch else Verdict.GO_ON
+
+
+@pytest.fixture(autouse=True)
+def fresh_session() -> Iterator[None]:
+    yield
+    keras.utils.clear_session()
+
+
+def _ran(spec: TrialSpec, pack: PackedDataset, store: LocalStore, report: Report | None = None) -> TrialRecord:
+    record = run_trial(spec, pack, store, report or Listener(), BENCH)
+    assert record is not None
+    return record
+
+
+def _scores(store: LocalStore, spec: TrialSpec) -> pd.DataFrame:
+    return pd.read_parquet(store.path(spec.trial_id, SCORES))
+
+
+def test_a_trial_runs_every_epoch_reports_each_and_leaves_scores_and_samples(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    store, listener = LocalStore(tmp_path), Listener()
+    record = _ran(SPEC, small_pack, store, listener)
+    assert (record.status, record.epochs_run, record.parameters) == (TrialStatus.COMPLETED, 2, 114_691), record.error
+    assert [progress.epoch for progress in listener.heard] == [row["epoch"] for row in record.curve] == [1, 2]
+    assert record.margin == listener.heard[-1].best_margin == max(row["margin"] or -99.0 for row in record.curve)
+    scores = _scores(store, SPEC)
+    assert set(zip(scores["input_quality"], scores["region"], strict=True)) == {
+        (quality, region) for quality in (25, 50, 75) for region in ("crop", "full")
+    }
+    assert set(scores["split"]) == {"validation"}
+    assert scores[[*METRICS, *(f"{metric}_raw" for metric in METRICS)]].notna().all(axis=None)
+    with np.load(store.path(SPEC.trial_id, SAMPLES)) as samples:
+        assert samples["restored"].shape == samples["degraded"].shape == (1, 3, 96, 96, 3)
+
+
+def test_the_baseline_is_scored_at_every_quality_on_validation_and_test_as_its_input(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    record = _ran(BASELINE, small_pack, store)
+    assert (record.margin, record.psnr_gain_db) == (record.input_margin, 0.0)
+    scores = _scores(store, BASELINE)
+    assert set(scores["input_quality"]) == set(small_pack.qualities)
+    assert set(scores["split"]) == {"validation", "test"}
+    row = scores.query("split == 'test' and input_quality == 25 and region == 'full'").iloc[0]
+    degraded = decode_jpeg(small_pack.jpeg_bytes(row["image"], 25))
+    error = (small_pack.originals[row["image"]].astype(float) - degraded) / 255
+    assert row["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    assert row["psnr_db"] == pytest.approx(-10 * np.log10(np.square(error).mean()), rel=1e-5)
+    assert row["jpeg_bytes"] == len(small_pack.jpeg_bytes(row["image"], 25))
+    assert row["image"] in small_pack.images_of("data101", "test")
+
+
+def test_the_same_spec_twice_gives_the_same_weights_and_scores(small_pack: PackedDataset, tmp_path: Path) -> None:
+    stores = [LocalStore(tmp_path / name) for name in ("one", "two")]
+    for store in stores:
+        run_trial(SPEC, small_pack, store, Listener(), BENCH)
+    one, two = (TrainingState.from_bytes(store.load(SPEC.trial_id) or b"") for store in stores)
+    for a, b in zip(one.weights, two.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    pd.testing.assert_frame_equal(*(_scores(store, SPEC) for store in stores))
+
+
+def test_a_seed_is_used(small_pack: PackedDataset, tmp_path: Path) -> None:
+    records = [_ran(replace(SPEC, seed=seed), small_pack, LocalStore(tmp_path)) for seed in (0, 1)]
+    assert records[0].margin != records[1].margin
+
+
+def test_a_paused_trial_leaves_no_record_and_goes_on_to_the_same_end(small_pack: PackedDataset, tmp_path: Path) -> None:
+    whole = _ran(TINY, small_pack, LocalStore(tmp_path / "whole"))
+    parts = LocalStore(tmp_path / "parts")
+    assert run_trial(TINY, small_pack, parts, Listener(1, Verdict.PAUSE), BENCH) is None
+    listener = Listener()
+    record = _ran(TINY, small_pack, parts, listener)
+    assert [progress.epoch for progress in listener.heard] == [2, 3]
+    assert [row["loss"] for row in record.curve] == [row["loss"] for row in whole.curve]
+    assert record.margin == whole.margin
+
+
+def test_a_weak_trial_that_is_stopped_is_scored_all_the_same(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    record = _ran(TINY, small_pack, store, Listener(1, Verdict.STOP))
+    assert (record.status, record.epochs_run) == (TrialStatus.STOPPED, 1)
+    assert len(_scores(store, TINY))
+
+
+def test_a_stop_at_the_last_epoch_is_a_completed_trial(small_pack: PackedDataset, tmp_path: Path) -> None:
+    record = _ran(SPEC, small_pack, LocalStore(tmp_path), Listener(2, Verdict.STOP))
+    assert record.status is TrialStatus.COMPLETED
+
+
+def test_a_trial_whose_loss_is_no_number_has_diverged(small_pack: PackedDataset, tmp_path: Path) -> None:
+    spec = replace(SPEC, learning_rate=0.999, start="thesis", epochs=9, epoch_images=16, loss="mse")
+    store = LocalStore(tmp_path)
+    record = _ran(spec, small_pack, store)
+    assert record.status is TrialStatus.DIVERGED
+    assert record.epochs_run < 9
+    assert not store.path(spec.trial_id, SCORES).exists()
+
+
+def test_a_trial_that_returns_its_input_is_dead(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.trial.PATIENCE_STEPS", 4)
+    spec = replace(SPEC, learning_rate=1e-9, epochs=5)
+    record = _ran(spec, small_pack, LocalStore(tmp_path))
+    assert (record.status, record.epochs_run) == (TrialStatus.DEAD, 3)
+
+
+def test_an_error_ends_the_trial_and_its_text_is_the_record(small_pack: PackedDataset, tmp_path: Path) -> None:
+    record = _ran(replace(SPEC, crop_px=200), small_pack, LocalStore(tmp_path))
+    assert record.status is TrialStatus.FAILED
+    assert "got crop_px=200" in (record.error or "")
+
+
+def test_the_kept_restorer_is_the_one_that_was_scored(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    run_trial(SPEC, small_pack, store, Listener(), BENCH)
+    state = TrainingState.from_bytes(store.load(SPEC.trial_id) or b"")
+    model = load_restorer(SPEC, store)
+    np.testing.assert_array_equal(model.get_weights()[0], state.best_weights[0])
+    last = load_restorer(replace(SPEC, restore_best=False), store)
+    assert last.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize("n_images", [3, 8, 20])
+def test_an_epoch_shows_each_image_as_often_as_another_or_once_more(small_pack: PackedDataset, n_images: int) -> None:
+    shown = epoch_images(replace(SPEC, epoch_images=n_images), small_pack, epoch=1)
+    counts = np.bincount(shown, minlength=12)[small_pack.images_of("tiny", "train")]
+    assert len(shown) == n_images
+    assert counts.max() - counts.min() <= 1
+
+
+def test_without_a_number_an_epoch_shows_every_training_image(small_pack: PackedDataset) -> None:
+    shown = epoch_images(replace(SPEC, epoch_images=None), small_pack, epoch=1)
+    assert sorted(shown) == sorted(small_pack.images_of("tiny", "train"))
+
+
+def test_scores_are_written_as_parquet_that_pandas_reads(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    run_trial(SPEC, small_pack, store, Listener(), BENCH)
+    data = store.path(SPEC.trial_id, SCORES).read_bytes()
+    assert list(pd.read_parquet(io.BytesIO(data))["crop_px"].unique()) == [48]

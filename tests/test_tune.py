@@ -1,0 +1,80 @@
+"""What Tune is given: a trainable small enough for every worker, and early stopping that a trial hears of."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray import cloudpickle
+
+from search.cluster_tasks import Site
+from search.keeper import Keeper, keeper_name
+from search.records import failed_record
+from search.reporting import Verdict
+from search.scale import SCALES, Bench
+from search.spec import TrialSpec
+from search.store import STATE
+from search.tune import EarlyStopping, make_trainable, spec_of
+
+SPEC = TrialSpec("resnet", epochs=8)
+SITE = Site(Path("/a/pack"), keeper_name(Path("/a/run")), Bench(SCALES["demo"].protocol))
+
+
+class FakeKeeper:
+    """Stands in for the keeper's handle: remembers who was ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.end = SimpleNamespace(remote=self.ended.append)
+
+
+@pytest.fixture
+def keeper(monkeypatch: pytest.MonkeyPatch) -> FakeKeeper:
+    monkeypatch.setattr("search.tune.ray.get", lambda answer: answer)
+    return FakeKeeper()
+
+
+def _trial(seed: int) -> Any:
+    return SimpleNamespace(trial_id=f"t{seed}", config=asdict(replace(SPEC, seed=seed)))
+
+
+def test_the_trainable_is_small() -> None:
+    assert len(cloudpickle.dumps(make_trainable(SITE))) < 100_000
+
+
+def test_a_configuration_of_tune_is_the_spec_it_was_made_of() -> None:
+    assert spec_of({**asdict(SPEC), "something of Tune's": 1}) == SPEC
+
+
+def test_a_weak_trial_hears_stop_while_tune_is_told_to_go_on(keeper: FakeKeeper) -> None:
+    stopping = EarlyStopping(keeper, SCALES["demo"], epochs=8)
+    decisions = []
+    for seed, margin in enumerate((0.5, 0.4, -0.5)):
+        stopping.on_trial_add(None, _trial(seed))
+        decisions.append(stopping.on_trial_result(None, _trial(seed), {"epoch": 2, "best_margin": margin}))
+    assert decisions == ["CONTINUE"] * 3
+    assert keeper.ended == [replace(SPEC, seed=seed).trial_id for seed in (1, 2)]
+
+
+def test_no_trial_is_stopped_before_its_first_rung(keeper: FakeKeeper) -> None:
+    stopping = EarlyStopping(keeper, SCALES["demo"], epochs=8)
+    for seed, margin in enumerate((0.5, -9.0)):
+        stopping.on_trial_add(None, _trial(seed))
+        stopping.on_trial_result(None, _trial(seed), {"epoch": 1, "best_margin": margin})
+    assert keeper.ended == []
+
+
+def test_the_keeper_keeps_files_and_hands_over_verdicts_and_records(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    keeper.save("t", 1, {STATE: b"state"})
+    assert keeper.load("t") == b"state"
+    assert keeper.verdict("t") is Verdict.GO_ON
+    keeper.end("t")
+    assert keeper.verdict("t") is Verdict.STOP
+    keeper.pause()
+    assert keeper.verdict("another") is Verdict.PAUSE
+    record = failed_record(SPEC, "", "OSError: gone")
+    keeper.hand_in(record)
+    assert keeper.collect(SPEC.trial_id) == record
+    assert keeper.collect(SPEC.trial_id) is None
