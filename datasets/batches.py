@@ -5,6 +5,7 @@ A sample depends on (seed, epoch, its place in the epoch) only, not on threads: 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from datasets.packed import PackedDataset
 from datasets.prefetch import map_ahead
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, crop, crop, 3] in [0, 1]
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]  # a row of each
+Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], float]  # degraded, original: [crop, crop, 3]; brightness
 
 RANDOM_QUALITIES = (25, 100)  # the thesis' section 3.4: uniform, both ends included
 BRIGHTNESS = (0.8, 1.2)  # the thesis' section 3.3
@@ -35,6 +36,14 @@ class BatchSettings:
     seed: int = 0
 
 
+class RawBatch(NamedTuple):
+    """A batch as bytes, a quarter of its size: uint8 [B, crop, crop, 3], and the brightness [B, 1, 1, 1] to come."""
+
+    degraded: NDArray[np.uint8]
+    original: NDArray[np.uint8]
+    brightness: NDArray[np.float32]
+
+
 def training_batches(
     pack: PackedDataset, images: NDArray[np.int64], settings: BatchSettings, epoch: int, n_threads: int = 1
 ) -> Iterator[Batch]:
@@ -42,12 +51,12 @@ def training_batches(
     _check_crop(pack, settings)
     order = np.random.default_rng((settings.seed, epoch)).permutation(images)
 
-    def fill(place: int, pair: Pair) -> None:
-        # place + 1: numpy seeds (seed, epoch, 0) as (seed, epoch), which drew the order
+    def read(place: int) -> Sample:
+        # place + 1: numpy takes the seeds (seed, epoch, 0) and (seed, epoch), which drew the order, for the same
         rng = np.random.default_rng((settings.seed, epoch, place + 1))
-        _fill_training_pair(pack, int(order[place]), settings, rng, pair)
+        return _training_sample(pack, int(order[place]), settings, rng)
 
-    return _batches(fill, len(order), settings, n_threads)
+    return _batches(read, len(order), settings, n_threads)
 
 
 def validation_batches(
@@ -55,15 +64,13 @@ def validation_batches(
 ) -> Iterator[Batch]:
     """Yield centre crops of the images in their order, never augmented, a random quality fixed for each image."""
     _check_crop(pack, settings)
-    window = centre_window(pack.size_px, settings.crop_px)
 
-    def fill(place: int, pair: Pair) -> None:
+    def read(place: int) -> Sample:
         image = int(images[place])
         quality = _drawn_quality(settings.quality, np.random.default_rng((settings.seed, image)))
-        for pixels, unit in zip(_windows(pack, image, quality, window), pair, strict=True):
-            _to_unit(pixels, unit)
+        return *_windows(pack, image, quality, centre_window(pack.size_px, settings.crop_px)), 1
 
-    return _batches(fill, len(images), settings, n_threads)
+    return _batches(read, len(images), settings, n_threads)
 
 
 def centre_window(size_px: int, crop_px: int) -> Window:
@@ -72,19 +79,15 @@ def centre_window(size_px: int, crop_px: int) -> Window:
     return slice(start, start + crop_px), slice(start, start + crop_px)
 
 
-def _fill_training_pair(
-    pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator, pair: Pair
-) -> None:
+def _training_sample(pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator) -> Sample:
     quality = _drawn_quality(settings.quality, rng)
     sizes = pack.size_px, settings.crop_px
     window = _random_window(*sizes, rng) if settings.crop == "random" else centre_window(*sizes)
-    windows = _windows(pack, image, quality, window)
+    degraded, original = _windows(pack, image, quality, window)
+    if not settings.augment:
+        return degraded, original, 1
     flips = tuple(slice(None, None, -1 if flipped else 1) for flipped in rng.integers(0, 2, 2))
-    brightness = np.float32(rng.uniform(*BRIGHTNESS))
-    for pixels, unit in zip(windows, pair, strict=True):
-        _to_unit(pixels[flips] if settings.augment else pixels, unit)
-        if settings.augment:
-            np.minimum(unit * brightness, 1, out=unit)
+    return degraded[flips], original[flips], rng.uniform(*BRIGHTNESS)
 
 
 def _drawn_quality(quality: int | str, rng: np.random.Generator) -> int:
@@ -102,35 +105,37 @@ def _windows(
     return pack.degraded(image, quality, window), pack.originals[image][window]
 
 
-def _to_unit(pixels: NDArray[np.uint8], unit: NDArray[np.float32]) -> None:
-    np.divide(pixels, 255, out=unit, dtype=np.float32)
+def _batches(read: Callable[[int], Sample], n_samples: int, settings: BatchSettings, n_threads: int) -> Iterator[Batch]:
+    """Yield the batches of samples 0..n_samples - 1, read in n_threads threads and made floats in one more."""
 
-
-def _batches(
-    fill: Callable[[int, Pair], None], n_samples: int, settings: BatchSettings, n_threads: int
-) -> Iterator[Batch]:
-    """Yield batches that the threads fill in place: stacking finished samples would touch the memory twice."""
-
-    def fill_rows(job: tuple[int, range, Batch]) -> Batch | None:
-        first, rows, (degraded, original) = job
+    def read_rows(job: tuple[int, range, RawBatch]) -> RawBatch | None:
+        first, rows, raw = job
         for row in rows:
-            fill(first + row, (degraded[row], original[row]))
-        return (degraded, original) if rows.stop == len(degraded) else None
+            raw.degraded[row], raw.original[row], raw.brightness[row] = read(first + row)
+        return raw if rows.stop == len(raw.degraded) else None
 
     n_ahead = BATCHES_AHEAD * -(-settings.batch_size // ROWS_A_JOB)
-    for batch in map_ahead(fill_rows, _jobs(n_samples, settings), n_threads, n_ahead):
-        if batch:  # jobs come back in order, so the last one of a batch means all of them
-            yield batch
+    parts = map_ahead(read_rows, _jobs(n_samples, settings), n_threads, n_ahead)
+    # parts come in order: with the last rows of a batch, all of it is there
+    return map_ahead(_to_unit, (raw for raw in parts if raw), n_threads=1, n_ahead=1)
 
 
-def _jobs(n_samples: int, settings: BatchSettings) -> Iterator[tuple[int, range, Batch]]:
-    """Yield the place of a batch's first sample, some of the batch's rows, and the batch, still empty."""
+def _jobs(n_samples: int, settings: BatchSettings) -> Iterator[tuple[int, range, RawBatch]]:
+    """Yield the number of a batch's first sample, a few rows of the batch, and the batch, still to be filled."""
     for first in range(0, n_samples, settings.batch_size):
         n_rows = min(settings.batch_size, n_samples - first)
         shape = (n_rows, settings.crop_px, settings.crop_px, 3)
-        batch = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        raw = RawBatch(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty((n_rows, 1, 1, 1), np.float32))
         for row in range(0, n_rows, ROWS_A_JOB):
-            yield first, range(row, min(row + ROWS_A_JOB, n_rows)), batch
+            yield first, range(row, min(row + ROWS_A_JOB, n_rows)), raw
+
+
+def _to_unit(raw: RawBatch) -> Batch:
+    degraded, original = (np.divide(pixels, 255, dtype=np.float32) for pixels in (raw.degraded, raw.original))
+    if np.any(raw.brightness != 1):
+        for side in (degraded, original):
+            np.minimum(np.multiply(side, raw.brightness, out=side), 1, out=side)
+    return degraded, original
 
 
 def _check_crop(pack: PackedDataset, settings: BatchSettings) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -21,8 +22,10 @@ USER_ERROR = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit code 2."""
     try:
-        options = _parser().parse_args(arguments)
-        options.run(options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")  # a damaged file is one error line, with no warnings above
+            options = _parser().parse_args(arguments)
+            options.run(options)
     except InputError as error:
         print(f"lowq: {error}", file=sys.stderr)
         return USER_ERROR

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -108,13 +109,15 @@ def _write_files(
         cropped = np.ascontiguousarray(centre_crop(pixels, settings.size_px))
         return *pixels.shape[:2], cropped, [encode_jpeg(cropped, quality) for quality in settings.qualities]
 
-    outputs = {name: _HashedFile(folder / name) for name in (ORIGINALS, *map(jpeg_file, settings.qualities))}
     shape = (len(images), settings.size_px, settings.size_px, 3)
-    outputs[ORIGINALS].write(_npy_header(shape))
     rows: list[dict[str, Any]] = []
     n_threads = os.cpu_count() or 1
     prepared = map_ahead(prepare, images, n_threads, 4 * n_threads)
-    try:
+    with ExitStack() as stack:  # on a full disk, closing fails too: every file must have its turn
+        outputs = {name: _HashedFile(folder / name) for name in (ORIGINALS, *map(jpeg_file, settings.qualities))}
+        for output in outputs.values():
+            stack.callback(output.file.close)
+        outputs[ORIGINALS].write(_npy_header(shape))
         for position, (image, (height, width, pixels, jpegs)) in enumerate(zip(images, prepared, strict=True)):
             outputs[ORIGINALS].write(pixels.data.cast("B"))
             lengths = {}
@@ -125,9 +128,6 @@ def _write_files(
             named = {"name": image.name, "system": image.system, **subsets, "height": height, "width": width}
             rows.append({**named, "sha256": hashlib.sha256(pixels.data).hexdigest(), **lengths})
         files = {name: output.close() for name, output in outputs.items()}
-    finally:
-        for output in outputs.values():
-            output.file.close()
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows), sink)
     index = sink.getvalue().to_pybytes()

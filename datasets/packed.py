@@ -16,6 +16,7 @@ from datasets.pack import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file,
 from datasets.splits import SPLITS
 
 CHUNK_BYTES = 1 << 22
+NEEDED = {"size_px", "qualities", "n_images", "systems", "subsets", "versions", "files", "fingerprint"}
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,17 @@ class PackedDataset:
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
     """Open a pack after checking that every file is there and as long as the manifest says (and, if asked, unchanged).
 
+    The index is small and its hash is always compared.
+
     Raises InputError when the folder is no pack, or a file is missing, of another size or changed.
     """
     manifest = _read_manifest(folder)
     for name, facts in manifest["files"].items():
-        _check_file(folder / name, facts, check_hashes)
-    if pack_fingerprint(manifest["files"], manifest["size_px"]) != manifest["fingerprint"]:
-        raise InputError(
-            f"{folder / MANIFEST} was edited: its fingerprint does not fit its files; pack the sources again"
-        )
+        _check_file(folder / name, facts, check_hashes or name == INDEX)
+    expected = {INDEX, ORIGINALS, *map(jpeg_file, manifest["qualities"])}
+    fingerprint = pack_fingerprint(manifest["files"], manifest["size_px"])
+    if fingerprint != manifest["fingerprint"] or manifest["files"].keys() != expected:
+        raise InputError(f"{folder / MANIFEST} was edited: it does not fit its files; pack the sources again")
     index = pq.read_table(folder / INDEX).to_pydict()
     offsets = {
         quality: np.concatenate([[0], np.cumsum(index[f"jpeg_bytes_q{quality}"], dtype=np.int64)])
@@ -108,6 +111,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} has pack format {version}, this lowq reads {FORMAT_VERSION}: pack the sources again"
         )
+    if missing := NEEDED - manifest.keys():
+        raise InputError(f"{path} is damaged (it lacks {', '.join(sorted(missing))}): pack the sources again")
     return manifest
 
 

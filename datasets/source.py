@@ -1,5 +1,6 @@
 """Source images: lossless 8-bit RGB files, one sub-folder per camera system, found at once and read one at a time."""
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from datasets.errors import InputError
 
 LOSSLESS = {"BMP", "PNG", "TIFF"}
 SUFFIXES = (".bmp", ".png", ".tif", ".tiff")
-LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".avif", ".heic", ".jxl", ".gif")
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".heic", ".jxl", ".gif")
 LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd", "lzma"}
 BITS_PER_SAMPLE = 258  # TIFF tag
+UNREADABLE = (OSError, SyntaxError, struct.error, Image.DecompressionBombError)  # what Pillow raises for a damaged file
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def find_sources(folder: Path, size_px: int) -> list[SourceImage]:
             f"{folder} holds no images: put BMP, PNG or TIFF files there, in one sub-folder per camera system"
         )
     for path in paths:
+        if not _is_utf8(path):
+            raise InputError(f"{str(path)!a} has a name that is not UTF-8: rename it")
         if path.parent == folder:
             raise InputError(f"{path} lies outside a camera system: move it into a sub-folder of {folder}")
         _check_header(path, size_px)
@@ -58,7 +62,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             pixels = np.asarray(image)
-    except (OSError, SyntaxError, struct.error) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read ({error}): replace or remove it") from error
     if pixels.shape[2] == 4:
         if np.ptp(pixels[..., 3]):
@@ -84,11 +88,15 @@ def _image_paths(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def _is_utf8(path: Path) -> bool:
+    return os.fsencode(path).decode(errors="ignore") == str(path)
+
+
 def _check_header(path: Path, size_px: int) -> None:
     try:
         with Image.open(path) as image:
             fault = _fault(path, image, size_px)
-    except (OSError, SyntaxError, struct.error) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read ({error}): replace or remove it") from error
     if fault:
         raise InputError(f"{path} {fault}")
@@ -120,5 +128,6 @@ def _bits_per_sample(path: Path, image: Image.Image) -> int:
         head = file.read(32)
     if image.format == "PNG":
         return head[24]  # IHDR: width, height, then the bit depth
-    bits_per_pixel = int(struct.unpack_from("<H", head, 28)[0])  # BITMAPINFOHEADER's biBitCount
+    place = 24 if head[14] == 12 else 28  # bcBitCount of the 12-byte BITMAPCOREHEADER, else biBitCount
+    bits_per_pixel = int(struct.unpack_from("<H", head, place)[0])
     return 8 if bits_per_pixel in (24, 32) else bits_per_pixel

@@ -1,5 +1,6 @@
 """The training loop: epochs over batches, the best weights kept, and a state from which training goes on exactly."""
 
+import hashlib
 import io
 import json
 import math
@@ -16,6 +17,8 @@ from models.losses import LOSSES
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, H, W, 3] in [0, 1]
 Weights = tuple[NDArray[np.generic], ...]
 Row = Mapping[str, float | None]
+
+DIGEST_BYTES = 32  # of a SHA-256
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class TrainingState:
     curve: tuple[Row, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """Return the state as the bytes of an .npz file."""
+        """Return the state as the bytes of an .npz file and, behind them, their SHA-256, which np.load passes over."""
         facts = {"epoch": self.epoch, "best_value": self.best_value, "best_epoch": self.best_epoch, "curve": self.curve}
         arrays = {
             f"{kind}_{place:04d}": array
@@ -55,12 +58,15 @@ class TrainingState:
         }
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.array(json.dumps(facts)), **arrays)
-        return buffer.getvalue()
+        return buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TrainingState":
         """Read what to_bytes returned. Raises ValueError when the bytes are damaged."""
-        with np.load(io.BytesIO(data)) as file:
+        content = data[:-DIGEST_BYTES]
+        if hashlib.sha256(content).digest() != data[-DIGEST_BYTES:]:
+            raise ValueError("the training state is damaged (its SHA-256 is another): delete it to train afresh")
+        with np.load(io.BytesIO(content)) as file:
             facts: dict[str, Any] = json.loads(str(file["facts"]))
             for kind in ("weights", "optimizer", "best_weights"):
                 facts[kind] = tuple(file[name] for name in sorted(file.files) if name.startswith(f"{kind}_"))
@@ -95,14 +101,15 @@ def train(
 
 
 def train_epoch(model: keras.Model, batches: Iterable[Batch]) -> float:
-    """Train on every batch once and return the mean loss; stop at the first non-finite one and return that."""
-    model.reset_metrics()
-    loss = math.nan
+    """Train on every batch once and return the mean loss of an image; stop at a non-finite one and return that."""
+    losses, n_images = [], []
     for degraded, original in batches:
-        loss = float(model.train_on_batch(degraded, original))  # Keras: the mean since reset_metrics
+        loss = float(model.train_on_batch(degraded, original))  # Keras: of this batch alone
         if not math.isfinite(loss):
-            break
-    return loss
+            return loss
+        losses.append(loss)
+        n_images.append(len(degraded))
+    return float(np.average(losses, weights=n_images)) if losses else math.nan
 
 
 def compile_model(model: keras.Model, plan: TrainingPlan) -> None:

@@ -51,7 +51,8 @@ class Monitor:
         """Return the reading for restored images, uint8 [N, H, W, 3] for each monitored quality."""
         scores = _score(self.originals, restored)
         changes = [np.abs(restored[quality].astype(int) - images).max() for quality, images in self.degraded.items()]
-        gains = [scores[quality]["psnr_db"] - self.input_scores[quality]["psnr_db"] for quality in scores]
+        with np.errstate(invalid="ignore"):  # inf - inf, where neither input nor output has an error
+            gains = [scores[quality]["psnr_db"] - self.input_scores[quality]["psnr_db"] for quality in scores]
         return Reading(self._margin(scores), _finite(_mean(np.concatenate(gains))), int(max(changes)))
 
     def _margin(self, scores: Scores) -> float | None:

@@ -1,0 +1,132 @@
+"""What does our training loop cost over a bare Keras loop over arrays in memory, and how fast does one thread train?"""
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.batches import BatchSettings, training_batches
+from datasets.pack import PackSettings, write_pack
+from datasets.packed import PackedDataset, open_pack
+from datasets.smear import synthesize
+from models.backend import prepare_backend
+from models.build import build_model
+from models.cost import macs_per_pixel
+from models.training import Batch, TrainingPlan, compile_model, train_epoch
+
+N_IMAGES = 40  # of which 24 are for training
+QUALITY = 75
+BATCH_SIZE = 8
+LOOP_CROP_PX = 192
+LOOP_ROUNDS = 9
+SPEED_CROP_PX = 48
+SPEED_BATCHES = 12
+SPEED_ROUNDS = 7
+SPEED_NETWORKS = ("resnet", "jjnet")
+BACKWARD_FACTOR = 3  # forward once, backward about twice that
+N_THREADS = 1  # to compute, and one more to read
+SEED = 0
+RESULT = Path(__file__).resolve().parent / "results" / "training.json"
+
+
+def measure_loops(pack: PackedDataset) -> dict[str, float]:
+    """Return our loop's speed as a share of the bare loop's, medians of rounds in which each runs one epoch.
+
+    By the clock, where reading may use a core that computing leaves free; and by processor time, where it may not.
+    """
+    images = pack.images_of("data101", "train")
+    settings = BatchSettings(QUALITY, BATCH_SIZE, LOOP_CROP_PX, seed=SEED)
+    arrays = list(training_batches(pack, images, settings, epoch=1))
+    model = _compiled("resnet")
+    bare, ours = [], []
+    for epoch in range(LOOP_ROUNDS + 1):
+        bare.append(_seconds(lambda: _bare_epoch(model, arrays)))
+        ours.append(_seconds(lambda: train_epoch(model, training_batches(pack, images, settings, 1, N_THREADS))))
+        print(f"round {epoch}: bare {bare[-1][0]:.2f} s, ours {ours[-1][0]:.2f} s", flush=True)
+    shares = np.array(bare[1:]) / np.array(ours[1:])  # the first round traces the training step
+    by_clock, by_processor = np.median(shares, axis=0)
+    return {
+        "our_speed_over_bare": round(float(by_clock), 3),
+        "our_speed_over_bare_by_processor_time": round(float(by_processor), 3),
+        "bare_epoch_s": round(float(np.median([clock_s for clock_s, _ in bare[1:]])), 2),
+    }
+
+
+def measure_speed() -> dict[str, float]:
+    """Return the multiply-accumulates a second of one thread in training, by network, by the clock and its own time."""
+    batch: Batch = (_noise(), _noise())
+    models = {name: _compiled(name) for name in SPEED_NETWORKS}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in SPEED_NETWORKS}
+    for _ in range(SPEED_ROUNDS + 1):
+        for name, model in models.items():
+            seconds[name].append(_seconds(lambda model=model: _bare_epoch(model, [batch] * SPEED_BATCHES)))
+    n_pixels = SPEED_BATCHES * BATCH_SIZE * SPEED_CROP_PX**2
+    numbers = {}
+    for name, model in models.items():
+        macs = macs_per_pixel(model) * n_pixels * BACKWARD_FACTOR
+        clock_s, processor_s = np.median(seconds[name][1:], axis=0)
+        numbers[f"{name}_macs_per_s"] = float(f"{macs / clock_s:.3g}")
+        numbers[f"{name}_macs_per_s_of_processor_time"] = float(f"{macs / processor_s:.3g}")
+    return numbers
+
+
+def main() -> None:
+    """Measure, print and write benchmarks/results/training.json."""
+    prepare_backend(N_THREADS)
+    keras.utils.set_random_seed(SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        write_pack(synthesize(N_IMAGES, SEED), Path(folder, "pack"), PackSettings(qualities=(QUALITY,)))
+        numbers = measure_loops(open_pack(Path(folder, "pack"))) | measure_speed()
+    packages = ("keras", "tensorflow", "numpy", "pillow")
+    result = {
+        "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "settings": {
+            "n_threads": N_THREADS,
+            "batch_size": BATCH_SIZE,
+            "quality": QUALITY,
+            "loop": {"network": "resnet", "crop_px": LOOP_CROP_PX, "n_rounds": LOOP_ROUNDS},
+            "speed": {"crop_px": SPEED_CROP_PX, "n_batches": SPEED_BATCHES, "n_rounds": SPEED_ROUNDS},
+        },
+        "numbers": numbers,
+    }
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"our loop runs at {numbers['our_speed_over_bare']:.3f} of the bare loop's speed, a core left to read with")
+    print(f"and at {numbers['our_speed_over_bare_by_processor_time']:.3f} where reading and training share a core")
+    for name in SPEED_NETWORKS:
+        print(f"{name} trains at {numbers[f'{name}_macs_per_s']:.3g} multiply-accumulates a second of one thread")
+
+
+def _compiled(architecture: str) -> keras.Model:
+    model = build_model(architecture)
+    compile_model(model, TrainingPlan("mse", epochs=1, n_steps=1))
+    return model
+
+
+def _noise() -> NDArray[np.float32]:
+    return np.random.default_rng(SEED).random((BATCH_SIZE, SPEED_CROP_PX, SPEED_CROP_PX, 3), np.float32)
+
+
+def _bare_epoch(model: keras.Model, batches: Sequence[Batch]) -> None:
+    for degraded, original in batches:
+        model.train_on_batch(degraded, original)
+
+
+def _seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how long work takes: by the clock, and in processor time of all this process' threads."""
+    clock_s, processor_s = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - clock_s, time.process_time() - processor_s
+
+
+if __name__ == "__main__":
+    main()
