@@ -8,7 +8,7 @@ search: .venv/installed
 	$(BIN)/python search/run.py --space full
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .

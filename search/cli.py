@@ -83,6 +83,8 @@ def _main(options: argparse.Namespace, command: str) -> int:
     elif options.out and options.out.exists():
         raise InputError(f"{options.out} exists: continue it with --resume {options.out}, or name another with --out")
     task = _checked_task(options, command)
+    if options.resume and task.pack.fingerprint != options.fingerprint:
+        raise InputError(f"{task.pack.folder} is not the data that {options.resume} was made with: put that pack back")
     print(_introduction(task), flush=True)
     if options.dry_run:
         return 0
@@ -114,7 +116,7 @@ def _recall(options: argparse.Namespace) -> None:
     for name in REMEMBERED:
         if not (name == "trials" and options.trials is not None):
             setattr(options, name, facts["options"][name])
-    options.data = facts["dataset"]["path"]
+    options.data, options.fingerprint = facts["dataset"]["path"], facts["dataset"]["fingerprint"]
 
 
 def _checked_task(options: argparse.Namespace, command: str) -> Task:

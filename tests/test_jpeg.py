@@ -1,0 +1,88 @@
+"""JPEG: the bytes are Pillow's own, a window is a slice of the whole, and the standard's tables are in the file."""
+
+import io
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
+
+from datasets.jpeg import SUBSAMPLING, codec_versions, decode_jpeg, decode_window, encode_jpeg
+from tests.pack_fixture import tiny_image
+
+IMAGE = tiny_image(3, 75, 75)
+# ITU-T T.81 (JPEG), table K.1, first two rows: quality 50 is the tables of the standard as they are.
+LUMINANCE_ROWS = [[16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55]]
+
+
+def _open(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("quality", [1, 25, 75, 95, 100])
+def test_the_bytes_are_what_pillow_writes_by_default(quality: int) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(IMAGE).save(buffer, format="JPEG", quality=quality)
+    assert encode_jpeg(IMAGE, quality) == buffer.getvalue()
+
+
+def test_the_chroma_is_subsampled_as_stated() -> None:
+    with Image.open(io.BytesIO(encode_jpeg(IMAGE, 75))) as image:
+        sampling = JpegImagePlugin.get_sampling(image)
+    assert {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}[sampling] == SUBSAMPLING
+
+
+def test_quality_50_uses_the_quantisation_table_of_the_standard() -> None:
+    with Image.open(io.BytesIO(encode_jpeg(IMAGE, 50))) as image:
+        assert isinstance(image, JpegImagePlugin.JpegImageFile)
+        luminance = image.quantization[0]
+    assert [luminance[:8], luminance[8:16]] == LUMINANCE_ROWS
+
+
+def test_a_higher_quality_costs_more_bytes_and_errs_less() -> None:
+    files = [encode_jpeg(IMAGE, quality) for quality in (10, 25, 50, 75, 90)]
+    errors = [float(np.mean((decode_jpeg(data).astype(float) - IMAGE) ** 2)) for data in files]
+    assert [len(data) for data in files] == sorted(len(data) for data in files)
+    assert errors == sorted(errors, reverse=True)
+
+
+@pytest.mark.parametrize("wrap", [bytes, memoryview])
+def test_decoding_gives_what_pillow_reads(wrap: type) -> None:
+    data = encode_jpeg(IMAGE, 60)
+    decoded = decode_jpeg(wrap(data))
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, _open(data))
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), size_px=st.integers(16, 75), quality=st.integers(1, 100))
+def test_a_decoded_window_is_the_slice_of_the_decoded_whole(data: st.DataObject, size_px: int, quality: int) -> None:
+    crop_px = data.draw(st.integers(1, size_px))
+    top, left = (data.draw(st.integers(0, size_px - crop_px)) for _ in range(2))
+    window = slice(top, top + crop_px), slice(left, left + crop_px)
+    jpeg = encode_jpeg(np.ascontiguousarray(IMAGE[:size_px, :size_px]), quality)
+    found = decode_window(memoryview(jpeg), size_px, window)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, _open(jpeg)[window])
+
+
+def test_a_jpeg_cut_short_or_of_another_size_is_not_decoded_in_silence() -> None:
+    window = slice(0, 16), slice(0, 16)
+    data = encode_jpeg(IMAGE, 75)
+    with pytest.raises(OSError, match="truncated"):
+        decode_jpeg(data[: len(data) // 2])
+    with pytest.raises(ValueError, match="not enough image data"):
+        decode_window(data[: len(data) // 2], 75, window)
+    with pytest.raises(ValueError, match="not enough image data"):
+        decode_window(data, 76, window)
+    with pytest.raises(ValueError, match="cannot decode image data"):
+        decode_window(data, 74, window)
+
+
+def test_the_versions_are_those_of_the_installed_codec() -> None:
+    versions = codec_versions()
+    assert versions["pillow"] == version("pillow")
+    assert versions["libjpeg"].split()[-1][0].isdigit()
