@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.labels import BASELINE_LABEL, heading
+from analysis.labels import BASELINE_LABEL, METRIC_TITLES, heading
 from analysis.pick import N_REQUIREMENTS
 from analysis.tables import MEAN, NOT_SCORED
 from models.names import METRICS
@@ -13,7 +13,6 @@ from search.spec import TrialStatus
 
 REACHES = "✓"
 FORMATS = {"mae": "{:.5f}", "mse": "{:.2e}", "psnr_db": "{:.2f}", "ssim": "{:.4f}"}
-METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
 
 
 def show_quality(table: pd.DataFrame, records: Sequence[TrialRecord]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from search.records import TrialRecord
 
+METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
 BASELINE_LABEL = "JPEG as it is"
 
 

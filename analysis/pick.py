@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.labels import METRIC_TITLES
 from analysis.run import Run
 from models.names import METRICS, REGIONS
 
@@ -139,10 +140,11 @@ def _shortfall(closest: "pd.Series[Any]", evidence: tuple[Mapping[str, Any], ...
         return f"{start}, which was scored for {len(evidence)} of the {N_REQUIREMENTS} means."
     row = next(row for row in evidence if (row["region"], row["metric"]) == (closest["region"], closest["metric"]))
     steps = "" if math.isnan(row["margin"]) else f", {-row['margin']:.2f} of what JPEG loses from there to JPEG-50"
+    where = "the whole image" if row["region"] == "full" else "the centre crop"
     return (
-        f"{start}, whose mean {row['metric']} ({row['region']} region) is {row['mean']:.6g} where "
-        f"JPEG-{reference_quality} has {row['reference_mean']:.6g}: short by "
-        f"{abs(row['mean'] - row['reference_mean']):.3g}{steps}."
+        f"{start}, whose mean {METRIC_TITLES[row['metric']]} of {where} is {row['mean']:.4g} where "
+        f"JPEG-{reference_quality} has {row['reference_mean']:.4g}: short by "
+        f"{abs(row['mean'] - row['reference_mean']):.2g}{steps}."
     )
 
 

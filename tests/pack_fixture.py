@@ -1,5 +1,8 @@
-"""Tiny images made of numbers: as sources in memory, as a folder of files, and as a pack."""
+"""Tiny images made of numbers: as sources in memory, as a folder of files, as a pack, and as files no pack may take."""
 
+import struct
+import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -48,3 +51,88 @@ def write_tiny_pack(folder: Path, n_images: int = N_IMAGES) -> PackedDataset:
     """Pack the tiny images into `folder` and open the pack."""
     write_pack(tiny_sources(n_images), folder, PackSettings(SIZE_PX, QUALITIES, "tiny images"))
     return open_pack(folder)
+
+
+def _as_jpeg(path: Path) -> None:
+    Image.fromarray(tiny_image(0)).save(path, "JPEG")
+
+
+def _as_webp(path: Path) -> None:
+    Image.fromarray(tiny_image(0)).save(path, "WEBP", lossless=True)
+
+
+def _as_mode(mode: str) -> Callable[[Path], None]:
+    return lambda path: Image.fromarray(tiny_image(0)).convert(mode).save(path)
+
+
+def _as_jpeg_in_tiff(path: Path) -> None:
+    Image.fromarray(tiny_image(0)).save(path, "TIFF", compression="jpeg")
+
+
+def _as_pages(path: Path) -> None:
+    Image.fromarray(tiny_image(0)).save(path, save_all=True, append_images=[Image.fromarray(tiny_image(1))])
+
+
+def _as_16_bit_grey(path: Path) -> None:
+    Image.fromarray(tiny_image(0)[..., 0].astype(np.uint16) * 257).save(path)
+
+
+def _as_16_bit_rgb_png(path: Path) -> None:
+    """Write by hand what Pillow cannot: an 8-bit PNG's chunks, its bit depth and rows made 16-bit."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in tiny_image(0))
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+
+
+def _as_16_bit_rgb_tiff(path: Path) -> None:
+    """Write by hand what Pillow cannot: one strip of uncompressed 16-bit RGB."""
+    rows = tiny_image(0).astype("<u2").tobytes()
+    values = {256: WIDTH, 257: HEIGHT, 259: 1, 262: 2, 273: 8, 277: 3, 278: HEIGHT, 279: len(rows)}
+    bits_at = 8 + len(rows)
+    entries = [(258, 3, 3, bits_at), *((tag, 4, 1, value) for tag, value in values.items())]
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    head = b"II*\0" + struct.pack("<I", bits_at + 6)
+    path.write_bytes(head + rows + struct.pack("<HHH", 16, 16, 16) + directory + struct.pack("<I", 0))
+
+
+def _as_16_bit_bmp(path: Path) -> None:
+    rows = bytes(2 * WIDTH * HEIGHT)
+    head = b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54)
+    path.write_bytes(head + struct.pack("<IIIHHIIIIII", 40, WIDTH, HEIGHT, 1, 16, 0, 0, 0, 0, 0, 0) + rows)
+
+
+def _as_nothing_known(path: Path) -> None:
+    path.write_bytes(b"no image at all")
+
+
+def _as_a_bomb(path: Path) -> None:
+    path.write_bytes(b"BM" + struct.pack("<IHHIIIIHHIIIIII", 54, 0, 0, 54, 40, 20000, 20000, 1, 24, *[0] * 6))
+
+
+# what a file is called, who writes it, and what is said of it
+UNUSABLE: list[tuple[str, Callable[[Path], None], str]] = [
+    ("a.png", _as_jpeg, "is a JPEG file: sources must be"),
+    ("a.tif", _as_jpeg, "is a JPEG file: sources must be"),
+    ("a.png", _as_webp, "is a WEBP file: sources must be BMP, PNG or TIFF; convert or remove it"),
+    ("a.tif", _as_jpeg_in_tiff, "is a TIFF with jpeg compression, which may be lossy: save it without"),
+    ("a.png", _as_mode("P"), r"is not 8-bit RGB \(mode P, 8 bits\): convert it"),
+    ("a.bmp", _as_mode("P"), r"is not 8-bit RGB \(mode P, 8 bits\): convert it"),
+    ("a.tif", _as_mode("P"), r"is not 8-bit RGB \(mode P, 8 bits\): convert it"),
+    ("a.png", _as_mode("L"), r"is not 8-bit RGB \(mode L, 8 bits\): convert it"),
+    ("a.png", _as_mode("LA"), r"is not 8-bit RGB \(mode LA, 8 bits\): convert it"),
+    ("a.tif", _as_mode("CMYK"), r"is not 8-bit RGB \(mode CMYK, 8 bits\): convert it"),
+    ("a.png", _as_16_bit_grey, r"is not 8-bit RGB \(mode I;16, 16 bits\): convert it"),
+    ("a.tif", _as_16_bit_grey, r"is not 8-bit RGB \(mode I;16, 16 bits\): convert it"),
+    ("a.png", _as_16_bit_rgb_png, r"is not 8-bit RGB \(mode RGB, 16 bits\): convert it"),
+    ("a.tif", _as_16_bit_rgb_tiff, r"is not 8-bit RGB \(mode RGB, 16 bits\): convert it"),
+    ("a.bmp", _as_16_bit_bmp, r"is not 8-bit RGB \(mode RGB, 16 bits\): convert it"),
+    ("a.tif", _as_pages, "holds 2 images: save each as a file of its own"),
+    ("a.png", _as_pages, "holds 2 images: save each as a file of its own"),
+    ("a.png", _as_nothing_known, r"cannot be read \(.*\): replace or remove it"),
+    ("a.bmp", _as_a_bomb, r"cannot be read \(.*exceeds limit.*\): replace or remove it"),
+]

@@ -128,7 +128,7 @@ def test_qualities_are_sorted_however_they_were_asked_for(tmp_path: Path) -> Non
 
 def test_the_default_settings_are_those_of_the_thesis() -> None:
     assert PackSettings() == PackSettings(360, (10, 25, 40, 50, 60, 75, 80, 90))
-    assert QUALITIES == PackSettings().qualities
+    assert PackSettings().qualities == QUALITIES
 
 
 def test_the_same_images_give_the_same_fingerprint_whatever_the_description(
@@ -228,7 +228,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="file-size limits are POSIX")
 @pytest.mark.parametrize("limit_bytes", [1_000, 20_000, 24_750])
 def test_a_full_disk_in_the_middle_leaves_nothing_and_says_so(tmp_path: Path, limit_bytes: int) -> None:
-    # the originals take 128 + 8 * 3072 = 24704 bytes: the limits fall on the JPEG files, on closing, and on none
+    # the originals take 128 + 8 * 3072 = 24704 bytes: the limits fall early, late, and on nothing
     code = (
         "import resource, sys\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))\n"

@@ -66,5 +66,5 @@ def test_data100_and_data101_differ() -> None:
 
 @pytest.mark.parametrize("n_images", [0, 1, 5])
 def test_too_few_images_for_three_subsets_are_refused(n_images: int) -> None:
-    with pytest.raises(InputError, match=f"a pack needs at least 6 images, one or more in every subset, got {n_images}"):
+    with pytest.raises(InputError, match=f"at least 6 images, one or more in every subset, got {n_images}"):
         split_images(n_images)
