@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.comparison import compare
+from analysis.labels import METRIC_TITLES
 from analysis.pick import FEW_IMAGES, Pick, candidates, choose
 from analysis.run import Run, open_run
 from models.names import METRICS
@@ -64,7 +65,7 @@ def test_metric_that_fails_only_in_the_crop_blocks_the_pick(tmp_path: Path, metr
     trial = plan(margins={50: 0.2}, crop_margins={(50, metric): -0.1})
     pick = _choose(write_run(tmp_path / "run", [trial]))
     assert pick.quality is None
-    assert f"whose mean {metric} (crop region)" in pick.reason
+    assert f"whose mean {METRIC_TITLES[metric]} of the centre crop is" in pick.reason
     assert "0.10 of what JPEG loses from there to JPEG-50" in pick.reason
     assert sum(not row["reaches"] for row in pick.evidence) == 1
 
