@@ -6,8 +6,10 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,8 @@ from datasets.prefetch import map_ahead
 from datasets.smear import SIZE_PX, synthesize
 
 N_IMAGES = 128
-N_ROUNDS = 31
+N_PROCESSES = 12  # decoding takes half as long again in some processes, by where the decoder's buffers come to lie
+N_ROUNDS = 3  # in each
 SEED = 0
 SETTINGS = BatchSettings(quality=75, batch_size=16, crop_px=192)
 THREADS = (1, 2)
@@ -88,22 +91,29 @@ def seconds(reading: Iterable[object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(pack: PackedDataset, folder: Path, n_threads: int) -> dict[str, float]:
-    """Return pairs a second from files and from the pack, alone and as batches, and the ratios: medians of rounds.
+def measure(folder: Path, n_threads: int) -> list[list[float]]:
+    """Return, for each round, the seconds of pairs from files, pairs from the pack, and batches from either.
 
-    The four take turns, and a ratio is taken within a round, so that another load on the machine falls on all alike.
+    The four take turns, so that another load on the machine falls on all alike.
     """
-    rounds = np.array(
+    pack = open_pack(folder / "pack")
+    rounds = [
         [
-            [
-                seconds(pairs_of_files(folder, n_threads)),
-                seconds(pairs_of_pack(pack, n_threads)),
-                seconds(batches_of_files(folder, n_threads)),
-                seconds(batches_of_pack(pack, n_threads)),
-            ]
-            for _ in range(N_ROUNDS + 1)
-        ][1:]  # the first round fills the page cache
-    )
+            seconds(pairs_of_files(folder, n_threads)),
+            seconds(pairs_of_pack(pack, n_threads)),
+            seconds(batches_of_files(folder, n_threads)),
+            seconds(batches_of_pack(pack, n_threads)),
+        ]
+        for _ in range(N_ROUNDS + 1)
+    ]
+    return rounds[1:]  # the first fills the page cache
+
+
+def summary(rounds: NDArray[np.float64]) -> dict[str, float]:
+    """Return pairs a second from files and from the pack, alone and as batches, and the ratios within a round: medians.
+
+    rounds: seconds [N, 4] as measure returns them.
+    """
     per_s = N_IMAGES / np.median(rounds, axis=0)
     return {
         "file_pairs_per_s": round(float(per_s[0]), 1),
@@ -121,14 +131,20 @@ def main() -> None:
         folder = Path(temporary)
         quality = int(SETTINGS.quality)
         write_pack(synthesize(N_IMAGES, SEED), folder / "pack", PackSettings(SIZE_PX, (quality,)))
-        pack = open_pack(folder / "pack")
-        write_files(pack, folder)
-        numbers = {f"{n_threads}_threads": measure(pack, folder, n_threads) for n_threads in THREADS}
+        write_files(open_pack(folder / "pack"), folder)
+        jobs = [(folder, n_threads) for _ in range(N_PROCESSES) for n_threads in THREADS]
+        with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh_processes:
+            rounds = list(fresh_processes.map(measure, *zip(*jobs, strict=True)))
+    n_kinds = len(THREADS)
+    numbers = {
+        f"{n_threads}_threads": summary(np.concatenate(rounds[kind::n_kinds])) for kind, n_threads in enumerate(THREADS)
+    }
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "pillow")},
         "settings": {
             "n_images": N_IMAGES,
+            "n_processes": N_PROCESSES,
             "n_rounds": N_ROUNDS,
             "seed": SEED,
             "size_px": SIZE_PX,

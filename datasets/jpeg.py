@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 SUBSAMPLING = "4:2:0"
+START_OF_FRAME = 0xC0  # ITU-T T.81, table B.1: SOF0, baseline
 
 Window = tuple[slice, slice]  # rows, columns, with start and stop inside the image
 
@@ -27,11 +28,22 @@ def decode_jpeg(data: bytes | memoryview) -> NDArray[np.uint8]:
 def decode_window(data: bytes | memoryview, size_px: int, window: Window) -> NDArray[np.uint8]:
     """Return a window of a size_px x size_px image that encode_jpeg compressed, as uint8 [H, W, 3].
 
-    Shortcuts of a sixth of the time: the header is left to the decoder, and only the window becomes an array.
+    The same pixels as a slice of decode_jpeg's, for less work: the rows below the window are not decoded, the header
+    is left to the decoder, and only the window becomes an array.
     """
     rows, columns = window
-    image = Image.frombytes("RGB", (size_px, size_px), data, "jpeg", "RGB", "")
+    n_rows = min(rows.stop + 1, size_px)  # one more than wanted, for colours are interpolated between rows
+    image = Image.frombytes("RGB", (size_px, n_rows), _shortened(data, n_rows), "jpeg", "RGB", "")
     return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
+
+
+def _shortened(data: bytes | memoryview, n_rows: int) -> bytes:
+    """Return a baseline JPEG file whose header says that it has n_rows rows, where the decoder stops."""
+    segment = 2
+    while data[segment + 1] != START_OF_FRAME:
+        segment += 2 + int.from_bytes(data[segment + 2 : segment + 4], "big")
+    height = segment + 5  # after marker, length and bits a sample
+    return b"".join((data[:height], n_rows.to_bytes(2, "big"), data[height + 2 :]))
 
 
 def codec_versions() -> dict[str, str]:

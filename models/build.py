@@ -15,8 +15,8 @@ ARCHITECTURES: dict[str, Callable[[keras.KerasTensor, LastConvolution], keras.Ke
     "jjnet": jjnet,
 }
 
-# Contrasts of a blood smear are a few hundredths of the range; four times that suits Adam's default step best of 1, 2,
-# 4 and 8 (benchmarks/start.py).
+# Contrasts of a blood smear are a few hundredths of the range, so the first kernels may start larger than Keras would
+# have them. Of 1, 2, 4 and 8, resnet learns more with 4 or 8, jjnet with 1 (benchmarks/start.py): a compromise.
 FIRST_GAIN = 4
 
 

@@ -69,17 +69,15 @@ def test_a_decoded_window_is_the_slice_of_the_decoded_whole(data: st.DataObject,
     np.testing.assert_array_equal(found, _open(jpeg)[window])
 
 
-def test_a_jpeg_cut_short_or_of_another_size_is_not_decoded_in_silence() -> None:
-    window = slice(0, 16), slice(0, 16)
+def test_a_jpeg_cut_short_or_wider_than_stated_is_not_decoded_in_silence() -> None:
+    window = slice(59, 75), slice(0, 16)
     data = encode_jpeg(IMAGE, 75)
     with pytest.raises(OSError, match="truncated"):
         decode_jpeg(data[: len(data) // 2])
     with pytest.raises(ValueError, match="not enough image data"):
         decode_window(data[: len(data) // 2], 75, window)
-    with pytest.raises(ValueError, match="not enough image data"):
-        decode_window(data, 76, window)
     with pytest.raises(ValueError, match="cannot decode image data"):
-        decode_window(data, 74, window)
+        decode_window(data, 59, window)
 
 
 def test_the_versions_are_those_of_the_installed_codec() -> None:
