@@ -17,7 +17,7 @@ from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.smear import synthesize
 from models.backend import prepare_backend
-from models.build import FIRST_GAIN, build_model
+from models.build import build_model
 from models.evaluation import restore, to_8_bits
 from models.metrics import measure
 from models.training import TrainingPlan, train
@@ -45,7 +45,7 @@ def zero_mean(architecture: str, gain: int) -> keras.Model:
     """Return a network of start near_identity, whose first convolution has this gain."""
     model = build_model(architecture, start="near_identity")
     first = _convolutions(model)[0]
-    first.kernel.assign(first.kernel * (gain / FIRST_GAIN))
+    first.kernel.assign(first.kernel * gain)
     return model
 
 

@@ -15,10 +15,6 @@ ARCHITECTURES: dict[str, Callable[[keras.KerasTensor, LastConvolution], keras.Ke
     "jjnet": jjnet,
 }
 
-# Contrasts of a blood smear are a few hundredths of the range, so the first kernels may start larger than Keras would
-# have them. Of 1, 2, 4 and 8, resnet learns more with 4 or 8, jjnet with 1 (benchmarks/start.py): a compromise.
-FIRST_GAIN = 4
-
 
 def build_model(
     architecture: str, output_activation: str = "none", global_residual: bool = True, start: str = "thesis"
@@ -42,11 +38,10 @@ def _blind_to_flat_colour(model: keras.Model) -> None:
     """Take the mean over space out of every kernel, so that features start as contrasts, which JPEG's errors are.
 
     Otherwise the brightness of the image, some hundred times its JPEG error, fills every feature, and the first few
-    hundred steps go into cancelling it. Measured with benchmarks/start.py.
+    hundred steps go into cancelling it. Larger first kernels help resnet a little and harm jjnet (benchmarks/start.py).
     """
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    for place, layer in enumerate(convolutions):
+    for layer in convolutions:
         if max(layer.kernel_size) > 1:
             kernel = keras.ops.convert_to_numpy(layer.kernel)
-            contrast = kernel - kernel.mean(axis=(0, 1), keepdims=True)
-            layer.kernel.assign(contrast * (FIRST_GAIN if place == 0 else 1))
+            layer.kernel.assign(kernel - kernel.mean(axis=(0, 1), keepdims=True))

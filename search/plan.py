@@ -9,9 +9,9 @@ from search.spec import TrialSpec
 
 # Multiply-accumulates a pixel takes (models.cost counts them; a test compares).
 MACS_PER_PIXEL = {"resnet": 114_272, "jjnet": 244_432}
-# Measured with two trials of one thread each on two AMD EPYC cores at 2.x GHz, benchmarks/training.py.
-CPU_MACS_PER_S = 45e9
-# Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second); the run corrects it as it goes.
+# Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.
+CPU_MACS_PER_S = 50e9
+# Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second); so too.
 GPU_MACS_PER_S = 5e11
 BACKWARD_FACTOR = 3  # forward once, backward about twice that
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
