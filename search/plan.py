@@ -11,7 +11,7 @@ from search.spec import TrialSpec
 MACS_PER_PIXEL = {"resnet": 114_272, "jjnet": 244_432}
 # Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.
 CPU_MACS_PER_S = 50e9
-# Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second); so too.
+# Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).
 GPU_MACS_PER_S = 5e11
 BACKWARD_FACTOR = 3  # forward once, backward about twice that
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
