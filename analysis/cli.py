@@ -84,5 +84,5 @@ def _sizes(findings: Findings) -> str:
         return ""
     table = findings.tables["sizes"].numbers
     rows = zip(table["input_quality"], table["mean_kb"], table["saved_percent"], strict=True)
-    sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({-saved:+.0f} %)" for quality, kilobytes, saved in rows)
+    sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({0 - round(saved):+d} %)" for quality, kilobytes, saved in rows)
     return f"file sizes in kB of 1000 bytes, and against JPEG-{findings.run.reference_quality}: {sizes}"

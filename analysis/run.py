@@ -151,8 +151,8 @@ def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) 
     notes = []
     if len(trained) < facts["n_trials"]:
         notes.append(
-            f"{len(trained)} of {facts['n_trials']} planned trials have ended: the run is still going or was "
-            f"interrupted, and the missing ones may change what is said here. {RESUME} RUN finishes them."
+            f"{len(trained)} of {facts['n_trials']} planned trials have ended: the run is still going, was interrupted "
+            f"or had its time, and the missing ones may change what is said here. {RESUME} RUN goes on with them."
         )
     failed = [record.trial_id for record in trained if record.status is TrialStatus.FAILED]
     if failed:
