@@ -40,7 +40,8 @@ def connect(address: str | None) -> Machine:
         _reach(address)
         ray.init(address, **options)
     except (OSError, ValueError) as error:
-        raise InputError(f"no Ray cluster answers at {address}: start one or leave --address out") from error
+        advice = "start one, leave --address out, or set RAY_AUTH_MODE=token where it asks for a token"
+        raise InputError(f"no Ray cluster answers at {address}: {advice}") from error
     return machine()
 
 
