@@ -1,13 +1,13 @@
 """Metrics: MAE, MSE, PSNR and SSIM of restored images, a number per image."""
 
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from models.losses import Loss, Tensor, mae, mse
+from models.blur import Tensor, gaussian_blur
+from models.losses import Loss, mae, mse
 
 BT601 = (0.299, 0.587, 0.114)  # weights of R, G, B in grey
 SSIM_WINDOW_PX = 11
@@ -52,13 +52,4 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _blur(plane: Tensor) -> Tensor:
-    column = _gaussian()[:, None, None, None]
-    return ops.conv(ops.conv(plane, column, padding="valid"), column.transpose(1, 0, 2, 3), padding="valid")
-
-
-@cache
-def _gaussian() -> NDArray[np.float32]:
-    offsets = np.arange(SSIM_WINDOW_PX) - SSIM_WINDOW_PX // 2
-    weights = np.exp(-(offsets**2) / (2 * SSIM_SIGMA_PX**2))
-    kernel: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
-    return kernel
+    return gaussian_blur(plane, SSIM_WINDOW_PX, SSIM_SIGMA_PX)
