@@ -70,8 +70,8 @@ def measure_speed() -> dict[str, float]:
             seconds[name].append(_seconds(lambda model=model: _bare_epoch(model, [batch] * SPEED_BATCHES)))
     n_pixels = SPEED_BATCHES * BATCH_SIZE * SPEED_CROP_PX**2
     numbers = {}
-    for name, model in models.items():
-        macs = macs_per_pixel(model) * n_pixels * BACKWARD_FACTOR
+    for name in models:
+        macs = macs_per_pixel(name) * n_pixels * BACKWARD_FACTOR
         clock_s, processor_s = np.median(seconds[name][1:], axis=0)
         numbers[f"{name}_macs_per_s"] = float(f"{macs / clock_s:.3g}")
         numbers[f"{name}_macs_per_s_of_processor_time"] = float(f"{macs / processor_s:.3g}")

@@ -4,28 +4,46 @@ from collections.abc import Callable
 
 import keras
 
+from models.architectures.densenet import densenet
+from models.architectures.denseunet import denseunet
 from models.architectures.identity import identity
 from models.architectures.jjnet import jjnet
 from models.architectures.last import LastConvolution, last_convolution
+from models.architectures.memnet import memnet
 from models.architectures.resnet import resnet
+from models.architectures.resnetyuv import resnetyuv
+from models.architectures.smallxception import smallxception
+from models.architectures.unet import unet
 
 ARCHITECTURES: dict[str, Callable[[keras.KerasTensor, LastConvolution], keras.KerasTensor]] = {
     "identity": identity,
     "resnet": resnet,
     "jjnet": jjnet,
+    "memnet": memnet,
+    "unet": unet,
+    "denseunet": denseunet,
+    "smallxception": smallxception,
+    "densenet": densenet,
+    "resnetyuv": resnetyuv,
 }
 
 
 def build_model(
-    architecture: str, output_activation: str = "none", global_residual: bool = True, start: str = "thesis"
+    architecture: str,
+    output_activation: str = "none",
+    global_residual: bool = True,
+    start: str = "thesis",
+    side_px: int | None = None,
 ) -> keras.Model:
-    """Build a restorer of float32 [B, H, W, 3] in [0, 1] -> the same (not clipped), for any height and width.
+    """Build a restorer of float32 [B, H, W, 3] in [0, 1] -> the same (not clipped).
+
+    It takes any height and width from 16 px, or with side_px that side alone, so that every layer knows its size.
 
     global_residual adds the input to what the network predicts. start "thesis" is Keras' default initialisation;
     "near_identity" has the last convolution start at zero, so that training starts from the input as it is, and the
     others blind to flat colour.
     """
-    degraded = keras.Input((None, None, 3), name="degraded")
+    degraded = keras.Input((side_px, side_px, 3), name="degraded")
     residual = ARCHITECTURES[architecture](degraded, last_convolution(output_activation, start == "near_identity"))
     restored = keras.layers.Add()([degraded, residual]) if global_residual else residual
     model = keras.Model(degraded, restored, name=architecture)
@@ -40,8 +58,7 @@ def _blind_to_flat_colour(model: keras.Model) -> None:
     Otherwise the brightness of the image, some hundred times its JPEG error, fills every feature, and the first few
     hundred steps go into cancelling it. Larger first kernels help resnet a little and harm jjnet (benchmarks/start.py).
     """
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    for layer in convolutions:
-        if max(layer.kernel_size) > 1:
-            kernel = keras.ops.convert_to_numpy(layer.kernel)
-            layer.kernel.assign(kernel - kernel.mean(axis=(0, 1), keepdims=True))
+    for weight in model.trainable_weights:
+        if len(weight.shape) == 4 and max(weight.shape[:2]) > 1:  # a kernel, depthwise or not, that sees neighbours
+            kernel = keras.ops.convert_to_numpy(weight)
+            weight.assign(kernel - kernel.mean(axis=(0, 1), keepdims=True))

@@ -1,7 +1,17 @@
 """The names of networks, losses, output activations and metrics, free of imports, so that every room may use them."""
 
-ARCHITECTURES = ("identity", "resnet", "jjnet")
-LOSSES = ("mae", "mse")
+ARCHITECTURES = (
+    "identity",
+    "resnet",
+    "jjnet",
+    "memnet",
+    "unet",
+    "denseunet",
+    "smallxception",
+    "densenet",
+    "resnetyuv",
+)
+LOSSES = ("mae", "mse", "hf")
 OUTPUT_ACTIVATIONS = ("none", "tanh")
 
 # Higher is better: +1, lower is better: -1.

@@ -8,7 +8,16 @@ from search.spaces import Space
 from search.spec import TrialSpec
 
 # Multiply-accumulates a pixel takes (models.cost counts them; a test compares).
-MACS_PER_PIXEL = {"resnet": 114_272, "jjnet": 244_432}
+MACS_PER_PIXEL = {
+    "resnet": 114_272,
+    "jjnet": 244_432,
+    "memnet": 80_224,
+    "unet": 229_824,
+    "denseunet": 66_816,
+    "smallxception": 10_080,
+    "densenet": 48_320,
+    "resnetyuv": 125_664,
+}
 # Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.
 CPU_MACS_PER_S = 50e9
 # Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).

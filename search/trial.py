@@ -205,7 +205,7 @@ def _record(
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
         parameters=model.count_params(),
-        macs_per_pixel=macs_per_pixel(model),
+        macs_per_pixel=macs_per_pixel(spec.architecture),
         node=node_name(),
         device=device_name(),
         dataset_fingerprint=pack.fingerprint,

@@ -16,9 +16,30 @@ from models.losses import LOSSES
 from models.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
-PARAMETERS = {"identity": 0, "resnet": 114_691, "jjnet": 244_771}  # the thesis' Table 4; identity has none
-# Parameters less biases: every bias is one number, every other parameter one multiplication a pixel.
-MACS_PER_PIXEL = {"identity": 0, "resnet": 114_691 - 16 - 5 * 80 - 3, "jjnet": 244_771 - 16 - 5 * 64 - 3}
+PARAMETERS = {  # the thesis' Table 4; it gives none for the last two, and identity has none
+    "identity": 0,
+    "resnet": 114_691,
+    "jjnet": 244_771,
+    "memnet": 84_403,
+    "unet": 888_003,
+    "denseunet": 198_115,
+    "smallxception": 11_183,
+    "densenet": 49_667,
+    "resnetyuv": 126_171,
+}
+# Kernels, by hand: each number is one multiplication a pixel of its level; a pooling leaves a quarter of the pixels.
+MACS_PER_PIXEL = {
+    "identity": 0,
+    "resnet": 114_691 - 16 - 5 * 80 - 3,
+    "jjnet": 244_771 - 16 - 5 * 64 - 3,
+    "memnet": 432 + 32 * 2304 + (64 + 80 + 96 + 112) * 16 + 432,
+    "unet": 75_456 + 552_960 // 4 + 258_048 // 16,
+    "denseunet": 40_464 + 89_856 // 4 + 62_208 // 16,
+    "smallxception": 540 + 10 * (500 + 400) + 540,
+    "densenet": 864 + 2 * (4608 + 6912 + 9216 + 80 * 32) + 864,
+    "resnetyuv": 200 + 2 * 5632 + 72 + 1200 + 5 * 22_528 + 288,
+}
+LARGEST_TANH = {"resnetyuv": 1 + 1.772}  # bounded by 1 in Y, Cb and Cr; B = Y + 1.772 Cb
 TRAINABLE = [name for name in ARCHITECTURES if name != "identity"]
 SIZES = [(16, 16), (17, 16), (16, 31), (33, 47), (48, 20)]
 
@@ -34,6 +55,10 @@ def _restored(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.flo
 
 def _convolutions(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def _last(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model.layers if layer.name.startswith("last_")]
 
 
 def _weights(model: keras.Model) -> list[NDArray[np.float32]]:
@@ -53,8 +78,12 @@ def test_a_network_has_as_many_parameters_as_the_thesis_says(architecture: str) 
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_network_costs_a_multiplication_a_pixel_for_every_parameter_but_biases(architecture: str) -> None:
-    assert macs_per_pixel(build_model(architecture)) == MACS_PER_PIXEL[architecture]
+def test_a_network_costs_the_multiplications_counted_by_hand(architecture: str) -> None:
+    assert macs_per_pixel(architecture) == MACS_PER_PIXEL[architecture]
+
+
+def test_densenet_is_smaller_than_resnet_as_the_thesis_says() -> None:
+    assert PARAMETERS["densenet"] < PARAMETERS["resnet"]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -82,7 +111,7 @@ def test_the_global_residual_adds_the_input_to_what_is_predicted(architecture: s
     with_input = build_model(architecture, activation, global_residual=True)
     alone = build_model(architecture, activation, global_residual=False)
     alone.set_weights(with_input.get_weights())
-    np.testing.assert_allclose(_restored(with_input, images), images + _restored(alone, images), atol=1e-6)
+    np.testing.assert_allclose(_restored(with_input, images), images + _restored(alone, images), atol=1e-5)
 
 
 def test_identity_returns_its_input_exactly() -> None:
@@ -101,13 +130,14 @@ def test_near_identity_returns_its_input_exactly_before_training(architecture: s
 
 @pytest.mark.parametrize("architecture", TRAINABLE)
 def test_near_identity_starts_with_kernels_of_zero_mean_over_space(architecture: str) -> None:
-    *inner, last = _convolutions(build_model(architecture, start="near_identity"))
-    spatial = [layer.kernel.numpy() for layer in inner if max(layer.kernel_size) > 1]
-    assert spatial
-    for kernel in spatial:
-        np.testing.assert_allclose(kernel.mean(axis=(0, 1)), 0, atol=1e-7)
-        assert kernel.std() > 0.01
-    assert not np.any(last.kernel.numpy())
+    model = build_model(architecture, start="near_identity")
+    last = {id(layer.kernel) for layer in _last(model)}
+    kernels = [weight for weight in model.trainable_weights if len(weight.shape) == 4 and max(weight.shape[:2]) > 1]
+    for kernel in kernels:
+        values = keras.ops.convert_to_numpy(kernel)
+        np.testing.assert_allclose(values.mean(axis=(0, 1)), 0, atol=1e-6)
+        assert (values.std() == 0) == (id(kernel) in last)
+    assert last
 
 
 @pytest.mark.parametrize("architecture", TRAINABLE)
@@ -122,10 +152,10 @@ def test_near_identity_is_the_start_of_the_thesis_less_its_means(architecture: s
 @pytest.mark.parametrize("architecture", TRAINABLE)
 def test_a_flat_image_gives_flat_features_of_nothing_but_biases_away_from_the_border(architecture: str) -> None:
     model = build_model(architecture, start="near_identity")
-    last = _convolutions(model)[-1]
-    last.kernel.assign(np.ones(last.kernel.shape, np.float32))
-    flat = np.full((1, 64, 64, 3), 0.8, np.float32)
-    np.testing.assert_allclose(_restored(model, flat)[:, 28:36, 28:36], 0.8, atol=1e-3)
+    for last in _last(model):
+        last.kernel.assign(np.ones(last.kernel.shape, np.float32))
+    flat = np.full((1, 160, 160, 3), 0.8, np.float32)
+    np.testing.assert_allclose(_restored(model, flat)[:, 78:82, 78:82], 0.8, atol=1e-3)
 
 
 @pytest.mark.parametrize("architecture", TRAINABLE)
@@ -158,11 +188,12 @@ def test_tanh_bounds_the_predicted_residual_and_none_does_not(architecture: str)
     for activation in names.OUTPUT_ACTIVATIONS:
         keras.utils.set_random_seed(0)
         model = build_model(architecture, activation)
-        last = _convolutions(model)[-1]
-        last.kernel.assign(last.kernel * 1000)
+        for last in _last(model):
+            last.kernel.assign(last.kernel * 1e6)
         largest[activation] = np.abs(_restored(model, images) - images).max()
-    assert largest["tanh"] == pytest.approx(1, abs=1e-5)
-    assert largest["none"] > 2
+    assert largest["tanh"] <= LARGEST_TANH.get(architecture, 1) + 1e-4
+    assert largest["tanh"] > 0.9
+    assert largest["none"] > 10
 
 
 def _imports(statements: list[ast.stmt]) -> Iterator[str]:

@@ -101,8 +101,11 @@ def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: 
 MISTAKES = {
     "unknown space": (["--space", "fulll"], "unknown space 'fulll'; known: full, smoke"),
     "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, tiny, full"),
-    "unknown network": (["--networks", "vgg"], "unknown architecture 'vgg' in space full; known: jjnet, resnet"),
-    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: mse, mae"),
+    "unknown network": (
+        ["--networks", "vgg"],
+        "unknown architecture 'vgg' in space full; known: jjnet, ",
+    ),
+    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: mse, mae, hf"),
     "unknown quality": (["--qualities", "74"], "unknown training quality 74 in space full; known: random, 75, 50, 25"),
     "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
     "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
@@ -151,7 +154,7 @@ def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_
 def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, tmp_path: Path) -> None:
     done = _run(tmp_path, "--data", small_pack.folder, "--dry-run", "--trials", 5)
     assert done.returncode == 0, done.stderr
-    assert "plan: 5 trials (5 of 32 cells tried), up to 16 epochs each" in done.stdout
+    assert "plan: 5 trials (5 of 192 cells tried), up to 16 epochs each" in done.stdout
     assert "expected time: about " in done.stdout
     assert list(tmp_path.iterdir()) == []
 

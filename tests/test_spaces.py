@@ -20,7 +20,7 @@ def test_the_full_space_has_every_network_loss_quality_and_activation_once() -> 
 
 
 @pytest.mark.parametrize("axis", ["architecture", "loss"])
-@pytest.mark.parametrize("n", range(2, 33))
+@pytest.mark.parametrize("n", range(8, 64))
 def test_any_prefix_of_the_full_space_covers_networks_and_losses_evenly(axis: str, n: int) -> None:
     place = list(FULL.axes).index(axis)
     counts = Counter(cell[place] for cell in FULL.cells()[:n])
@@ -52,7 +52,7 @@ def test_a_space_is_narrowed_to_the_values_asked_for_in_its_own_order() -> None:
 
 
 def test_narrowing_to_an_unknown_value_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown loss 'l3' in space full; known: mse, mae"):
+    with pytest.raises(ValueError, match="unknown loss 'l3' in space full; known: mse, mae, hf"):
         FULL.narrowed("loss", ["mse", "l3"])
 
 

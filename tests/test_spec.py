@@ -38,8 +38,8 @@ def test_a_random_quality_is_a_quality() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architecture": "resmet"}, r"unknown network 'resmet'; known: identity, resnet, jjnet"),
-        ({"loss": "l3"}, r"unknown loss 'l3'; known: mae, mse"),
+        ({"architecture": "resmet"}, r"unknown network 'resmet'; known: identity, resnet, jjnet, memnet, unet, "),
+        ({"loss": "l3"}, r"unknown loss 'l3'; known: mae, mse, hf"),
         ({"output_activation": "relu"}, r"unknown output activation 'relu'; known: none, tanh"),
         ({"split": "all"}, r"unknown split 'all'; known: tiny, data100, data101"),
         ({"crop": "left"}, r"unknown crop 'left'; known: centre, random"),

@@ -13,6 +13,9 @@ def last_convolution(output_activation: str, starts_at_zero: bool) -> LastConvol
     kernel = "zeros" if starts_at_zero else "glorot_uniform"
 
     def layer(channels: int) -> keras.layers.Layer:
-        return keras.layers.Conv2D(channels, 3, padding="same", activation=activation, kernel_initializer=kernel)
+        name = f"last_{channels}"
+        return keras.layers.Conv2D(
+            channels, 3, padding="same", activation=activation, kernel_initializer=kernel, name=name
+        )
 
     return layer

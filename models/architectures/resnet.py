@@ -13,8 +13,13 @@ def resnet(degraded: keras.KerasTensor, last_convolution: LastConvolution) -> ke
     """Predict the residual of degraded [B, H, W, 3]; 114,691 parameters."""
     features = layers.Conv2D(WIDTH, 5, padding="same", activation="relu")(degraded)
     for _ in range(N_BLOCKS):
-        inner = layers.Conv2D(2 * WIDTH, 5, padding="same", activation="relu")(features)
-        inner = layers.Conv2D(2 * WIDTH, 3, padding="same", activation="relu")(inner)
-        inner = layers.Conv2D(WIDTH, 1, activation="relu")(inner)
-        features = layers.Add()([features, inner])
+        features = residual_block(features, WIDTH)
     return last_convolution(degraded.shape[-1])(features)
+
+
+def residual_block(features: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    """Add to features [B, H, W, width] what three convolutions make of them."""
+    inner = layers.Conv2D(2 * width, 5, padding="same", activation="relu")(features)
+    inner = layers.Conv2D(2 * width, 3, padding="same", activation="relu")(inner)
+    inner = layers.Conv2D(width, 1, activation="relu")(inner)
+    return layers.Add()([features, inner])
