@@ -33,7 +33,7 @@ from search.searcher import LowqSearch
 from search.spaces import Space
 from search.spec import BASELINE, TrialSpec
 from search.store import LocalStore, write_atomically
-from search.tune import Events, run_trials
+from search.tune import EarlyStopping, Events, Job, run_trials
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,16 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     searcher = LowqSearch(task.space, task.make_spec, announce, settle_spec, task.seed)
     trained = [record for record in before if not record.spec.is_baseline]
     ended = {record.trial_id for record in trained}
-    searcher.continue_from(trained, {spec: None for spec in read_proposed(run) if spec.trial_id not in ended})
+    unfinished = dict.fromkeys(spec for spec in read_proposed(run) if spec.trial_id not in ended)
+    searcher.continue_from(trained, unfinished)
     log.n_ended = len(trained)
     baseline = [] if len(trained) < len(before) else [start_baseline(site, task.baseline)]
-    events = Events(site, task.fields["epochs"], log, baseline, settle, searcher.close)
-    n_missing = task.n_trials - len(trained)
-    if n_missing > 0:
-        run_trials(site, searcher, task.scale, task.machine, n_missing, events, run / "logs")
+    stopping = EarlyStopping(keeper, task.scale, task.fields["epochs"])
+    stopping.learn(trained)
+    events = Events(site, log, baseline, settle, searcher.close)
+    job = Job(task.n_trials - len(trained), task.machine, run / "logs")
+    if job.n_trials > 0:
+        run_trials(site, job, searcher, stopping, events)
     events.collect_baseline(timeout_s=None)
     if not events.closed and searcher.n_open:
         return False

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,25 @@ def make_trainable(site: Site) -> Callable[[dict[str, Any]], None]:
     return train_spec
 
 
-def run_trials(
-    site: Site, searcher: LowqSearch, scale: Scale, machine: Machine, n_trials: int, events: "Events", logs: Path
-) -> None:
+@dataclass(frozen=True)
+class Job:
+    """How many trials Tune runs, on what, and the folder of its own files."""
+
+    n_trials: int
+    machine: Machine
+    logs: Path
+
+
+def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopping", events: "Events") -> None:
     """Run up to n_trials trials and return when they ended, paused or were interrupted."""
+    machine = job.machine
     resources = {"cpu": machine.n_threads, "gpu": 1 if machine.n_gpus else 0}
-    keeper = find_keeper(site.keeper)
     tuner = tune.Tuner(
         tune.with_resources(make_trainable(site), resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=EarlyStopping(keeper, scale, events.epochs),
-            num_samples=n_trials,
+            scheduler=stopping,
+            num_samples=job.n_trials,
             max_concurrent_trials=machine.n_slots,
             reuse_actors=not machine.n_gpus,
             trial_name_creator=_name,
@@ -63,7 +70,7 @@ def run_trials(
         ),
         run_config=tune.RunConfig(
             name=time.strftime("tune-%Y%m%d-%H%M%S"),
-            storage_path=str(logs),
+            storage_path=str(job.logs),
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             callbacks=[events],
             verbose=0,
@@ -90,6 +97,15 @@ class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
         )
         self.keeper = keeper
 
+    def learn(self, records: Iterable[TrialRecord]) -> None:
+        """Take what ended trials of an earlier sitting showed at each rung, so that later ones are held to it."""
+        (bracket,) = self._brackets
+        for record in records:
+            for rung, shown in bracket._rungs:
+                if record.epochs_run >= rung:
+                    margins = [row["margin"] for row in record.curve if (row["epoch"] or 0) <= rung]
+                    shown[record.trial_id] = max((m for m in margins if m is not None), default=-math.inf)
+
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         if super().on_trial_result(tune_controller, trial, result) == TrialScheduler.STOP:
             ray.get(self.keeper.end.remote(spec_of(trial.config).trial_id))
@@ -102,13 +118,12 @@ class Events(tune.Callback):  # type: ignore[misc]
     def __init__(
         self,
         site: Site,
-        epochs: int,
         log: ProgressLog,
         baseline: "Iterable[ray.ObjectRef[TrialRecord]]",
         settle: Callable[[TrialRecord], None],
         close: Callable[[], None],
     ) -> None:
-        self.site, self.epochs, self.log, self.settle, self.close = site, epochs, log, settle, close
+        self.site, self.log, self.settle, self.close = site, log, settle, close
         self.awaited = list(baseline)
         self.closed = False
 

@@ -10,10 +10,10 @@ from ray import cloudpickle
 
 from search.cluster_tasks import Site
 from search.keeper import Keeper, keeper_name
-from search.records import failed_record
+from search.records import TrialRecord, failed_record
 from search.reporting import Verdict
 from search.scale import SCALES, Bench
-from search.spec import TrialSpec
+from search.spec import TrialSpec, TrialStatus
 from search.store import STATE
 from search.tune import EarlyStopping, make_trainable, spec_of
 
@@ -55,6 +55,17 @@ def test_a_weak_trial_hears_stop_while_tune_is_told_to_go_on(keeper: FakeKeeper)
         decisions.append(stopping.on_trial_result(None, _trial(seed), {"epoch": 2, "best_margin": margin}))
     assert decisions == ["CONTINUE"] * 3
     assert keeper.ended == [replace(SPEC, seed=seed).trial_id for seed in (1, 2)]
+
+
+def test_a_trial_is_held_to_what_trials_of_an_earlier_sitting_showed(keeper: FakeKeeper) -> None:
+    curve = tuple({"epoch": epoch, "margin": margin} for epoch, margin in ((1, None), (2, 0.5), (3, 0.9)))
+    earlier = TrialRecord(replace(SPEC, seed=9), TrialStatus.STOPPED, 3, 0.9, 0.1, -1.5, 1.0, curve)
+    stopping = EarlyStopping(keeper, SCALES["demo"], epochs=8)
+    stopping.learn([earlier])
+    for seed, margin in enumerate((0.6, 0.4)):  # 0.9 was shown after the rung of 2 epochs, which is held at 0.5
+        stopping.on_trial_add(None, _trial(seed))
+        stopping.on_trial_result(None, _trial(seed), {"epoch": 2, "best_margin": margin})
+    assert keeper.ended == [replace(SPEC, seed=1).trial_id]
 
 
 def test_no_trial_is_stopped_before_its_first_rung(keeper: FakeKeeper) -> None:
