@@ -23,6 +23,7 @@ CPU_MACS_PER_S = 50e9
 # Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).
 GPU_MACS_PER_S = 5e11
 BACKWARD_FACTOR = 3  # forward once, backward about twice that
+# Estimates from single runs on the same machine; the time left that a search shows is soon its own.
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
 SCORING_S = 0.06  # an image at a quality: both regions' metrics
 START_S = 20.0  # Ray, and the workers' imports

@@ -20,6 +20,9 @@ HEIGHT, WIDTH = 37, 44
 QUALITIES = (25, 75)
 SYSTEMS = ("left", "right")
 
+# What a tiny pack holds besides its manifest.
+PACK_FILES = ("index.parquet", "originals.npy", "jpeg_q25.bin", "jpeg_q75.bin")
+
 
 def tiny_image(number: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
     """Return uint8 [height, width, 3]: slopes under a little noise, so that JPEG has something to keep and to lose."""

@@ -21,21 +21,14 @@ from datasets.packed import PackedDataset, open_pack
 from datasets.source import SourceImage, centre_crop
 from datasets.splits import SPLITS, SUBSETS, split_images
 from tests import pack_fixture
-from tests.pack_fixture import HEIGHT, N_IMAGES, SIZE_PX, WIDTH, tiny_image, tiny_sources, write_tiny_pack
+from tests.pack_fixture import HEIGHT, N_IMAGES, PACK_FILES, SIZE_PX, WIDTH, tiny_image, tiny_sources, write_tiny_pack
 
-FILES = ("index.parquet", "originals.npy", "jpeg_q25.bin", "jpeg_q75.bin")
 SETTINGS = PackSettings(SIZE_PX, pack_fixture.QUALITIES)
 
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
     return write_tiny_pack(tmp_path_factory.mktemp("packs") / "tiny")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A pack to be damaged."""
-    return write_tiny_pack(tmp_path / "pack").folder
 
 
 def _cropped(number: int) -> NDArray[np.uint8]:
@@ -106,10 +99,10 @@ def test_the_manifest_states_what_the_pack_is(pack: PackedDataset) -> None:
     assert manifest["subsets"]["data100"] == {"train": 6, "validation": 1, "test": 1}
     assert list(manifest["subsets"]) == list(SPLITS)
     assert manifest["versions"] == codec_versions()
-    for name in FILES:
+    for name in PACK_FILES:
         data = (pack.folder / name).read_bytes()
         assert manifest["files"][name] == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    assert _left_in(pack.folder) == sorted([*FILES, "manifest.json"])
+    assert _left_in(pack.folder) == sorted([*PACK_FILES, "manifest.json"])
 
 
 def test_qualities_are_sorted_however_they_were_asked_for(tmp_path: Path) -> None:
@@ -271,4 +264,4 @@ def test_what_a_killed_run_left_is_not_taken_over(tmp_path: Path, pack: PackedDa
     (tmp_path / "pack.partial" / "manifest.json").write_text("{}")
     (tmp_path / "pack.partial" / "jpeg_q99.bin").write_bytes(b"left")
     assert write_tiny_pack(tmp_path / "pack").fingerprint == pack.fingerprint
-    assert _left_in(tmp_path / "pack") == sorted([*FILES, "manifest.json"])
+    assert _left_in(tmp_path / "pack") == sorted([*PACK_FILES, "manifest.json"])

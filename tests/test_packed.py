@@ -8,13 +8,8 @@ import pytest
 
 from datasets import builtin
 from datasets.errors import InputError
-from datasets.pack import PackSettings
 from datasets.packed import PackedDataset, open_pack
-from tests import pack_fixture
-from tests.pack_fixture import SIZE_PX, write_tiny_pack
-
-FILES = ("index.parquet", "originals.npy", "jpeg_q25.bin", "jpeg_q75.bin")
-SETTINGS = PackSettings(SIZE_PX, pack_fixture.QUALITIES)
+from tests.pack_fixture import PACK_FILES, write_tiny_pack
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +61,14 @@ def test_an_edited_manifest_is_refused(folder: Path, change: dict[str, object]) 
         open_pack(folder)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", PACK_FILES)
 def test_a_missing_file_is_noticed(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(InputError, match=rf"{name} is missing: copy the pack again, or pack the sources again"):
         open_pack(folder)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", PACK_FILES)
 @pytest.mark.parametrize("change", [-1, 1], ids=["shorter", "longer"])
 def test_a_file_of_another_length_is_noticed(folder: Path, name: str, change: int) -> None:
     data = (folder / name).read_bytes()
@@ -83,7 +78,7 @@ def test_a_file_of_another_length_is_noticed(folder: Path, name: str, change: in
         open_pack(folder)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", PACK_FILES)
 def test_a_changed_byte_is_noticed_when_hashes_are_asked_for(folder: Path, name: str) -> None:
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1

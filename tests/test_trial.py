@@ -158,8 +158,14 @@ def test_the_kept_restorer_is_the_one_that_was_scored(small_pack: PackedDataset,
     state = TrainingState.from_bytes(store.load(SPEC.trial_id) or b"")
     model = load_restorer(SPEC, store)
     np.testing.assert_array_equal(model.get_weights()[0], state.best_weights[0])
-    last = load_restorer(replace(SPEC, restore_best=False), store)
-    assert last.count_params() == model.count_params()
+
+
+def test_without_restoring_the_best_the_last_weights_are_scored(small_pack: PackedDataset, tmp_path: Path) -> None:
+    spec, store = replace(SPEC, restore_best=False), LocalStore(tmp_path)
+    record = _ran(spec, small_pack, store)
+    state = TrainingState.from_bytes(store.load(spec.trial_id) or b"")
+    np.testing.assert_array_equal(load_restorer(spec, store).get_weights()[0], state.weights[0])
+    assert record.margin == state.curve[-1]["margin"]
 
 
 @pytest.mark.parametrize("n_images", [3, 8, 20])
