@@ -34,6 +34,7 @@ def build_model(
     global_residual: bool = True,
     start: str = "thesis",
     side_px: int | None = None,
+    precision: str = "float32",
 ) -> keras.Model:
     """Build a restorer of float32 [B, H, W, 3] in [0, 1] -> the same (not clipped).
 
@@ -41,11 +42,26 @@ def build_model(
 
     global_residual adds the input to what the network predicts. start "thesis" is Keras' default initialisation;
     "near_identity" has the last convolution start at zero, so that training starts from the input as it is, and the
-    others blind to flat colour.
+    others blind to flat colour. precision "mixed_float16" has the network compute in 16 bits with weights of 32; the
+    input is added to its residual in 32 bits, which the rounding of 16 would hide.
     """
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return _build(architecture, output_activation, global_residual, start, side_px)
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def _build(
+    architecture: str, output_activation: str, global_residual: bool, start: str, side_px: int | None
+) -> keras.Model:
     degraded = keras.Input((side_px, side_px, 3), name="degraded")
     residual = ARCHITECTURES[architecture](degraded, last_convolution(output_activation, start == "near_identity"))
-    restored = keras.layers.Add()([degraded, residual]) if global_residual else residual
+    if global_residual:
+        restored = keras.layers.Add(dtype="float32")([degraded, residual])
+    else:
+        restored = keras.layers.Activation("linear", dtype="float32")(residual)
     model = keras.Model(degraded, restored, name=architecture)
     if start == "near_identity":
         _blind_to_flat_colour(model)

@@ -1,7 +1,9 @@
 """Losses: how far a restored batch is from the originals, a number per image; the training loop averages."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import keras
 from keras import ops
 
 from models.blur import Tensor, gaussian_blur
@@ -9,6 +11,7 @@ from models.blur import Tensor, gaussian_blur
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 HF_ALPHA, HF_WINDOW_PX, HF_SIGMA_PX = 0.99, 7, 3.0  # thesis, section 2.7
+VGG16_LAYER, VGG16_BETA = "block5_pool", 0.9  # likewise: 512 feature maps, of 6 x 6 for a crop of 192 px
 
 
 def mae(original: Tensor, restored: Tensor) -> Tensor:
@@ -34,7 +37,39 @@ def hf(original: Tensor, restored: Tensor) -> Tensor:
     return HF_ALPHA * sharpness + (1 - HF_ALPHA) * mae(original, restored)
 
 
-LOSSES: dict[str, Loss] = {"mae": mae, "mse": mse, "hf": hf}
+def perceptual(features: keras.Model) -> Loss:
+    """Return the loss P = 0.9 mean |VGG(y) - VGG(y_hat)| + 0.1 MAE (thesis, equation 13) over `vgg16_features`.
+
+    Like the others it takes [B, H, W, 3] twice, in [0, 1] with sides of at least 32 px, and returns [B].
+    """
+
+    def loss(original: Tensor, restored: Tensor) -> Tensor:
+        pixels = mae(original, restored)
+        seen, wanted = (features(keras.applications.vgg16.preprocess_input(255.0 * x)) for x in (restored, original))
+        return VGG16_BETA * ops.mean(ops.abs(wanted - seen), axis=(1, 2, 3)) + (1 - VGG16_BETA) * pixels
+
+    return loss
+
+
+def vgg16_features(weights: Path | None) -> keras.Model:
+    """Return VGG16 up to its last pooling, from preprocessed images [B, H, W, 3] to maps [B, H / 32, W / 32, 512].
+
+    weights: a file of its convolutions' weights; None leaves them random, for tests and measurements alone.
+    """
+    vgg16 = keras.applications.VGG16(include_top=False, weights=None)
+    if weights is not None:
+        vgg16.load_weights(weights)
+    features = keras.Model(vgg16.input, vgg16.get_layer(VGG16_LAYER).output, name="vgg16_features")
+    features.trainable = False
+    return features
+
+
+LOSSES: dict[str, Callable[[Path | None], Loss]] = {  # from VGG16's weights, which one of them needs
+    "mae": lambda weights: mae,
+    "mse": lambda weights: mse,
+    "hf": lambda weights: hf,
+    "perceptual": lambda weights: perceptual(vgg16_features(weights)),
+}
 
 
 def _error(original: Tensor, restored: Tensor) -> Tensor:

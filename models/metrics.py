@@ -1,4 +1,8 @@
-"""Metrics: MAE, MSE, PSNR and SSIM of restored images, a number per image."""
+"""Metrics: MAE, MSE, PSNR and SSIM of restored images, and the PSNR where they are worst, a number per image.
+
+Identical images have an infinite PSNR. No mean takes it in: whoever averages leaves such images out and counts them
+(`search.monitor`: n_identical; `analysis.comparison`: n_left_out).
+"""
 
 from collections.abc import Mapping
 
@@ -10,6 +14,7 @@ from models.blur import Tensor, gaussian_blur
 from models.losses import Loss, mae, mse
 
 BT601 = (0.299, 0.587, 0.114)  # weights of R, G, B in grey
+WORST_WINDOW_PX = 32
 SSIM_WINDOW_PX = 11
 SSIM_SIGMA_PX = 1.5
 SSIM_K1, SSIM_K2 = 0.01, 0.03  # Wang et al., IEEE Transactions on Image Processing 13 (2004)
@@ -37,7 +42,25 @@ def ssim(original: Tensor, restored: Tensor) -> Tensor:
     return ops.mean(luminance * structure, axis=(1, 2, 3))
 
 
-METRICS: Mapping[str, Loss] = {"mae": mae, "mse": mse, "psnr_db": psnr_db, "ssim": ssim}
+def worst_window_psnr_db(original: Tensor, restored: Tensor) -> Tensor:
+    """Return the PSNR in dB, peak 1, of the worst of all 32 x 32 px windows, [B, H, W, C] -> [B]; inf if identical.
+
+    Where a side is shorter than 32 px the window is as long as that side.
+    """
+    mae(original, restored)  # checks the shapes
+    error = ops.mean(ops.square(original - restored), axis=3, keepdims=True)
+    height, width = (min(WORST_WINDOW_PX, side) for side in error.shape[1:3])
+    windows = ops.average_pool(ops.average_pool(error, (height, 1), 1), (1, width), 1)
+    return -10 / np.log(10) * ops.log(ops.max(windows, axis=(1, 2, 3)))
+
+
+METRICS: Mapping[str, Loss] = {
+    "mae": mae,
+    "mse": mse,
+    "psnr_db": psnr_db,
+    "ssim": ssim,
+    "worst_window_psnr_db": worst_window_psnr_db,
+}
 
 
 def measure(original: NDArray[np.float32], restored: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:

@@ -27,11 +27,13 @@ class Reading:
     """What the monitor saw. margin and psnr_gain_db are None where they are not finite.
 
     largest_change: the largest difference between output and input, in steps of 8 bits.
+    n_identical: restored images that are their originals; their PSNR, which is infinite, is in no mean.
     """
 
     margin: float | None
     psnr_gain_db: float | None
     largest_change: int
+    n_identical: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Monitor:
         changes = [np.abs(restored[quality].astype(int) - images).max() for quality, images in self.degraded.items()]
         with np.errstate(invalid="ignore"):  # inf - inf, where neither input nor output has an error
             gains = [scores[quality]["psnr_db"] - self.input_scores[quality]["psnr_db"] for quality in scores]
-        return Reading(self._margin(scores), _finite(_mean(np.concatenate(gains))), int(max(changes)))
+        n_identical = sum(int(np.isinf(scores[quality]["psnr_db"]).sum()) for quality in scores)
+        return Reading(self._margin(scores), _finite(_mean(np.concatenate(gains))), int(max(changes)), n_identical)
 
     def _margin(self, scores: Scores) -> float | None:
         reference, unit = self.input_scores[REFERENCE_QUALITY], self.input_scores[UNIT_QUALITY]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -46,10 +47,11 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every trial of a run is measured with, and the threads it may use."""
+    """What every trial of a run is measured with: the threads it may use, and the file of VGG16's weights if any."""
 
     protocol: Protocol
     n_threads: int = 1
+    vgg16_weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,13 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
         ),
         "full": Scale(  # the thesis' section 3.4 and Table 6; its longest training took 299 epochs (Table 7)
             name="full",
-            fields={"split": "data100", "epochs": 300, "crop_px": 192, "augmentation": "flips-brightness"},
+            fields={
+                "split": "data100",
+                "epochs": 300,
+                "patience": 50,
+                "crop_px": 192,
+                "augmentation": "flips-brightness",
+            },
             n_trials=None,
             grace_epochs=10,
             reduction_factor=3,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS
+from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS, PERCEPTUAL, PRECISIONS
 
 RANDOM = "random"
 SPLITS = ("tiny", "data100", "data101")
@@ -14,6 +14,7 @@ CROPS = ("centre", "random")
 AUGMENTATIONS = ("none", "flips-brightness")
 SCHEDULES = ("constant", "cosine")
 STARTS = ("thesis", "near_identity")
+LEAST_CROP_PX, LEAST_PERCEPTUAL_CROP_PX = 16, 32  # VGG16 halves an image five times
 
 
 class TrialStatus(StrEnum):
@@ -33,7 +34,12 @@ class TrialSpec:
     training_quality: JPEG quality 1..100, or "random" (25..100, drawn per sample).
     epoch_images: training images shown in an epoch; None shows every one.
     crop_px: side of the training crop in pixels; crop says where it is taken.
+    patience: epochs without a lower validation loss that end the trial; None trains all epochs.
     clip_norm: largest norm of the whole gradient; None does not clip.
+    global_residual: whether the network predicts what to add to its input, or the restored image itself.
+    restore_best: whether it is scored with the weights of its best margin, or with its last.
+    precision, xla: how a GPU computes it; both change the last digits.
+    parent: the id of the trial whose state this one goes on from, None for one of its own.
     Raises ValueError with the rule, what was found and what to do.
     """
 
@@ -45,6 +51,7 @@ class TrialSpec:
     learning_rate: float = 1e-3
     batch_size: int = 8
     epochs: int = 30
+    patience: int | None = None
     epoch_images: int | None = None
     crop_px: int = 192
     crop: str = "centre"
@@ -54,7 +61,10 @@ class TrialSpec:
     global_residual: bool = True
     start: str = "thesis"
     restore_best: bool = True
+    precision: str = "float32"
+    xla: bool = False
     seed: int = 0
+    parent: str | None = None
 
     def __post_init__(self) -> None:
         _require_known("network", self.architecture, ARCHITECTURES)
@@ -65,16 +75,20 @@ class TrialSpec:
         _require_known("augmentation", self.augmentation, AUGMENTATIONS)
         _require_known("schedule", self.schedule, SCHEDULES)
         _require_known("start", self.start, STARTS)
+        _require_known("precision", self.precision, PRECISIONS)
         if self.training_quality != RANDOM:
             _require_at_least("training_quality", self.training_quality, 1)
             if int(self.training_quality) > 100:
                 raise ValueError(f"training_quality must be 1..100 or 'random', got {self.training_quality!r}")
         _require_at_least("batch_size", self.batch_size, 1)
         _require_at_least("epochs", self.epochs, 0 if self.is_baseline else 1)
-        _require_at_least("crop_px", self.crop_px, 16)
+        _require_at_least("crop_px", self.crop_px, LEAST_CROP_PX)
+        if self.loss == PERCEPTUAL and self.crop_px < LEAST_PERCEPTUAL_CROP_PX:
+            raise ValueError(f"the perceptual loss needs a crop_px of 32 or more, got {self.crop_px}")
         _require_at_least("seed", self.seed, 0)
-        if self.epoch_images is not None:
-            _require_at_least("epoch_images", self.epoch_images, 1)
+        for field in ("epoch_images", "patience"):
+            if getattr(self, field) is not None:
+                _require_at_least(field, getattr(self, field), 1)
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate must be between 0 and 1, got {self.learning_rate!r}")
         if self.clip_norm is not None and self.clip_norm <= 0:
@@ -91,8 +105,9 @@ class TrialSpec:
         tail = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
         if self.is_baseline:
             return f"identity-{tail}"
-        axes = (self.architecture, self.loss, self.output_activation, f"q{self.training_quality}", f"s{self.seed}")
-        return "-".join((*axes, tail))
+        predicts = () if self.global_residual else ("direct",)
+        axes = (*predicts, self.loss, self.output_activation, f"q{self.training_quality}", f"s{self.seed}")
+        return "-".join((self.architecture, *axes, tail))
 
 
 def _require_known(noun: str, name: object, known: tuple[str, ...]) -> None:

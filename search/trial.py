@@ -11,12 +11,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.batches import Batch, BatchSettings, training_batches
+from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
 from datasets.packed import PackedDataset
 from models.backend import device_name
 from models.build import build_model
 from models.cost import macs_per_pixel
-from models.training import Row, TrainingPlan, TrainingState, set_weights, train
+from models.losses import LOSSES
+from models.training import Row, TrainingPlan, TrainingState, has_plateaued, set_weights, train
 from search.monitor import Monitor, read_monitor
 from search.provenance import node_name, versions
 from search.records import TrialRecord, failed_record
@@ -74,10 +75,16 @@ def _load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
 
 def _scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
     """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
-    model = build_model(spec.architecture, spec.output_activation, spec.global_residual, spec.start)
+    model = _build(spec)
     if state is not None:
         set_weights(model, state.best_weights if spec.restore_best else state.weights)
     return model
+
+
+def _build(spec: TrialSpec) -> keras.Model:
+    return build_model(
+        spec.architecture, spec.output_activation, spec.global_residual, spec.start, precision=spec.precision
+    )
 
 
 def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
@@ -101,7 +108,7 @@ def _training(
     spec: TrialSpec, pack: PackedDataset, monitor: Monitor, bench: Bench, state: TrainingState | None
 ) -> Iterator[TrainingState]:
     """Train epoch by epoch, from the state where there is one."""
-    model = build_model(spec.architecture, spec.output_activation, spec.global_residual, spec.start)
+    model = _build(spec)
     settings = BatchSettings(
         quality=spec.training_quality,
         batch_size=spec.batch_size,
@@ -111,17 +118,22 @@ def _training(
         seed=spec.seed,
     )
     plan = TrainingPlan(
-        loss=spec.loss,
+        loss=LOSSES[spec.loss](bench.vgg16_weights),
         epochs=spec.epochs,
         n_steps=spec.epochs * n_steps_per_epoch(spec, pack),
         learning_rate=spec.learning_rate,
         schedule=spec.schedule,
         clip_norm=spec.clip_norm,
+        patience=spec.patience,
+        xla=spec.xla,
     )
     clock = time.monotonic()
 
     def batches(epoch: int) -> Iterator[Batch]:
         return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, bench.n_threads)
+
+    def validation() -> Iterator[Batch]:
+        return validation_batches(pack, pack.images_of(spec.split, "validation"), settings, bench.n_threads)
 
     def watch(model: keras.Model) -> tuple[float, Row]:
         nonlocal clock
@@ -130,7 +142,7 @@ def _training(
         row = {**vars(reading), "steps": n_steps_per_epoch(spec, pack), "seconds": seconds}
         return (-math.inf if reading.margin is None else reading.margin), row
 
-    return train(model, plan, batches, watch, state)
+    return train(model, plan, batches, watch, state, validation)
 
 
 def _follow(
@@ -157,7 +169,7 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
         return TrialStatus.DIVERGED
     if had_its_chance and change is not None and change <= DEAD_STEPS:
         return TrialStatus.DEAD
-    return TrialStatus.COMPLETED if state.epoch == spec.epochs else None
+    return TrialStatus.COMPLETED if state.epoch == spec.epochs or has_plateaued(spec.patience, state) else None
 
 
 def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
@@ -188,7 +200,6 @@ def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
 def _record(
     spec: TrialSpec, pack: PackedDataset, monitor: Monitor, state: TrainingState | None, status: TrialStatus
 ) -> TrialRecord:
-    model = build_model(spec.architecture, spec.output_activation, spec.global_residual)
     as_input = monitor.compare(monitor.degraded)
     margin, gain_db = as_input.margin, as_input.psnr_gain_db
     if state is not None:
@@ -204,7 +215,7 @@ def _record(
         input_margin=as_input.margin,
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
-        parameters=model.count_params(),
+        parameters=_build(spec).count_params(),
         macs_per_pixel=macs_per_pixel(spec.architecture),
         node=node_name(),
         device=device_name(),
