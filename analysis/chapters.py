@@ -8,7 +8,7 @@ from analysis.findings import Findings
 from analysis.labels import fidelity_sentence, label
 from analysis.page import Section, bullets, paragraph, picture, titled_table
 from analysis.pick import RULE
-from analysis.tables import columns_of
+from analysis.tables import columns_of, left_out_lines
 
 # More columns than this are not read but scrolled past; the files hold them all.
 N_TRIALS_SHOWN = 8
@@ -82,7 +82,7 @@ def _quality(findings: Findings, split: str, region: str, title: str) -> list[st
     )
     if len(trained) > N_TRIALS_SHOWN:
         caption += f" The best {N_TRIALS_SHOWN} of {len(trained)} trials are shown, tables/{name}.csv holds all."
-    return [titled_table(title, caption, table.shown.iloc[:, : n_fixed + N_TRIALS_SHOWN])]
+    return [titled_table(title, caption, table.shown.iloc[:, : n_fixed + N_TRIALS_SHOWN], table.below)]
 
 
 def _trials(findings: Findings) -> list[str]:
@@ -155,10 +155,7 @@ def _method(findings: Findings) -> list[str]:
 
 
 def _notes(findings: Findings, notes: Sequence[str]) -> list[str]:
-    left_out = [
-        f"Left out of this run: {item['what']}. {item['why']}" for item in findings.run.facts.get("left_out", [])
-    ]
-    lines = [*notes, *left_out]
+    lines = [*notes, *left_out_lines(findings.run)]
     listed = bullets(lines) if lines else paragraph("Nothing is missing and nothing was left out.")
     return ["<h3 id='notes'>Notes</h3>\n", listed]
 
@@ -166,7 +163,8 @@ def _notes(findings: Findings, notes: Sequence[str]) -> list[str]:
 def _table(findings: Findings, name: str, title: str, caption: str) -> list[str]:
     if name not in findings.tables:
         return []
-    return [titled_table(title, caption, findings.tables[name].shown)]
+    table = findings.tables[name]
+    return [titled_table(title, caption, table.shown, table.below)]
 
 
 def _figure(item: Picture) -> str:

@@ -12,7 +12,7 @@ from analysis.labels import fidelity_sentence
 from analysis.markup import to_text
 from analysis.report import require_report_place, write_report
 from analysis.run import RunError, open_run
-from analysis.tables import columns_of
+from analysis.tables import columns_of, left_out_lines
 
 USER_ERROR = 2
 # Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.
@@ -69,7 +69,7 @@ def _split_table(findings: Findings, split: str) -> list[str]:
     ]
     if len(records) > len(shown):
         lines.append(f"(further trials, in the report: {len(records) - len(shown)})")
-    return [*lines, *filter(None, [fidelity_sentence(shown[n_baseline:])]), ""]
+    return [*lines, *left_out_lines(run), *filter(None, [fidelity_sentence(shown[n_baseline:])]), ""]
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -9,17 +9,25 @@ from analysis import display
 from analysis.comparison import compare, comparison_notes
 from analysis.pick import Pick, candidates, choose
 from analysis.run import Run
-from analysis.tables import columns_of, quality_table, requirements_table, size_table, trials_table
+from analysis.tables import (
+    columns_of,
+    left_out_lines,
+    quality_table,
+    requirements_table,
+    size_table,
+    trials_table,
+)
 from models.names import REGIONS
 from search.records import TrialRecord
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table twice: numbers for a machine, and the same as strings for a reader."""
+    """A table twice: numbers for a machine, and the same as strings for a reader; below: lines to read with it."""
 
     numbers: pd.DataFrame
     shown: pd.DataFrame
+    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,19 @@ def _tables(run: Run, comparison: pd.DataFrame, pick: Pick) -> dict[str, Table]:
     requirements = requirements_table(run, comparison, run.deciding_split)
     listed = candidates(run, comparison)
     evidence = pd.DataFrame([dict(row) for row in pick.evidence])
+    below = left_out_lines(run)
     tables = {
         "sizes": Table(sizes, display.show_sizes(sizes, run.reference_quality)),
-        "trials": Table(trials, display.show_trials(trials)),
+        "trials": Table(trials, display.show_trials(trials), below),
         "requirements": Table(requirements, display.show_requirements(requirements)),
-        "candidates": Table(listed, display.show_candidates(listed)),
+        "candidates": Table(listed, display.show_candidates(listed), below),
     }
     if not evidence.empty:
-        tables["evidence"] = Table(evidence, display.show_evidence(evidence))
+        tables["evidence"] = Table(evidence, display.show_evidence(evidence), below)
     for split in ("test", "validation"):
         for region in REGIONS:
             records = columns_of(run, split)
             numbers = quality_table(comparison, records, split, region)
-            tables[f"quality_{split}_{region}"] = Table(numbers, display.show_quality(numbers, records))
+            shown = display.show_quality(numbers, records)
+            tables[f"quality_{split}_{region}"] = Table(numbers, shown, below)
     return {name: table for name, table in tables.items() if not table.numbers.empty}

@@ -1,5 +1,6 @@
 """A table of strings written as Markdown, as HTML and as plain text, with headings of several lines where they fit."""
 
+from collections.abc import Iterable
 from html import escape
 
 import pandas as pd
@@ -7,11 +8,11 @@ import pandas as pd
 from analysis.display import REACHES
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """Write a table as Markdown; a vertical bar in a cell is escaped."""
+def to_markdown(table: pd.DataFrame, below: Iterable[str] = ()) -> str:
+    """Write a table as Markdown, and lines below it; a vertical bar in a cell is escaped."""
     lines = [[_plain(str(name)) for name in table.columns], ["---"] * len(table.columns)]
     lines += [[_plain(str(cell)) for cell in row] for row in table.itertuples(index=False, name=None)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "".join(f"\n{line}\n" for line in below)
 
 
 def to_html(table: pd.DataFrame) -> str:

@@ -53,10 +53,11 @@ def bullets(lines: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>\n"
 
 
-def titled_table(title: str, caption: str, table: pd.DataFrame) -> str:
-    """Write a table of strings under its title; it scrolls by itself where the window is narrow."""
-    below = paragraph(caption, "caption") if caption else ""
-    return f"<h3>{escape(title)}</h3>\n{below}<div class='scroll'>{to_html(table)}</div>\n"
+def titled_table(title: str, caption: str, table: pd.DataFrame, below: Iterable[str] = ()) -> str:
+    """Write a table of strings under its title, and lines below it; it scrolls by itself where the window is narrow."""
+    above = paragraph(caption, "caption") if caption else ""
+    notes = "".join(paragraph(line, "caption") for line in below)
+    return f"<h3>{escape(title)}</h3>\n{above}<div class='scroll'>{to_html(table)}</div>\n{notes}"
 
 
 def picture(png: bytes, caption: str) -> str:

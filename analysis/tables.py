@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.run import Run
 from models.names import METRICS, REGIONS
-from search.records import TrialRecord
+from search.records import TrialRecord, describe_left_out
 from search.spec import TrialStatus
 
 KB_BYTES = 1000
@@ -74,6 +74,20 @@ def trials_table(run: Run) -> pd.DataFrame:
     without = [record for record in run.records if record.margin is None]
     ordered = [*sorted(with_margin, key=lambda record: (-(record.margin or 0.0), record.trial_id)), *without]
     return pd.DataFrame([_trial_row(record) for record in ordered])
+
+
+def left_out_lines(run: Run) -> tuple[str, ...]:
+    """Say what the run was to compare and did not, a line each: "perceptual: not run, no VGG16 weights"."""
+    return tuple(describe_left_out(item) for item in run.facts.get("left_out", []))
+
+
+def with_left_out(table: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """Return a table of trials with a row for each thing left out of the run: what as its trial_id, why as its status.
+
+    Other cells of such a row are empty.
+    """
+    rows = [{"trial_id": item["what"], "status": f"not run, {item['why']}"} for item in run.facts.get("left_out", [])]
+    return pd.concat([table.convert_dtypes(), pd.DataFrame(rows)], ignore_index=True)  # whole numbers stay whole
 
 
 def requirements_table(run: Run, comparison: pd.DataFrame, split: str) -> pd.DataFrame:

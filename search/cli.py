@@ -14,10 +14,13 @@ from datasets.cli import OneLineParser
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from search.cluster import connect, disconnect
+from search.continuation import Continuation, find_continuation
 from search.driver import Task, create_run, run_search
-from search.records import read_run_facts
+from search.perceptual import find_weights, weights_facts
+from search.plan import Machine
+from search.records import describe_left_out, read_run_facts
 from search.scale import SCORED_QUALITIES, Scale, choose_scale
-from search.spaces import Space, find_space
+from search.spaces import SPACES, Space, find_space
 
 USER_ERROR, INTERRUPTED = 2, 130
 BUILTIN_FOLDER, RUNS_FOLDER = Path("data"), Path("runs")
@@ -28,7 +31,11 @@ NARROWED = {  # option -> axis
     "qualities": "training_quality",
     "activations": "output_activation",
 }
-REMEMBERED = ("space", "scale", "data", "seed", "trials", *NARROWED)  # by a run, for --resume
+CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
+REMEMBERED = (  # by a run, for --resume
+    *("space", "scale", "data", "seed", "trials", "vgg16_weights", "mixed_precision", "xla"),
+    *(*NARROWED, *CONTINUES),
+)
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
@@ -62,7 +69,7 @@ def parse_duration(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python search/run.py", description="Search for the restorer, and for the quality.")
-    parser.add_argument("--space", default="full", help="what is compared: full or smoke (default: full)")
+    parser.add_argument("--space", default="full", help=f"what is compared: {', '.join(SPACES)} (default: full)")
     parser.add_argument("--scale", default="auto", help="how much: auto, demo, tiny or full (default: auto)")
     parser.add_argument("--data", type=Path, help="a pack; without one, built-in synthetic smears")
     parser.add_argument("--out", type=Path, help="the run directory to make (default: runs/TIME-SPACE)")
@@ -70,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=int, help="how many trials")
     parser.add_argument("--time-budget", metavar="TIME", help="no new epochs after this: 90s, 20m, 2h, 7d")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--vgg16-weights", type=Path, metavar="FILE", help="of VGG16, for the perceptual loss")
+    parser.add_argument("--mixed-precision", action="store_true", help="let GPUs compute in 16 bits")
+    parser.add_argument("--xla", action="store_true", help="let XLA compile the training step, on GPUs")
+    parser.add_argument("--from", dest="from_run", type=Path, metavar="RUN", help="a run to take a trial from")
+    parser.add_argument("--trial", metavar="ID", help="the trial of that run to go on with")
+    parser.add_argument("--more-epochs", type=int, metavar="N", help="how many epochs to go on for")
     parser.add_argument("--address", help="a Ray cluster to join (default: RAY_ADDRESS, or start one here)")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     for option, axis in NARROWED.items():
@@ -83,8 +96,8 @@ def _main(options: argparse.Namespace, command: str) -> int:
     elif options.out and options.out.exists():
         raise InputError(f"{options.out} exists: continue it with --resume {options.out}, or name another with --out")
     task = _checked_task(options, command)
-    if options.resume and task.pack.fingerprint != options.fingerprint:
-        raise InputError(f"{task.pack.folder} is not the data that {options.resume} was made with: put that pack back")
+    if options.resume:
+        _check_resumed(options, task)
     print(_introduction(task), flush=True)
     if options.dry_run:
         return 0
@@ -116,15 +129,22 @@ def _recall(options: argparse.Namespace) -> None:
     for name in REMEMBERED:
         if not (name == "trials" and options.trials is not None):
             setattr(options, name, facts["options"][name])
-    options.data, options.fingerprint = facts["dataset"]["path"], facts["dataset"]["fingerprint"]
+    options.data, options.facts = facts["dataset"]["path"], facts
+
+
+def _check_resumed(options: argparse.Namespace, task: Task) -> None:
+    """Raise InputError unless the data and VGG16's weights are those that the run was made with."""
+    if task.pack.fingerprint != options.facts["dataset"]["fingerprint"]:
+        raise InputError(f"{task.pack.folder} is not the data that {options.resume} was made with: put that pack back")
+    if weights_facts(task.vgg16_weights) != options.facts["vgg16_weights"]:
+        raise InputError(f"{task.vgg16_weights} is not the file that {options.resume} was made with: put that one back")
 
 
 def _checked_task(options: argparse.Namespace, command: str) -> Task:
     """Check every option, connect to Ray and plan. Raises InputError."""
     try:
-        space = find_space(options.space)
-        for option, axis in NARROWED.items():
-            space = space.narrowed(axis, _values(axis, getattr(options, option)))
+        continuation = _continuation(options)
+        space = _space(options, continuation)
         choose_scale(options.scale, 0)
         budget_s = parse_duration(options.time_budget) if options.time_budget else None
         if options.trials is not None and options.trials < 1:
@@ -133,22 +153,87 @@ def _checked_task(options: argparse.Namespace, command: str) -> Task:
             raise ValueError(f"--seed must be 0 or more, got {options.seed}")
     except ValueError as error:
         raise InputError(str(error)) from error
+    space, weights, left_out = find_weights(space, _path(options.vgg16_weights))
+    if left_out:
+        options.losses = list(space.axes["loss"])
+    elif options.resume:
+        left_out = options.facts["left_out"]
     pack = open_pack(Path(options.data)) if options.data else open_builtin(BUILTIN_FOLDER)
     _check_pack(pack)
+    if continuation:
+        continuation.check_data(pack.fingerprint)
     machine = connect(options.address)
-    scale, why = choose_scale(options.scale, machine.n_gpus)
+    computing = _computing(options, machine)
+    scale, why = choose_scale(space.scale if options.scale == "auto" else options.scale, machine.n_gpus)
     if why:
         print(why)
     options.scale = scale.name
-    remembered = {name: getattr(options, name) for name in REMEMBERED} | {"data": str(pack.folder.resolve())}
+    remembered = {name: _plain(getattr(options, name)) for name in REMEMBERED} | {"data": str(pack.folder.resolve())}
     n_trials = _n_trials(space, scale, options.trials, budget_s)
-    return Task(space, scale, pack, options.seed, machine, n_trials, command, remembered, budget_s)
+    return Task(
+        space=space,
+        scale=scale,
+        pack=pack,
+        seed=options.seed,
+        machine=machine,
+        n_trials=n_trials,
+        command=command,
+        options=remembered,
+        budget_s=budget_s,
+        computing=computing,
+        vgg16_weights=weights,
+        left_out=tuple(left_out),
+        continuation=continuation,
+    )
+
+
+def _continuation(options: argparse.Namespace) -> Continuation | None:
+    """Return what --from, --trial and --more-epochs ask for, and take the rest of what that run was asked for."""
+    given = [name for name in CONTINUES if getattr(options, name) is not None]
+    if not given:
+        return None
+    if len(given) < len(CONTINUES):
+        raise InputError("--from RUN, --trial ID and --more-epochs N belong together: give all three")
+    if options.space != "full" or any(getattr(options, option) for option in NARROWED):
+        raise InputError("--from goes on with one trial as it is: leave out --space and what narrows it")
+    continuation = find_continuation(Path(options.from_run), options.trial, options.more_epochs)
+    options.scale, options.seed = continuation.options["scale"], continuation.child.seed
+    options.data = options.data or continuation.options["data"]
+    options.vgg16_weights = options.vgg16_weights or _path(continuation.options["vgg16_weights"])
+    return continuation
+
+
+def _space(options: argparse.Namespace, continuation: Continuation | None) -> Space:
+    if continuation:
+        return continuation.space
+    space = find_space(options.space)
+    for option, axis in NARROWED.items():
+        space = space.narrowed(axis, _values(axis, getattr(options, option)))
+    return space
+
+
+def _computing(options: argparse.Namespace, machine: Machine) -> dict[str, Any]:
+    """Return the fields of every spec that say how it is computed. Raises InputError where there is no GPU for it."""
+    asked = {"mixed-precision": options.mixed_precision, "xla": options.xla}
+    for option, is_asked in asked.items():
+        if is_asked and not machine.n_gpus:
+            raise InputError(f"--{option} speeds up GPUs, and there is none here: leave it out")
+    return {"precision": "mixed_float16" if options.mixed_precision else "float32", "xla": options.xla}
+
+
+def _path(name: str | Path | None) -> Path | None:
+    return Path(name) if name else None
+
+
+def _plain(value: Any) -> Any:
+    return str(value.resolve()) if isinstance(value, Path) else value
 
 
 def _n_trials(space: Space, scale: Scale, asked: int | None, budget_s: float | None) -> int:
     n_cells = len(space.cells())
-    n_trials = asked or (scale.n_trials if budget_s is None else None) or TRIALS_PER_CELL * n_cells
-    return n_trials if space.learning_rates else min(n_trials, n_cells)  # a cell without nuisance values is one trial
+    if not space.sampled:
+        return min(asked or n_cells, n_cells)  # a cell is one trial
+    return asked or (scale.n_trials if budget_s is None else None) or TRIALS_PER_CELL * n_cells
 
 
 def _values(axis: str, names: Sequence[str] | None) -> list[Any] | None:
@@ -175,5 +260,6 @@ def _introduction(task: Task) -> str:
         f"data: {pack.manifest['description']}, {pack.size_px} px, {pack.folder}\n"
         f"space {task.space.name}, scale {task.scale.name}, {machine.n_slots} trial(s) at a time on {on}\n"
         f"{task.plan.describe()}"
+        + "".join(f"\n{describe_left_out(item)} ({item['cause']})" for item in task.left_out)
         + (f"\ntime budget: no new epoch after {task.budget_s / 60:g} min" if task.budget_s else "")
     )

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from search.cluster import send_logs_to
 from search.cluster_tasks import Site, score_finalists, start_baseline
+from search.continuation import Continuation
 from search.finalists import choose_finalists
 from search.keeper import collect_record, keeper_name, start_keeper
+from search.perceptual import weights_facts
 from search.plan import Machine, Plan, Workload, make_plan
 from search.progress import ProgressLog
 from search.provenance import git_commit, versions
@@ -38,7 +40,11 @@ from search.tune import EarlyStopping, Events, Job, run_trials
 
 @dataclass(frozen=True)
 class Task:
-    """A search as asked for, checked and planned; options are what --resume needs to ask for the same again."""
+    """A search as asked for, checked and planned.
+
+    options: what --resume needs to ask for the same again; computing: how every trial computes, field of TrialSpec ->
+    value; left_out: what was asked for and cannot be run, each with why.
+    """
 
     space: Space
     scale: Scale
@@ -49,12 +55,21 @@ class Task:
     command: str
     options: dict[str, Any]
     budget_s: float | None = None
+    computing: Mapping[str, Any] = field(default_factory=dict)
+    vgg16_weights: Path | None = None
+    left_out: tuple[dict[str, str], ...] = ()
+    continuation: Continuation | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What the scale and the space fix of every spec."""
-        fields = {**self.scale.fields, **self.space.fields, "seed": self.seed}
+        """What the scale, the space and the machine fix of every spec."""
+        fields = {**self.scale.fields, "seed": self.seed, **self.computing, **self.space.fields}
         return {**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)}
+
+    @property
+    def epochs(self) -> int:
+        """The most epochs that a trial may have."""
+        return max(self.make_spec(first).epochs for first in self.space.first_parameters())
 
     def make_spec(self, parameters: dict[str, Any]) -> TrialSpec:
         """Complete what the space draws to a spec."""
@@ -80,7 +95,8 @@ class Task:
 
     @property
     def bench(self) -> Bench:
-        return Bench(self.scale.protocol.for_images(self.pack.size_px), self.machine.n_threads)
+        protocol = self.scale.protocol.for_images(self.pack.size_px)
+        return Bench(protocol, self.machine.n_threads, self.vgg16_weights)
 
     @property
     def baseline(self) -> TrialSpec:
@@ -93,6 +109,8 @@ def create_run(run: Path, task: Task) -> None:
         raise InputError(f"{run} exists: continue it with --resume {run}, or name another with --out")
     try:
         run.mkdir(parents=True)
+        if task.continuation:
+            task.continuation.plant(run)
         write_atomically(run / RUN_FACTS, json.dumps(_facts(task), indent=1).encode())
     except OSError as error:
         raise InputError(f"cannot write {run}: {error.strerror or error}; name another folder with --out") from error
@@ -132,7 +150,7 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     searcher.continue_from(trained, unfinished)
     log.n_ended = len(trained)
     baseline = [] if len(trained) < len(before) else [start_baseline(site, task.baseline)]
-    stopping = EarlyStopping(keeper, task.scale, task.fields["epochs"])
+    stopping = EarlyStopping(keeper, task.scale, task.epochs, task.space.stops_early)
     stopping.learn(trained)
     events = Events(site, log, baseline, settle, searcher.close)
     job = Job(task.n_trials - len(trained), task.machine, run / "logs")
@@ -146,7 +164,9 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
 
 
 def _score_finalists(run: Path, task: Task, site: Site, write: Callable[[str], None]) -> None:
-    finalists = choose_finalists(read_records(run), task.scale.n_finalists)
+    # a trial that goes on from another is compared with it
+    n_finalists = task.n_trials if task.continuation else task.scale.n_finalists
+    finalists = choose_finalists(read_records(run), n_finalists)
     n_images = len(task.scored_images("test"))
     if finalists:
         names = ", ".join(record.trial_id for record in finalists)
@@ -184,6 +204,7 @@ def _facts(task: Task) -> dict[str, Any]:
         },
         "versions": {**versions(), **pack.manifest["versions"]},
         "git_commit": git_commit(),
-        "left_out": [],
+        "vgg16_weights": weights_facts(task.vgg16_weights),
+        "left_out": list(task.left_out),
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from models.names import PERCEPTUAL
 from search.scale import Protocol, Scale
 from search.spaces import Space
 from search.spec import TrialSpec
@@ -22,6 +23,7 @@ MACS_PER_PIXEL = {
 CPU_MACS_PER_S = 50e9
 # Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).
 GPU_MACS_PER_S = 5e11
+VGG16_MACS_PER_PIXEL = 305_856  # of its convolutions; the perceptual loss takes it forward twice, back to its input once
 BACKWARD_FACTOR = 3  # forward once, backward about twice that
 # Estimates from single runs on the same machine; the time left that a search shows is soon its own.
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
@@ -65,23 +67,27 @@ class Plan:
     n_trials: int
     n_cells: int
     epochs: int
+    stops_early: bool
     n_epochs_expected: float
     trials_s: float
     finish_s: float
 
     def describe(self) -> str:
         """Return the plan in words, a line each."""
+        in_all = (
+            f"about {self.n_epochs_expected:.0f} in all after early stopping" if self.stops_early else "all of them"
+        )
         cells = f"{min(self.n_trials, self.n_cells)} of {self.n_cells} cells tried"
         return (
-            f"plan: {self.n_trials} trials ({cells}), up to {self.epochs} epochs each, about "
-            f"{self.n_epochs_expected:.0f} in all after early stopping\n"
+            f"plan: {self.n_trials} trials ({cells}), up to {self.epochs} epochs each, {in_all}\n"
             f"expected time: about {math.ceil((self.trials_s + self.finish_s) / 60)} min"
         )
 
 
 def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machine, workload: Workload) -> Plan:
     """Plan a search whose trials will be like specs (one for each trial, cells first)."""
-    share = expected_share(specs[0].epochs, scale.grace_epochs, scale.reduction_factor)
+    epochs = max(spec.epochs for spec in specs)
+    share = expected_share(epochs, scale.grace_epochs, scale.reduction_factor) if space.stops_early else 1.0
     protocol = scale.protocol.for_images(workload.size_px)
     working_s = sum(_trial_seconds(spec, share, protocol, machine, workload) for spec in specs)
     largest = max(specs, key=lambda spec: MACS_PER_PIXEL[spec.architecture])
@@ -90,7 +96,8 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
     return Plan(
         n_trials=len(specs),
         n_cells=len(space.cells()),
-        epochs=specs[0].epochs,
+        epochs=epochs,
+        stops_early=space.stops_early,
         n_epochs_expected=share * sum(spec.epochs for spec in specs),
         trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
         finish_s=END_S + testing_s / machine.n_slots,
@@ -113,7 +120,8 @@ def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> flo
 def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload) -> float:
     macs = MACS_PER_PIXEL[spec.architecture] / machine.macs_per_s
     n_images = spec.epoch_images or workload.n_train
-    training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * macs * BACKWARD_FACTOR)
+    loss_macs = 3 * VGG16_MACS_PER_PIXEL / machine.macs_per_s if spec.loss == PERCEPTUAL else 0
+    training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * (macs * BACKWARD_FACTOR + loss_macs))
     monitored = protocol.n_monitored * len(protocol.scored_qualities)
     watching_s = monitored * protocol.monitor_px**2 * macs
     scoring_s = workload.n_scored * len(protocol.scored_qualities) * _restoring_seconds(spec, workload.size_px, machine)

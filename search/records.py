@@ -117,6 +117,11 @@ def read_run_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
+def describe_left_out(item: Mapping[str, str]) -> str:
+    """Say what a run lacks, from an item of run.json's left_out: "perceptual: not run, no VGG16 weights"."""
+    return f"{item['what']}: not run, {item['why']}"
+
+
 def _whole_lines(path: Path) -> list[str]:
     if not path.exists():
         return []

@@ -48,8 +48,9 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         for record in records:
             self._ot_study.add_trial(self._remembered(record))
         queued = [self._parameters(spec) for spec in unfinished]
-        cells = [first for first in self.axes.first_parameters() if self.make_spec(first).trial_id not in self.known]
-        for parameters in queued + [first for first in cells if first not in queued]:
+        firsts = [self.make_spec(first) for first in self.axes.first_parameters()]
+        untried = [self._parameters(spec) for spec in firsts if spec.trial_id not in self.known]
+        for parameters in queued + [first for first in untried if first not in queued]:
             self._ot_study.enqueue_trial(parameters)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -88,8 +89,7 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         Path(checkpoint_path).touch()
 
     def _parameters(self, spec: TrialSpec) -> dict[str, Any]:
-        names = [*self.axes.axes, *(["learning_rate"] if self.axes.learning_rates else [])]
-        return {name: getattr(spec, name) for name in names}
+        return {name: getattr(spec, name) for name in (*self.axes.axes, *self.axes.sampled)}
 
     def _remembered(self, record: TrialRecord) -> optuna.trial.FrozenTrial:
         parameters = self._parameters(record.spec)

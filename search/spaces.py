@@ -7,11 +7,9 @@ from itertools import combinations, product
 from typing import Any, Protocol
 
 from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS
-from search.spec import BASELINE, RANDOM
+from search.spec import BASELINE, RANDOM, SCHEDULES
 
 Cell = tuple[Any, ...]  # a value for each axis
-LEARNING_RATES = (3e-4, 3e-3)  # around Adam's default, which every cell starts with
-LEARNING_RATE = 1e-3
 
 
 class Suggests(Protocol):
@@ -23,16 +21,29 @@ class Suggests(Protocol):
 
 
 @dataclass(frozen=True)
-class Space:
-    """The axes of the comparison, field of TrialSpec -> values; learning_rates is sampled besides, where given.
+class LogRange:
+    """The numbers from low to high, drawn evenly on a logarithmic scale."""
 
-    fields: what the space fixes of every spec, over the scale's.
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a search compares: the axes, field of TrialSpec -> values, whose every combination is a cell.
+
+    only: where given, the cells are those that agree with one of these; sampled: fields that Optuna draws besides,
+    while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
+    scale: the one that "auto" means; stops_early: whether weak trials are stopped.
     """
 
     name: str
     axes: Mapping[str, tuple[Any, ...]]
-    learning_rates: tuple[float, float] | None = None
+    only: tuple[Mapping[str, Any], ...] = ()
+    sampled: Mapping[str, LogRange | tuple[Any, ...]] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    scale: str = "auto"
+    stops_early: bool = True
 
     def cells(self) -> list[Cell]:
         """Return every combination of the axes' values, each prefix of the list as balanced as can be.
@@ -40,7 +51,7 @@ class Space:
         The next cell is the one whose values, then whose pairs of values, have come up least; ties go to the declared
         order.
         """
-        waiting = list(product(*self.axes.values()))
+        waiting = [cell for cell in product(*self.axes.values()) if self._has(cell)]
         seen: Counter[tuple[Any, ...]] = Counter()
         ordered: list[Cell] = []
         while waiting:
@@ -51,16 +62,17 @@ class Space:
         return ordered
 
     def first_parameters(self) -> list[dict[str, Any]]:
-        """Return the parameters of each cell's first trial, in the order of `cells`."""
-        sampled = {"learning_rate": LEARNING_RATE} if self.learning_rates else {}
-        return [{**dict(zip(self.axes, cell, strict=True)), **sampled} for cell in self.cells()]
+        """Return the axes' values in each cell, in the order of `cells`."""
+        return [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
 
     def suggest(self, trial: Suggests) -> dict[str, Any]:
         """Draw a trial's parameters, define-by-run."""
         parameters = {axis: trial.suggest_categorical(axis, values) for axis, values in self.axes.items()}
-        if self.learning_rates:
-            low, high = self.learning_rates
-            parameters["learning_rate"] = trial.suggest_float("learning_rate", low, high, log=True)
+        for name, values in self.sampled.items():
+            if isinstance(values, LogRange):
+                parameters[name] = trial.suggest_float(name, values.low, values.high, log=True)
+            else:
+                parameters[name] = trial.suggest_categorical(name, values)
         return parameters
 
     def narrowed(self, axis: str, values: Sequence[Any] | None) -> "Space":
@@ -74,6 +86,10 @@ class Space:
         kept = tuple(value for value in self.axes[axis] if value in values)
         return replace(self, axes={**self.axes, axis: kept})
 
+    def _has(self, cell: Cell) -> bool:
+        named = dict(zip(self.axes, cell, strict=True)).items()
+        return not self.only or any(part.items() <= named for part in self.only)
+
 
 def _parts(cell: Cell, n: int) -> list[tuple[Any, ...]]:
     return list(combinations(enumerate(cell), n))
@@ -82,6 +98,19 @@ def _parts(cell: Cell, n: int) -> list[tuple[Any, ...]]:
 # The thesis' choice comes first: where few trials are run, they start there.
 TRAINED = ("jjnet", *(name for name in ARCHITECTURES if name not in (BASELINE.architecture, "jjnet")))
 COMPARED_LOSSES = ("mse", *(name for name in LOSSES if name != "mse"))
+APPENDIX_AXES = ("architecture", "training_quality", "output_activation")
+APPENDIX = (  # the thesis' Tables 8 to 17: network, training quality, output activation
+    ("jjnet", 75, "none"),
+    ("denseunet", 75, "none"),
+    ("smallxception", 75, "none"),
+    ("unet", 75, "none"),
+    ("denseunet", 50, "none"),
+    ("denseunet", 25, "none"),
+    ("resnet", 75, "none"),
+    ("densenet", 75, "none"),
+    ("memnet", 75, "none"),
+    ("jjnet", 75, "tanh"),
+)
 
 SPACES: Mapping[str, Space] = {
     "full": Space(
@@ -92,7 +121,49 @@ SPACES: Mapping[str, Space] = {
             "training_quality": (RANDOM, 75, 50, 25),
             "output_activation": OUTPUT_ACTIVATIONS,
         },
-        learning_rates=LEARNING_RATES,
+        sampled={
+            "learning_rate": LogRange(3e-4, 3e-3),  # around Adam's default
+            "batch_size": (4, 8, 16),
+            "schedule": SCHEDULES,
+            "clip_norm": (None, 1.0),
+        },
+    ),
+    "appendix": Space(
+        name="appendix",
+        axes={
+            "architecture": tuple(dict.fromkeys(network for network, _, _ in APPENDIX)),
+            "loss": LOSSES,
+            "training_quality": (75, 50, 25),
+            "output_activation": OUTPUT_ACTIVATIONS,
+        },
+        only=tuple(dict(zip(APPENDIX_AXES, row, strict=True)) for row in APPENDIX),
+        fields={  # the thesis' section 3.4 and Table 5
+            "split": "tiny",
+            "crop_px": 192,
+            "crop": "centre",
+            "augmentation": "none",
+            "learning_rate": 1e-3,
+            "batch_size": 8,
+            "epochs": 30,
+            "epoch_images": None,
+            "schedule": "constant",
+            "start": "thesis",
+            "restore_best": False,
+        },
+        scale="tiny",
+        stops_early=False,
+    ),
+    "residual": Space(  # the thesis' section 5.1: networks that predict the image itself fail
+        name="residual",
+        axes={
+            "architecture": ("resnet", *(name for name in TRAINED if name != "resnet")),
+            "loss": ("mse",),
+            "training_quality": (RANDOM,),
+            "output_activation": ("none",),
+            "global_residual": (True, False),
+        },
+        fields={"start": "thesis"},
+        stops_early=False,
     ),
     "smoke": Space(
         name="smoke",

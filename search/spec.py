@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -101,8 +101,13 @@ class TrialSpec:
 
     @property
     def trial_id(self) -> str:
-        """The readable name used in logs, files and tables; its tail is a hash of the whole spec."""
-        tail = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        """The readable name used in logs, files and tables; its tail is a hash of the whole spec.
+
+        Only what differs from the default is hashed: a field that comes later leaves the names of earlier trials alone.
+        """
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        differing = {field.name: own[field.name] for field in fields(self) if own[field.name] != field.default}
+        tail = hashlib.sha256(json.dumps(differing, sort_keys=True).encode()).hexdigest()[:8]
         if self.is_baseline:
             return f"identity-{tail}"
         predicts = () if self.global_residual else ("direct",)

@@ -6,6 +6,7 @@ It knows only a store and a report: the same trial runs under Ray, in a plain lo
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -70,6 +71,9 @@ def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
 
 def _load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
     kept = store.load(spec.trial_id)
+    if kept is None and spec.parent is not None:
+        kept = store.load(spec.parent)
+        return replace(TrainingState.from_bytes(kept), wait=0) if kept else None  # a plateau is counted anew
     return TrainingState.from_bytes(kept) if kept else None
 
 

@@ -86,13 +86,13 @@ class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
     Tune's own STOP ends a trial inside its report, and nothing after it runs.
     """
 
-    def __init__(self, keeper: ray.actor.ActorHandle, scale: Scale, epochs: int) -> None:
+    def __init__(self, keeper: ray.actor.ActorHandle, scale: Scale, epochs: int, stops_early: bool = True) -> None:
         super().__init__(
             time_attr="epoch",
             metric=METRIC,
             mode="max",
             max_t=epochs,
-            grace_period=min(scale.grace_epochs, epochs),
+            grace_period=min(scale.grace_epochs, epochs) if stops_early else epochs,
             reduction_factor=scale.reduction_factor,
         )
         self.keeper = keeper

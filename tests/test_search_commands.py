@@ -30,6 +30,13 @@ def _run(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]"
     )
 
 
+@pytest.fixture(autouse=True)
+def no_vgg16(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither VGG16's weights nor a way to them."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+
+
 @pytest.fixture(scope="module")
 def smoke(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished smoke search, started from a folder that is not the project's: its run directory and its output."""
@@ -61,6 +68,22 @@ def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: Pac
     facts = json.loads((smoke[0] / "run.json").read_text())
     assert facts["dataset"]["fingerprint"] == small_pack.fingerprint
     assert (facts["space"], facts["scale"], facts["n_trials"]) == ("smoke", "demo", 2)
+
+
+def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]) -> None:
+    run, _ = smoke
+    parent = next(record for record in read_records(run) if not record.spec.is_baseline)
+    more = ("--from", "run", "--trial", parent.trial_id, "--more-epochs", 1)
+    done = _run(run.parent, *more, "--out", "more")
+    assert done.returncode == 0, done.stderr
+    first, *_, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
+    assert first.spec.is_baseline
+    assert child.spec.parent == parent.trial_id
+    assert [row["epoch"] for row in child.curve] == [1, 2, 3]
+    assert [row["loss"] for row in child.curve[:2]] == [row["loss"] for row in parent.curve]
+    again = _run(run.parent, "--resume", "more")
+    assert again.returncode == 0, again.stderr
+    assert "starts" not in again.stdout
 
 
 def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str]) -> None:
@@ -98,13 +121,13 @@ def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: 
 
 
 MISTAKES = {
-    "unknown space": (["--space", "fulll"], "unknown space 'fulll'; known: full, smoke"),
+    "unknown space": (["--space", "fulll"], "unknown space 'fulll'; known: full, appendix, residual, smoke"),
     "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, tiny, full"),
     "unknown network": (
         ["--networks", "vgg"],
         "unknown architecture 'vgg' in space full; known: jjnet, ",
     ),
-    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: mse, mae, hf"),
+    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: mse, mae, hf, perceptual"),
     "unknown quality": (["--qualities", "74"], "unknown training quality 74 in space full; known: random, 75, 50, 25"),
     "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
     "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
@@ -144,6 +167,15 @@ def test_a_pack_of_too_small_images_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert "holds images of 32 px, a search needs 48 px or more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--xla", "--mixed-precision"])
+def test_what_only_a_gpu_does_faster_is_refused_without_one(
+    option: str, small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    done = _run(tmp_path, "--space", "smoke", "--data", small_pack.folder, option)
+    assert done.returncode == 2
+    assert done.stderr == f"lowq: {option} speeds up GPUs, and there is none here: leave it out\n"
+
+
 def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_path: Path) -> None:
     done = _run(tmp_path, "--data", small_pack.folder, "--address", "127.0.0.1:1")
     assert done.returncode == 2
@@ -155,6 +187,7 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, 
     assert done.returncode == 0, done.stderr
     assert "plan: 5 trials (5 of 192 cells tried), up to 16 epochs each" in done.stdout
     assert "expected time: about " in done.stdout
+    assert "perceptual: not run, no VGG16 weights (" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

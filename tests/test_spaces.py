@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.names import ARCHITECTURES, LOSSES
+from search.scale import SCALES, Scale
 from search.spaces import SPACES, Space, find_space
+from search.spec import TrialSpec
 
 FULL = SPACES["full"]
 
@@ -41,7 +43,9 @@ def test_cells_are_the_product_of_the_axes_and_every_value_comes_up_before_any_c
 
 
 def test_the_first_parameters_of_a_cell_are_what_optuna_would_draw() -> None:
-    for parameters in FULL.first_parameters():
+    usual = vars(TrialSpec("resnet"))
+    for cell in FULL.first_parameters():
+        parameters = {**{name: usual[name] for name in FULL.sampled}, **cell}
         assert FULL.suggest(optuna.trial.FixedTrial(parameters)) == parameters
 
 
@@ -52,14 +56,73 @@ def test_a_space_is_narrowed_to_the_values_asked_for_in_its_own_order() -> None:
 
 
 def test_narrowing_to_an_unknown_value_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown loss 'l3' in space full; known: mse, mae, hf"):
+    with pytest.raises(ValueError, match="unknown loss 'l3' in space full; known: mse, mae, hf, perceptual"):
         FULL.narrowed("loss", ["mse", "l3"])
 
 
 def test_an_unknown_space_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown space 'fulll'; known: full, smoke"):
+    with pytest.raises(ValueError, match="unknown space 'fulll'; known: full, appendix, residual, smoke"):
         find_space("fulll")
 
 
-def test_without_learning_rates_a_space_samples_its_axes_alone() -> None:
-    assert set(replace(FULL, learning_rates=None).first_parameters()[0]) == set(FULL.axes)
+def test_without_sampled_values_a_space_draws_its_axes_alone() -> None:
+    cell = FULL.first_parameters()[0]
+    assert replace(FULL, sampled={}).suggest(optuna.trial.FixedTrial(cell)) == cell
+
+
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_the_first_trial_of_every_cell_is_a_spec_whose_usual_values_can_be_drawn(space: Space, scale: Scale) -> None:
+    for cell in space.first_parameters():
+        spec = vars(TrialSpec(**{**scale.fields, **space.fields, **cell}))
+        drawn = space.suggest(optuna.trial.FixedTrial({name: spec[name] for name in (*space.axes, *space.sampled)}))
+        assert drawn == {name: spec[name] for name in drawn}
+
+
+def test_the_appendix_is_the_forty_cells_of_the_thesis_tables_8_to_17() -> None:
+    space = SPACES["appendix"]
+    specs = [TrialSpec(**{**SCALES[space.scale].fields, **space.fields, **cell}) for cell in space.first_parameters()]
+    assert len({spec.trial_id for spec in specs}) == 40
+    tables = Counter((spec.architecture, spec.training_quality, spec.output_activation) for spec in specs)
+    assert set(tables.values()) == {4}
+    assert {spec.loss for spec in specs} == set(LOSSES)
+    by_network = Counter(network for network, _, _ in tables)
+    assert by_network == {
+        "jjnet": 2,
+        "denseunet": 3,
+        "smallxception": 1,
+        "unet": 1,
+        "resnet": 1,
+        "densenet": 1,
+        "memnet": 1,
+    }
+    assert {table for table in tables if table[0] == "denseunet"} == {
+        ("denseunet", quality, "none") for quality in (75, 50, 25)
+    }
+    assert ("jjnet", 75, "tanh") in tables
+
+
+def test_the_appendix_trains_as_the_thesis_did() -> None:
+    space = SPACES["appendix"]
+    settings = {**SCALES[space.scale].fields, **space.fields}
+    spec = TrialSpec("jjnet", **settings)
+    assert (spec.split, spec.epochs, spec.patience, spec.epoch_images) == ("tiny", 30, None, None)
+    assert (spec.crop, spec.crop_px, spec.augmentation, spec.start) == ("centre", 192, "none", "thesis")
+    assert (spec.learning_rate, spec.batch_size, spec.schedule, spec.clip_norm) == (1e-3, 8, "constant", None)
+    assert not spec.restore_best
+    assert not space.stops_early
+    assert SCALES[space.scale].protocol.n_scored is None
+
+
+def test_the_residual_space_compares_each_network_with_itself_predicting_the_image() -> None:
+    cells = SPACES["residual"].first_parameters()
+    assert Counter(cell["architecture"] for cell in cells) == Counter(2 * list(SPACES["full"].axes["architecture"]))
+    assert {cell["global_residual"] for cell in cells} == {True, False}
+
+
+def test_a_narrowed_space_has_only_cells_that_it_had() -> None:
+    narrowed = SPACES["appendix"].narrowed("architecture", ["jjnet"]).narrowed("loss", ["mse"])
+    assert [(cell["training_quality"], cell["output_activation"]) for cell in narrowed.first_parameters()] == [
+        (75, "none"),
+        (75, "tanh"),
+    ]

@@ -186,3 +186,30 @@ def test_scores_are_written_as_parquet_that_pandas_reads(small_pack: PackedDatas
     run_trial(SPEC, small_pack, store, Listener(), BENCH)
     data = store.path(SPEC.trial_id, SCORES).read_bytes()
     assert list(pd.read_parquet(io.BytesIO(data))["crop_px"].unique()) == [48]
+
+
+def test_a_trial_on_its_plateau_is_completed_before_its_epochs_are_over(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    still = replace(SPEC, epochs=9, patience=2, learning_rate=1e-12)  # the validation loss stays where it was
+    record = _ran(still, small_pack, store)
+    assert (record.status, record.epochs_run) == (TrialStatus.COMPLETED, 3)
+    assert len({row["validation_loss"] for row in record.curve}) == 1
+    again = _ran(still, small_pack, store)
+    assert (again.status, again.epochs_run) == (TrialStatus.COMPLETED, 3)
+
+
+def test_a_trial_trains_with_the_perceptual_loss(small_pack: PackedDataset, tmp_path: Path) -> None:
+    record = _ran(replace(SPEC, loss="perceptual", crop_px=32, epochs=1), small_pack, LocalStore(tmp_path))
+    assert record.status is TrialStatus.COMPLETED, record.error
+    assert record.curve[0]["loss"]
+    assert record.parameters == 114_691
+
+
+def test_scores_hold_the_worst_window_beside_the_four_metrics(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    _ran(SPEC, small_pack, store)
+    scores = _scores(store, SPEC)
+    for suffix in ("", "_raw"):
+        assert (scores[f"worst_window_psnr_db{suffix}"] <= scores[f"psnr_db{suffix}"] + 1e-3).all()
