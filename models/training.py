@@ -152,7 +152,9 @@ def compile_model(model: keras.Model, plan: TrainingPlan) -> None:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
     # JAX always compiles. TensorFlow's own kernels train these networks faster on a CPU, where compiling takes seconds.
-    model.compile(optimizer, plan.loss, jit_compile=plan.xla or keras.backend.backend() == "jax")
+    model.compile(optimizer, plan.loss, jit_compile=keras.backend.backend() == "jax")
+    if plan.xla:
+        model.jit_compile = True  # Keras would refuse where operations are deterministic, which ours can be under XLA
 
 
 def set_weights(model: keras.Model, weights: Weights) -> None:

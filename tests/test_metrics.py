@@ -14,7 +14,8 @@ from models.names import METRIC_DIRECTIONS
 
 Images = NDArray[np.float32]
 BT601 = np.array([0.299, 0.587, 0.114])
-BEST = {"mae": 0.0, "mse": 0.0, "psnr_db": np.inf, "ssim": 1.0}
+BEST = {"mae": 0.0, "mse": 0.0, "psnr_db": np.inf, "ssim": 1.0, "worst_window_psnr_db": np.inf}
+BETTER = {**METRIC_DIRECTIONS, "worst_window_psnr_db": 1}
 QUALITIES = (5, 25, 75, 95)
 
 
@@ -115,7 +116,7 @@ def test_identical_images_have_the_best_score_there_is(original: Images, metric:
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_falls_or_rises_with_the_quality_as_its_direction_says(original: Images, metric: str) -> None:
     smears = original[:2]
-    scores = [METRIC_DIRECTIONS[metric] * measure(smears, _jpeg(smears, quality))[metric] for quality in QUALITIES]
+    scores = [BETTER[metric] * measure(smears, _jpeg(smears, quality))[metric] for quality in QUALITIES]
     assert np.all(np.diff(scores, axis=0) > 0)
 
 
@@ -143,3 +144,17 @@ def test_what_is_not_a_number_stays_visible_in_every_metric() -> None:
 def test_images_of_different_shapes_are_refused(metric: str) -> None:
     with pytest.raises(ValueError, match=r"both batches must be \[B, H, W, C\] of one shape, got .+ and .+"):
         METRICS[metric](np.zeros((2, 16, 16, 3), np.float32), np.zeros((2, 16, 17, 3), np.float32))
+
+
+def test_the_worst_window_is_the_worst_of_all_windows_of_32_px(original: Images) -> None:
+    restored = _jpeg(original, 25)
+    errors = np.mean((original.astype(float) - restored) ** 2, axis=-1)
+    windows = np.lib.stride_tricks.sliding_window_view(errors, (32, 32), axis=(1, 2)).mean(axis=(3, 4))
+    expected = -10 * np.log10(windows.max(axis=(1, 2)))
+    np.testing.assert_allclose(measure(original, restored)["worst_window_psnr_db"], expected, atol=1e-4)
+
+
+def test_where_an_image_is_smaller_than_a_window_the_worst_is_the_whole(original: Images) -> None:
+    small = original[:, :20, :30]
+    scores = measure(small, _jpeg(original, 25)[:, :20, :30])
+    np.testing.assert_allclose(scores["worst_window_psnr_db"], scores["psnr_db"], atol=1e-4)

@@ -68,7 +68,7 @@ def _weights(model: keras.Model) -> list[NDArray[np.float32]]:
 def test_the_names_are_those_of_the_tables_of_functions() -> None:
     assert tuple(ARCHITECTURES) == names.ARCHITECTURES
     assert tuple(LOSSES) == names.LOSSES
-    assert tuple(METRICS) == names.METRICS
+    assert tuple(METRICS) == names.REPORTED_METRICS
     assert set(names.METRIC_DIRECTIONS.values()) <= {-1, 1}
 
 
@@ -223,3 +223,16 @@ def test_an_import_inside_a_condition_or_a_class_counts_as_one_at_module_level()
         "try:\n import a\nexcept ImportError:\n import b\nif 1:\n class C:\n  from c.d import e\ndef f():\n import g\n"
     )
     assert list(_imports(ast.parse(code).body)) == ["a", "b", "c.d"]
+
+
+@pytest.mark.parametrize("architecture", TRAINABLE)
+def test_mixed_precision_keeps_weights_and_output_in_32_bits_and_the_input_unrounded(architecture: str) -> None:
+    model, images = build_model(architecture, start="near_identity", precision="mixed_float16"), _images(16, 20)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+    np.testing.assert_array_equal(_restored(model, images), images)
+    usual = build_model(architecture)
+    halved = build_model(architecture, precision="mixed_float16")
+    halved.set_weights(usual.get_weights())
+    np.testing.assert_allclose(_restored(halved, images), _restored(usual, images), atol=0.05)
+    assert np.any(_restored(halved, images) != _restored(usual, images))

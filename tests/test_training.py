@@ -11,22 +11,27 @@ import pytest
 from numpy.typing import NDArray
 
 from models.backend import device_name, prepare_backend
+from models.blur import Tensor
 from models.build import build_model
-from models.losses import LOSSES
+from models.losses import Loss, hf, mae, mse, perceptual, vgg16_features
 from models.training import (
+    STATE_FACTS,
     Batch,
     Row,
     TrainingPlan,
     TrainingState,
     Weights,
     compile_model,
+    has_plateaued,
     set_weights,
     train,
     train_epoch,
+    validation_loss,
 )
 
 CROP_PX, N_BATCHES, EPOCHS = 16, 3, 4
 SCHEDULES = ("constant", "cosine")
+PIXEL_LOSSES = (mae, mse, hf)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,7 +55,7 @@ def _batches(epoch: int) -> Iterator[Batch]:
 
 
 def _plan(**fields: object) -> TrainingPlan:
-    return TrainingPlan(**{"loss": "mse", "epochs": EPOCHS, "n_steps": EPOCHS * N_BATCHES, **fields})  # type: ignore[arg-type]
+    return TrainingPlan(**{"loss": mse, "epochs": EPOCHS, "n_steps": EPOCHS * N_BATCHES, **fields})  # type: ignore[arg-type]
 
 
 def _model(seed: int = 0) -> keras.Model:
@@ -68,9 +73,9 @@ def _steady(model: keras.Model) -> tuple[float, Row]:
     return 0.0, {}
 
 
-def _loss(loss: str, model: keras.Model, batch: Batch) -> NDArray[np.float32]:
+def _loss(loss: Loss, model: keras.Model, batch: Batch) -> NDArray[np.float32]:
     degraded, original = batch
-    values: NDArray[np.float32] = keras.ops.convert_to_numpy(LOSSES[loss](original, model(degraded)))
+    values: NDArray[np.float32] = keras.ops.convert_to_numpy(loss(original, model(degraded)))
     return values
 
 
@@ -84,13 +89,13 @@ def _assert_equal_weights(one: Weights, other: Weights) -> None:
 def _assert_equal_states(one: TrainingState, other: TrainingState) -> None:
     for weights in ("weights", "optimizer", "best_weights"):
         _assert_equal_weights(getattr(one, weights), getattr(other, weights))
-    assert (one.epoch, one.best_value, one.best_epoch) == (other.epoch, other.best_value, other.best_epoch)
-    assert one.curve == other.curve
+    for fact in STATE_FACTS:
+        assert getattr(one, fact) == getattr(other, fact)
 
 
 @pytest.mark.parametrize("architecture", ["resnet", "jjnet"])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_loss_goes_down_on_a_tiny_problem(architecture: str, loss: str) -> None:
+@pytest.mark.parametrize("loss", PIXEL_LOSSES)
+def test_the_loss_goes_down_on_a_tiny_problem(architecture: str, loss: Loss) -> None:
     keras.utils.set_random_seed(0)
     model = build_model(architecture, start="near_identity")
     batch = _pairs(0)
@@ -168,8 +173,8 @@ def test_weights_of_another_network_are_refused() -> None:
         set_weights(build_model("jjnet"), state.weights)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_loss_of_an_epoch_is_the_mean_over_its_images_and_no_earlier_epochs(loss: str) -> None:
+@pytest.mark.parametrize("loss", PIXEL_LOSSES)
+def test_the_loss_of_an_epoch_is_the_mean_over_its_images_and_no_earlier_epochs(loss: Loss) -> None:
     model = _model()
     compile_model(model, _plan(loss=loss, learning_rate=0.0))  # the weights stay, so the loss can be reckoned
     for epoch in (1, 2):
@@ -181,7 +186,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images_and_no_earlier_epochs(
 def test_the_curve_has_a_row_for_each_epoch_with_its_loss_and_what_was_seen() -> None:
     *_, last = train(_model(), _plan(epochs=2, learning_rate=0.0), _batches, _watch(0, 0))
     untrained = _model()
-    by_hand = [np.mean([_loss("mse", untrained, batch) for batch in _batches(epoch)]) for epoch in (1, 2)]
+    by_hand = [np.mean([_loss(mse, untrained, batch) for batch in _batches(epoch)]) for epoch in (1, 2)]
     for row, epoch in zip(last.curve, (1, 2), strict=True):
         assert row == {"epoch": epoch, "loss": pytest.approx(by_hand[epoch - 1], rel=1e-5), "seen": 1}
 
@@ -284,3 +289,96 @@ def test_a_prepared_backend_does_not_round_convolutions_to_fewer_bits() -> None:
     tf = pytest.importorskip("tensorflow")
     prepare_backend(n_threads=1)
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
+def _validation() -> Iterator[Batch]:
+    return iter((_pairs(1, n_images=4), _pairs(2, n_images=2)))
+
+
+def test_the_validation_loss_is_the_mean_over_its_images_and_trains_nothing() -> None:
+    model = _model()
+    compile_model(model, _plan())
+    before = model.get_weights()
+    by_hand = np.concatenate([_loss(mse, model, batch) for batch in _validation()]).mean()
+    assert validation_loss(model, _validation()) == pytest.approx(by_hand, rel=1e-5)
+    _assert_equal_weights(tuple(model.get_weights()), tuple(before))
+    assert math.isnan(validation_loss(model, []))
+
+
+def test_training_ends_on_the_plateau_of_the_validation_loss() -> None:
+    plan = _plan(epochs=9, patience=2, learning_rate=1e-12)  # the loss stays where it is
+    states = list(train(_model(), plan, _batches, _steady, validation=_validation))
+    assert [state.wait for state in states] == [0, 1, 2]
+    assert states[-1].lowest_loss == states[0].curve[0]["validation_loss"]
+    assert has_plateaued(2, states[-1])
+    assert not has_plateaued(None, states[-1])
+    assert list(train(_model(), plan, _batches, _steady, states[-1], _validation)) == []
+
+
+def test_going_on_with_a_plateau_in_sight_ends_as_training_without_the_stop() -> None:
+    plan = _plan(epochs=6, patience=3, learning_rate=0.3)  # so large that the loss soon stops falling
+    states = list(train(_model(), plan, _batches, _steady, validation=_validation))
+    for stop in range(1, len(states)):
+        kept = TrainingState.from_bytes(states[stop - 1].to_bytes())
+        *_, resumed = train(_model(seed=7), plan, _batches, _steady, kept, _validation)
+        _assert_equal_states(resumed, states[-1])
+
+
+def test_a_loss_lower_by_no_more_than_1e_8_is_not_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([0.5, 0.5 - 1e-9, 0.5 - 2e-8, math.nan])
+    monkeypatch.setattr("models.training.validation_loss", lambda model, batches: next(losses))
+    states = list(train(_model(), _plan(patience=9), _batches, _steady, validation=_validation))
+    assert [state.wait for state in states] == [0, 1, 0, 1]
+    assert states[-1].lowest_loss == 0.5 - 2e-8
+    assert states[-1].curve[-1]["validation_loss"] is None
+
+
+def test_without_patience_there_is_no_validation() -> None:
+    state = next(train(_model(), _plan(), _batches, _steady, validation=lambda: pytest.fail("validated")))
+    assert "validation_loss" not in state.curve[0]
+
+
+def test_training_in_16_bits_goes_on_from_a_stored_state_too() -> None:
+    def model() -> keras.Model:
+        keras.utils.set_random_seed(0)
+        return build_model("resnet", precision="mixed_float16")
+
+    first, second = islice(train(model(), _plan(), _batches, _steady), 2)
+    trained = model()
+    *_, resumed = islice(train(trained, _plan(), _batches, _steady, TrainingState.from_bytes(first.to_bytes())), 1)
+    assert isinstance(trained.optimizer, keras.optimizers.LossScaleOptimizer)
+    _assert_equal_states(resumed, second)
+
+
+def test_xla_trains_to_the_same_weights_but_for_rounding() -> None:
+    plain, compiled = (next(train(_model(), _plan(xla=xla), _batches, _steady)) for xla in (False, True))
+    for one, other in zip(plain.weights, compiled.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_vgg16_is_not_trained_along() -> None:
+    features = vgg16_features(None)
+    before = features.get_weights()
+    rng = np.random.default_rng(0)
+    batch = tuple(rng.random((2, 32, 32, 3), np.float32) for _ in range(2))
+    state = next(train(_model(), _plan(loss=perceptual(features)), lambda epoch: [batch], _steady))  # type: ignore[list-item]
+    _assert_equal_weights(tuple(features.get_weights()), tuple(before))
+    assert len(state.weights) == len(_model().weights)
+
+
+def test_no_epoch_after_the_first_traces_the_training_step_again() -> None:
+    n_traced, so_far = 0, []
+
+    def loss(original: Tensor, restored: Tensor) -> Tensor:
+        nonlocal n_traced
+        n_traced += 1  # runs when the step is traced, not when it is computed
+        return mse(original, restored)
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        yield from _batches(epoch)
+        yield _pairs(epoch, n_images=2)
+
+    for _ in train(_model(), _plan(loss=loss), batches, _steady):
+        so_far.append(n_traced)
+    assert 1 <= so_far[0] <= 3
+    assert so_far == [so_far[0]] * EPOCHS
