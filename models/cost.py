@@ -1,10 +1,11 @@
-"""What a network costs: multiply-accumulates."""
+"""What a network costs, counted from the network as built: multiply-accumulates, receptive field, floats to keep."""
 
 import math
 
 import keras
 
 from models.build import build_model
+from models.footprint import Footprint
 
 SIDE_PX = 48  # divisible by what the networks' poolings divide by
 
@@ -18,3 +19,52 @@ def macs_per_pixel(architecture: str) -> int:
             kernels = [weight for weight in layer.trainable_weights if len(weight.shape) == 4]
             macs += math.prod(layer.output.shape[1:3]) * sum(math.prod(kernel.shape) for kernel in kernels)
     return round(macs / SIDE_PX**2)
+
+
+def count_footprint(architecture: str) -> Footprint:
+    """Count what `models.footprint.FOOTPRINTS` holds of a network.
+
+    Kept are the outputs of all layers, but for batch normalisation's, of which the activation behind it is kept
+    instead; a separable convolution keeps what is between its two as well.
+    """
+    model = build_model(architecture, side_px=SIDE_PX)
+    sizes = [math.prod(layer.output.shape[1:]) / SIDE_PX**2 for layer in model.layers]
+    kept = 0.0
+    for layer, size in zip(model.layers, sizes, strict=True):
+        if isinstance(layer, keras.layers.InputLayer | keras.layers.BatchNormalization):
+            continue
+        kept += 2 * size if isinstance(layer, keras.layers.SeparableConv2D) else size
+    return Footprint(
+        parameters=model.count_params(),
+        macs_per_pixel=macs_per_pixel(architecture),
+        n_layers=len(model.layers),
+        kept_floats=round(kept),
+        widest_floats=round(max(sizes)),
+    )
+
+
+def receptive_field_px(architecture: str) -> int:
+    """Return the side of the square of input pixels that a restored pixel can depend on.
+
+    Where images are halved the square lies differently for different pixels; it is the largest.
+    """
+    model = build_model(architecture, side_px=SIDE_PX)
+    fields: dict[int, tuple[int, int]] = {id(model.inputs[0]): (1, 1)}  # tensor -> its field, its pixels' distance
+    for operation in model.operations:
+        if operation.output is model.inputs[0]:
+            continue
+        inputs = [fields[id(tensor)] for node in operation._inbound_nodes for tensor in node.input_tensors]
+        field = max((field for field, _ in inputs), default=1)
+        fields[id(operation.output)] = _grown(operation, field, inputs[0][1] if inputs else 1)
+    return fields[id(model.outputs[0])][0]
+
+
+def _grown(operation: keras.Operation, field: int, distance: int) -> tuple[int, int]:
+    match operation:
+        case keras.layers.MaxPooling2D():
+            return field + distance, distance * 2
+        case keras.layers.UpSampling2D():
+            return field, distance // 2
+        case keras.layers.Conv2D() | keras.layers.SeparableConv2D():
+            return field + (operation.kernel_size[0] - 1) * distance, distance
+    return field, distance

@@ -56,9 +56,7 @@ def check_weights(path: Path) -> None:
         with h5py.File(path) as file:
             file.visititems(count)
     except OSError as error:
-        raise ValueError(
-            f"{path} is no HDF5 file: name VGG16's weights as Keras saves them"
-        ) from error
+        raise ValueError(f"{path} is no HDF5 file: name VGG16's weights as Keras saves them") from error
     if n_parameters != N_PARAMETERS:
         raise ValueError(
             f"{path} holds {n_parameters} parameters, VGG16 without its top has {N_PARAMETERS}: "

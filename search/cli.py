@@ -17,6 +17,7 @@ from search.cluster import connect, disconnect
 from search.continuation import Continuation, find_continuation
 from search.driver import Task, create_run, run_search
 from search.perceptual import find_weights, weights_facts
+from search.placement import require_placeable
 from search.plan import Machine
 from search.records import describe_left_out, read_run_facts
 from search.scale import SCORED_QUALITIES, Scale, choose_scale
@@ -170,7 +171,7 @@ def _checked_task(options: argparse.Namespace, command: str) -> Task:
     options.scale = scale.name
     remembered = {name: _plain(getattr(options, name)) for name in REMEMBERED} | {"data": str(pack.folder.resolve())}
     n_trials = _n_trials(space, scale, options.trials, budget_s)
-    return Task(
+    task = Task(
         space=space,
         scale=scale,
         pack=pack,
@@ -185,6 +186,8 @@ def _checked_task(options: argparse.Namespace, command: str) -> Task:
         left_out=tuple(left_out),
         continuation=continuation,
     )
+    require_placeable(task.largest_specs, machine)
+    return task
 
 
 def _continuation(options: argparse.Namespace) -> Continuation | None:

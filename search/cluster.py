@@ -9,6 +9,7 @@ import ray
 
 from datasets.errors import InputError
 from search.keeper import NAMESPACE
+from search.placement import GPU_MEMORY
 from search.plan import Machine
 
 LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
@@ -59,10 +60,12 @@ def machine() -> Machine:
     if gpus:
         n_gpus = sum(node["GPU"] for node in gpus)
         threads = min(int(node["CPU"] // node["GPU"]) for node in gpus)
-        return Machine(n_slots=int(n_gpus), n_threads=max(1, threads), n_gpus=n_gpus)
+        cards = [node.get(GPU_MEMORY, 0) for node in gpus]
+        return Machine(int(n_gpus), max(1, threads), n_gpus, gpu_mem_mb=max(cards) if all(cards) else 0)
     cores = [int(node.get("CPU", 0)) for node in nodes]
     n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
-    return Machine(n_slots=sum(n // n_threads for n in cores), n_threads=n_threads)
+    memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
+    return Machine(n_slots=sum(n // n_threads for n in cores), n_threads=n_threads, memory_mb=memory_mb)
 
 
 def send_logs_to(folder: Path) -> None:

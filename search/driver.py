@@ -67,6 +67,12 @@ class Task:
         return {**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)}
 
     @property
+    def largest_specs(self) -> list[TrialSpec]:
+        """The trials of each cell that take the most memory."""
+        largest = {"batch_size": max(self.space.sampled["batch_size"])} if "batch_size" in self.space.sampled else {}
+        return [self.make_spec({**first, **largest}) for first in self.space.first_parameters()]
+
+    @property
     def epochs(self) -> int:
         """The most epochs that a trial may have."""
         return max(self.make_spec(first).epochs for first in self.space.first_parameters())

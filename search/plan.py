@@ -3,27 +3,19 @@
 import math
 from dataclasses import dataclass
 
+from models.footprint import FOOTPRINTS
 from models.names import PERCEPTUAL
 from search.scale import Protocol, Scale
 from search.spaces import Space
 from search.spec import TrialSpec
 
-# Multiply-accumulates a pixel takes (models.cost counts them; a test compares).
-MACS_PER_PIXEL = {
-    "resnet": 114_272,
-    "jjnet": 244_432,
-    "memnet": 80_224,
-    "unet": 229_824,
-    "denseunet": 66_816,
-    "smallxception": 10_080,
-    "densenet": 48_320,
-    "resnetyuv": 125_664,
-}
 # Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.
 CPU_MACS_PER_S = 50e9
 # Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).
 GPU_MACS_PER_S = 5e11
-VGG16_MACS_PER_PIXEL = 305_856  # of its convolutions; the perceptual loss takes it forward twice, back to its input once
+VGG16_MACS_PER_PIXEL = (
+    305_856  # of its convolutions; the perceptual loss takes it forward twice, back to its input once
+)
 BACKWARD_FACTOR = 3  # forward once, backward about twice that
 # Estimates from single runs on the same machine; the time left that a search shows is soon its own.
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
@@ -34,11 +26,17 @@ END_S = 30.0  # the finalists' workers and the report
 
 @dataclass(frozen=True)
 class Machine:
-    """What trials run on: how many at a time, with how many threads each, on GPUs or not."""
+    """What trials run on: how many at a time, with how many threads each, on GPUs or not.
+
+    memory_mb: of the largest node, for trials without a GPU; gpu_mem_mb: of the largest card, where every node with a
+    card says how much it has. 0: unknown, nothing is asked for.
+    """
 
     n_slots: int
     n_threads: int
     n_gpus: float = 0
+    memory_mb: float = 0
+    gpu_mem_mb: float = 0
 
     @property
     def macs_per_s(self) -> float:
@@ -90,7 +88,7 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
     share = expected_share(epochs, scale.grace_epochs, scale.reduction_factor) if space.stops_early else 1.0
     protocol = scale.protocol.for_images(workload.size_px)
     working_s = sum(_trial_seconds(spec, share, protocol, machine, workload) for spec in specs)
-    largest = max(specs, key=lambda spec: MACS_PER_PIXEL[spec.architecture])
+    largest = max(specs, key=lambda spec: FOOTPRINTS[spec.architecture].macs_per_pixel)
     tested = workload.n_tested * workload.n_qualities * scale.n_finalists
     testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
     return Plan(
@@ -118,7 +116,7 @@ def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> flo
 
 
 def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload) -> float:
-    macs = MACS_PER_PIXEL[spec.architecture] / machine.macs_per_s
+    macs = FOOTPRINTS[spec.architecture].macs_per_pixel / machine.macs_per_s
     n_images = spec.epoch_images or workload.n_train
     loss_macs = 3 * VGG16_MACS_PER_PIXEL / machine.macs_per_s if spec.loss == PERCEPTUAL else 0
     training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * (macs * BACKWARD_FACTOR + loss_macs))
@@ -129,4 +127,4 @@ def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: M
 
 
 def _restoring_seconds(spec: TrialSpec, size_px: int, machine: Machine) -> float:
-    return SCORING_S + size_px**2 * MACS_PER_PIXEL[spec.architecture] / machine.macs_per_s
+    return SCORING_S + size_px**2 * FOOTPRINTS[spec.architecture].macs_per_pixel / machine.macs_per_s

@@ -14,6 +14,7 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from datasets.packed import open_pack
 from search.cluster_tasks import MAX_FAILURES, Site
 from search.keeper import KeptStore, find_keeper
+from search.placement import needs
 from search.plan import Machine
 from search.progress import ProgressLog
 from search.records import TrialRecord
@@ -56,7 +57,10 @@ class Job:
 def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopping", events: "Events") -> None:
     """Run up to n_trials trials and return when they ended, paused or were interrupted."""
     machine = job.machine
-    resources = {"cpu": machine.n_threads, "gpu": 1 if machine.n_gpus else 0}
+
+    def resources(config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        return tune.PlacementGroupFactory([needs(spec_of(config), machine)])
+
     tuner = tune.Tuner(
         tune.with_resources(make_trainable(site), resources),
         tune_config=tune.TuneConfig(

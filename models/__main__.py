@@ -1,0 +1,11 @@
+"""`python -m models describe [NETWORK ...]`."""
+
+import os
+import sys
+
+from models.cli import main
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is loaded later, and has much to say
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

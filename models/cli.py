@@ -1,0 +1,70 @@
+"""The command line of the models: what networks are and what they need."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from models.footprint import CONTEXT_RESERVE_MB, FOOTPRINTS, GPU_MARGIN, training_memory_mb
+from models.names import LOSSES, PERCEPTUAL
+
+USER_ERROR = 2
+SIDES_PX = (192, 360)  # the thesis' crop, and its images
+CROP_PX = 192
+BATCH_SIZES = (4, 8, 16)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; {self.format_usage().strip()}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit code, 2 with one line on standard error for a user's mistake."""
+    parser = _Parser(prog="python -m models", description="What networks are and what they need.")
+    parser.add_argument("command", choices=("describe",), help="describe: size, reach and memory of networks")
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(FOOTPRINTS)} (default: all)")
+    try:
+        networks = parser.parse_args(arguments).networks or list(FOOTPRINTS)
+        unknown = [name for name in networks if name not in FOOTPRINTS]
+        if unknown:
+            raise ValueError(f"unknown network {unknown[0]!r}; known: {', '.join(FOOTPRINTS)}")
+    except ValueError as error:
+        print(f"lowq: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    print(describe(networks))
+    return 0
+
+
+def describe(networks: Sequence[str]) -> str:
+    """Return two tables of networks: their size and reach, and the memory that training them takes."""
+    from models.cost import receptive_field_px  # loads Keras, which a mistake need not wait for
+
+    sizes = [["network", "parameters", *(f"GMACs at {side} px" for side in SIDES_PX), "receptive field, px"]]
+    memory = [["network", "losses", *(f"batch {size}, MB" for size in BATCH_SIZES)]]
+    for name in networks:
+        network = FOOTPRINTS[name]
+        macs = [f"{network.macs_per_pixel * side**2 / 1e9:.2f}" for side in SIDES_PX]
+        sizes.append([name, f"{network.parameters:,}", *macs, str(receptive_field_px(name))])
+        for losses in ([loss for loss in LOSSES if loss != PERCEPTUAL], [PERCEPTUAL]):
+            needs = [training_memory_mb(name, losses[0], size, CROP_PX) for size in BATCH_SIZES]
+            memory.append([name, ", ".join(losses), *(f"{need:,.0f}" for need in needs)])
+    return (
+        f"{_aligned(sizes)}\n\n"
+        f"Memory to train on crops of {CROP_PX} px, over the built network, on a CPU (MB of 10^6 bytes; estimated, "
+        "benchmarks/memory.py compares):\n\n"
+        f"{_aligned(memory, n_left=2)}\n\n"
+        f"On a GPU the search assumes {GPU_MARGIN:g} times as much, and {CONTEXT_RESERVE_MB:.0f} MB for the CUDA "
+        "context; neither was measured."
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]], n_left: int = 1) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < n_left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,51 @@
+"""Placement: trials ask for the memory they need, in few sizes, and a search that no node can run does not start."""
+
+from dataclasses import replace
+
+import pytest
+
+from datasets.errors import InputError
+from models.footprint import gpu_memory_mb, training_memory_mb
+from search.placement import GPU_MEMORY, LEAST_ASK_MB, WORKER_MB, memory_mb, needs, require_placeable
+from search.plan import Machine
+from search.spec import TrialSpec
+
+LAPTOP = Machine(n_slots=2, n_threads=1, memory_mb=16_000)
+CARDS = Machine(n_slots=5, n_threads=4, n_gpus=5, gpu_mem_mb=6_000)
+SMALL = TrialSpec("resnet", crop_px=48)
+LARGE = TrialSpec("memnet", crop_px=192)
+
+
+def test_a_trial_asks_for_its_threads_and_more_memory_than_it_needs() -> None:
+    for spec in (SMALL, LARGE):
+        asked = needs(spec, LAPTOP)
+        assert asked["CPU"] == 1
+        assert memory_mb(spec, LAPTOP) <= asked["memory"] / 1e6 <= 2 * max(memory_mb(spec, LAPTOP), LEAST_ASK_MB)
+
+
+def test_the_trials_of_a_demo_ask_for_the_same_so_that_they_share_workers() -> None:
+    asks = {needs(replace(SMALL, architecture=name), LAPTOP)["memory"] for name in ("resnet", "unet", "memnet")}
+    assert asks == {LEAST_ASK_MB * 1e6}
+
+
+def test_on_a_gpu_a_trial_asks_for_a_card_and_its_memory() -> None:
+    asked = needs(SMALL, CARDS)
+    assert (asked["CPU"], asked["GPU"]) == (4, 1)
+    assert asked[GPU_MEMORY] == pytest.approx(gpu_memory_mb("resnet", "mse", 8, 48), abs=1)
+
+
+def test_memory_that_no_node_tells_is_not_asked_for() -> None:
+    assert needs(SMALL, replace(LAPTOP, memory_mb=0)) == {"CPU": 1}
+    assert needs(SMALL, replace(CARDS, gpu_mem_mb=0)) == {"CPU": 4, "GPU": 1}
+
+
+def test_without_a_gpu_a_worker_is_counted_too() -> None:
+    assert memory_mb(SMALL, LAPTOP) == WORKER_MB + training_memory_mb("resnet", "mse", 8, 48)
+
+
+def test_a_search_with_a_trial_that_no_node_can_hold_does_not_start() -> None:
+    require_placeable([SMALL, LARGE], LAPTOP)
+    require_placeable([SMALL, LARGE], replace(LAPTOP, memory_mb=0))
+    message = r"memnet with loss mse, batches of 16 and crops of 192 px needs \d+ MB, and the largest node offers 6000"
+    with pytest.raises(InputError, match=message):
+        require_placeable([SMALL, replace(LARGE, batch_size=16)], CARDS)
