@@ -69,7 +69,8 @@ class Task:
     @property
     def largest_specs(self) -> list[TrialSpec]:
         """The trials of each cell that take the most memory."""
-        largest = {"batch_size": max(self.space.sampled["batch_size"])} if "batch_size" in self.space.sampled else {}
+        sizes = self.space.sampled.get("batch_size")
+        largest = {"batch_size": max(sizes)} if isinstance(sizes, tuple) else {}
         return [self.make_spec({**first, **largest}) for first in self.space.first_parameters()]
 
     @property
