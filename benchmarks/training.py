@@ -1,4 +1,7 @@
-"""What does our training loop cost over a bare Keras loop over arrays in memory, and how fast does one thread train?"""
+"""What does our training loop cost over a bare Keras loop over arrays in memory, and how fast does one thread train?
+
+And does it keep from tracing its step again, and from growing, after its first epoch?
+"""
 
 import json
 import os
@@ -18,8 +21,10 @@ from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.smear import synthesize
 from models.backend import prepare_backend
+from models.blur import Tensor
 from models.build import build_model
 from models.cost import macs_per_pixel
+from models.losses import Loss, mse
 from models.training import Batch, TrainingPlan, compile_model, train_epoch
 
 N_IMAGES = 40  # of which 24 are for training
@@ -27,6 +32,7 @@ QUALITY = 75
 BATCH_SIZE = 8
 LOOP_CROP_PX = 192
 LOOP_ROUNDS = 9
+LOOP_NETWORKS = ("resnet", "smallxception")
 SPEED_CROP_PX = 48
 SPEED_BATCHES = 12
 SPEED_ROUNDS = 7
@@ -37,26 +43,32 @@ SEED = 0
 RESULT = Path(__file__).resolve().parent / "results" / "training.json"
 
 
-def measure_loops(pack: PackedDataset) -> dict[str, float]:
+def measure_loops(pack: PackedDataset, network: str) -> dict[str, float]:
     """Return our loop's speed as a share of the bare loop's, medians of rounds in which each runs one epoch.
 
-    By the clock, where reading may use a core that computing leaves free; and by processor time, where it may not.
+    By the clock, where reading may use a core that computing leaves free; and by processor time, where it may not. And
+    how often the step was traced, and by how much the process grew, from the first round to the last.
     """
     images = pack.images_of("data101", "train")
     settings = BatchSettings(QUALITY, BATCH_SIZE, LOOP_CROP_PX, seed=SEED)
     arrays = list(training_batches(pack, images, settings, epoch=1))
-    model = _compiled("resnet")
-    bare, ours = [], []
+    model, n_traced = _compiled_and_counted(network)
+    bare, ours, traced, resident_mb = [], [], [], []
     for epoch in range(LOOP_ROUNDS + 1):
         bare.append(_seconds(lambda: _bare_epoch(model, arrays)))
         ours.append(_seconds(lambda: train_epoch(model, training_batches(pack, images, settings, 1, N_THREADS))))
-        print(f"round {epoch}: bare {bare[-1][0]:.2f} s, ours {ours[-1][0]:.2f} s", flush=True)
+        traced.append(n_traced())
+        resident_mb.append(_resident_mb())
+        print(f"{network}, round {epoch}: bare {bare[-1][0]:.2f} s, ours {ours[-1][0]:.2f} s", flush=True)
     shares = np.array(bare[1:]) / np.array(ours[1:])  # the first round traces the training step
     by_clock, by_processor = np.median(shares, axis=0)
     return {
-        "our_speed_over_bare": round(float(by_clock), 3),
-        "our_speed_over_bare_by_processor_time": round(float(by_processor), 3),
-        "bare_epoch_s": round(float(np.median([clock_s for clock_s, _ in bare[1:]])), 2),
+        f"{network}_our_speed_over_bare": round(float(by_clock), 3),
+        f"{network}_our_speed_over_bare_by_processor_time": round(float(by_processor), 3),
+        f"{network}_bare_epoch_s": round(float(np.median([clock_s for clock_s, _ in bare[1:]])), 2),
+        f"{network}_traces_after_first_epoch": traced[-1] - traced[0],
+        f"{network}_resident_mb_first_epoch": round(resident_mb[0]),
+        f"{network}_resident_mb_last_epoch": round(resident_mb[-1]),
     }
 
 
@@ -84,7 +96,9 @@ def main() -> None:
     keras.utils.set_random_seed(SEED)
     with tempfile.TemporaryDirectory() as folder:
         write_pack(synthesize(N_IMAGES, SEED), Path(folder, "pack"), PackSettings(qualities=(QUALITY,)))
-        numbers = measure_loops(open_pack(Path(folder, "pack"))) | measure_speed()
+        pack = open_pack(Path(folder, "pack"))
+        numbers = {key: value for network in LOOP_NETWORKS for key, value in measure_loops(pack, network).items()}
+    numbers |= measure_speed()
     packages = ("keras", "tensorflow", "numpy", "pillow")
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
@@ -93,23 +107,42 @@ def main() -> None:
             "n_threads": N_THREADS,
             "batch_size": BATCH_SIZE,
             "quality": QUALITY,
-            "loop": {"network": "resnet", "crop_px": LOOP_CROP_PX, "n_rounds": LOOP_ROUNDS},
+            "loop": {"networks": LOOP_NETWORKS, "crop_px": LOOP_CROP_PX, "n_rounds": LOOP_ROUNDS},
             "speed": {"crop_px": SPEED_CROP_PX, "n_batches": SPEED_BATCHES, "n_rounds": SPEED_ROUNDS},
         },
         "numbers": numbers,
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"our loop runs at {numbers['our_speed_over_bare']:.3f} of the bare loop's speed, a core left to read with")
-    print(f"and at {numbers['our_speed_over_bare_by_processor_time']:.3f} where reading and training share a core")
+    for name in LOOP_NETWORKS:
+        by_clock, by_processor = (numbers[f"{name}_our_speed_over_bare{how}"] for how in ("", "_by_processor_time"))
+        print(f"{name}: our loop runs at {by_clock:.3f} of the bare loop's speed, a core left to read with,")
+        print(f"and at {by_processor:.3f} where reading and training share a core")
     for name in SPEED_NETWORKS:
         print(f"{name} trains at {numbers[f'{name}_macs_per_s']:.3g} multiply-accumulates a second of one thread")
 
 
-def _compiled(architecture: str) -> keras.Model:
+def _compiled(architecture: str, loss: Loss = mse) -> keras.Model:
     model = build_model(architecture)
-    compile_model(model, TrainingPlan("mse", epochs=1, n_steps=1))
+    compile_model(model, TrainingPlan(loss, epochs=1, n_steps=1))
     return model
+
+
+def _compiled_and_counted(architecture: str) -> tuple[keras.Model, Callable[[], int]]:
+    """Return a compiled model, and what tells how often its training step was traced."""
+    n_traced = 0
+
+    def loss(original: Tensor, restored: Tensor) -> Tensor:
+        nonlocal n_traced
+        n_traced += 1  # runs when a step is traced, not when it is computed
+        return mse(original, restored)
+
+    return _compiled(architecture, loss), lambda: n_traced
+
+
+def _resident_mb() -> float:
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def _noise() -> NDArray[np.float32]:
