@@ -19,8 +19,8 @@ from datasets.smear import synthesize
 from models.backend import prepare_backend
 from models.build import build_model
 from models.evaluation import restore, to_8_bits
-from models.metrics import measure
 from models.losses import LOSSES
+from models.metrics import measure
 from models.training import TrainingPlan, train
 
 NETWORKS = ("resnet", "jjnet")
