@@ -154,7 +154,7 @@ def compile_model(model: keras.Model, plan: TrainingPlan) -> None:
     # JAX always compiles. TensorFlow's own kernels train these networks faster on a CPU, where compiling takes seconds.
     model.compile(optimizer, plan.loss, jit_compile=keras.backend.backend() == "jax")
     if plan.xla:
-        model.jit_compile = True  # Keras would refuse where operations are deterministic, which ours can be under XLA
+        model._jit_compile = True  # Keras declines wherever operations are deterministic; XLA compiles ours
 
 
 def set_weights(model: keras.Model, weights: Weights) -> None:

@@ -351,7 +351,11 @@ def test_training_in_16_bits_goes_on_from_a_stored_state_too() -> None:
 
 
 def test_xla_trains_to_the_same_weights_but_for_rounding() -> None:
-    plain, compiled = (next(train(_model(), _plan(xla=xla), _batches, _steady)) for xla in (False, True))
+    models = [_model(), _model()]
+    plain, compiled = (
+        next(train(model, _plan(xla=xla), _batches, _steady)) for model, xla in zip(models, (False, True), strict=True)
+    )
+    assert models[1].jit_compile
     for one, other in zip(plain.weights, compiled.weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
