@@ -69,9 +69,9 @@ def _tables(run: Run, comparison: pd.DataFrame, pick: Pick) -> dict[str, Table]:
     evidence = pd.DataFrame([dict(row) for row in pick.evidence])
     below = left_out_lines(run)
     tables = {
-        "sizes": Table(sizes, display.show_sizes(sizes, run.reference_quality)),
+        "sizes": Table(sizes, display.show_sizes(sizes, run.reference_quality), below),
         "trials": Table(trials, display.show_trials(trials), below),
-        "requirements": Table(requirements, display.show_requirements(requirements)),
+        "requirements": Table(requirements, display.show_requirements(requirements), below),
         "candidates": Table(listed, display.show_candidates(listed), below),
     }
     if not evidence.empty:
