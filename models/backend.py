@@ -3,10 +3,11 @@
 import keras
 
 
-def prepare_backend(n_threads: int) -> None:
+def prepare_backend(n_threads: int, gpu_limit_mb: float | None = None) -> None:
     """Set the process up for a trial, before its first operation: threads on the CPU, GPU memory taken as needed.
 
-    A process that has already computed keeps the threads it has.
+    gpu_limit_mb: the most it may take of a GPU, in MB of 10^6 bytes, where others share it; it is then taken at once. A
+    process that has already computed keeps what it has.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -17,11 +18,20 @@ def prepare_backend(n_threads: int) -> None:
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
         for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+            if gpu_limit_mb is None:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            else:
+                limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_limit_mb * 1e6 / 2**20)
+                tf.config.set_logical_device_configuration(gpu, [limit])
         tf.config.threading.set_intra_op_parallelism_threads(n_threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:  # TensorFlow: "cannot be modified after initialization"
         return
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error is TensorFlow's or XLA's RESOURCE_EXHAUSTED: not enough memory."""
+    return type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def device_name() -> str:

@@ -15,7 +15,9 @@ from models.architectures.resnetyuv import resnetyuv
 from models.architectures.smallxception import smallxception
 from models.architectures.unet import unet
 
-ARCHITECTURES: dict[str, Callable[[keras.KerasTensor, LastConvolution], keras.KerasTensor]] = {
+Network = Callable[[keras.KerasTensor, LastConvolution], keras.KerasTensor]  # degraded -> the residual it predicts
+
+ARCHITECTURES: dict[str, Network] = {
     "identity": identity,
     "resnet": resnet,
     "jjnet": jjnet,
@@ -48,21 +50,26 @@ def build_model(
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return _build(architecture, output_activation, global_residual, start, side_px)
+        return build_restorer(ARCHITECTURES[architecture], output_activation, global_residual, start, side_px)
     finally:
         keras.config.set_dtype_policy(usual)
 
 
-def _build(
-    architecture: str, output_activation: str, global_residual: bool, start: str, side_px: int | None
+def build_restorer(
+    network: Network,
+    output_activation: str = "none",
+    global_residual: bool = True,
+    start: str = "thesis",
+    side_px: int | None = None,
 ) -> keras.Model:
+    """Build a restorer, as `build_model` does, from the function of a network that need not be in the table."""
     degraded = keras.Input((side_px, side_px, 3), name="degraded")
-    residual = ARCHITECTURES[architecture](degraded, last_convolution(output_activation, start == "near_identity"))
+    residual = network(degraded, last_convolution(output_activation, start == "near_identity"))
     if global_residual:
         restored = keras.layers.Add(dtype="float32")([degraded, residual])
     else:
         restored = keras.layers.Activation("linear", dtype="float32")(residual)
-    model = keras.Model(degraded, restored, name=architecture)
+    model = keras.Model(degraded, restored, name=getattr(network, "__name__", None))
     if start == "near_identity":
         _blind_to_flat_colour(model)
     return model

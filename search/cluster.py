@@ -19,7 +19,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 FORWARDED = ("KERAS_BACKEND",)
 
 
-def connect(address: str | None) -> Machine:
+def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     """Join the Ray cluster at an address (or RAY_ADDRESS), or start one on this machine; return what trials get.
 
     Raises InputError when no cluster answers at the address.
@@ -36,14 +36,14 @@ def connect(address: str | None) -> Machine:
     }
     if not address:
         ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **options)
-        return machine()
+        return machine(trials_per_gpu)
     try:
         _reach(address)
         ray.init(address, **options)
     except (OSError, ValueError) as error:
         advice = "start one, leave --address out, or set RAY_AUTH_MODE=token where it asks for a token"
         raise InputError(f"no Ray cluster answers at {address}: {advice}") from error
-    return machine()
+    return machine(trials_per_gpu)
 
 
 def _reach(address: str) -> None:
@@ -53,15 +53,26 @@ def _reach(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
-def machine() -> Machine:
-    """Return what the connected cluster offers: a GPU a trial where there are any, else a share of the cores."""
+def machine(trials_per_gpu: int = 1) -> Machine:
+    """Return what the connected cluster offers: a GPU, or a share of one, a trial where there are any; else some cores.
+
+    Raises InputError where trials are to share cards of unknown memory.
+    """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = [node for node in nodes if node.get("GPU")]
     if gpus:
         n_gpus = sum(node["GPU"] for node in gpus)
-        threads = min(int(node["CPU"] // node["GPU"]) for node in gpus)
+        threads = min(int(node["CPU"] // (node["GPU"] * trials_per_gpu)) for node in gpus)
         cards = [node.get(GPU_MEMORY, 0) for node in gpus]
-        return Machine(int(n_gpus), max(1, threads), n_gpus, gpu_mem_mb=max(cards) if all(cards) else 0)
+        if trials_per_gpu > 1 and not all(cards):
+            raise InputError(f"--trials-per-gpu needs nodes that offer {GPU_MEMORY}: start Ray with it on every node")
+        return Machine(
+            n_slots=int(n_gpus * trials_per_gpu),
+            n_threads=max(1, threads),
+            n_gpus=n_gpus,
+            gpu_mem_mb=max(cards) if all(cards) else 0,
+            trials_per_gpu=trials_per_gpu,
+        )
     cores = [int(node.get("CPU", 0)) for node in nodes]
     n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6

@@ -1,15 +1,15 @@
 """Going on with a trial of another run: a trial of its own, which names its parent and starts from its last state."""
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from search.records import TrialRecord, append_proposed, append_record, read_records, read_run_facts
+from search.earlier import plant_trial, read_trained
+from search.records import TrialRecord, read_run_facts
 from search.spaces import Space
 from search.spec import TrialSpec, TrialStatus
-from search.store import SAMPLES, SCORES, STATE, LocalStore
+from search.store import STATE, LocalStore
 
 CONTINUABLE = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
 DIFFERS = ("epochs", "parent")  # between a trial and the one that goes on from it
@@ -32,7 +32,7 @@ class Continuation:
         fixed = {name: value for name, value in vars(self.child).items() if name not in (*DIFFERS, "loss")}
         axes = {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in DIFFERS}
         loss = {"loss": (self.child.loss,)}
-        return Space("continuation", {**loss, **axes}, only=cells, fields=fixed, stops_early=False)
+        return Space("continuation", {**loss, **axes}, only=cells, fields=fixed, stops_early=False, tests_all=True)
 
     def check_data(self, fingerprint: str) -> None:
         """Raise InputError unless the data are those that the parent was trained on."""
@@ -41,12 +41,7 @@ class Continuation:
 
     def plant(self, run: Path) -> None:
         """Put the parent, with its record and files, into a new run directory."""
-        theirs, ours = LocalStore(self.run), LocalStore(run)
-        for name in (STATE, SCORES, SAMPLES):
-            ours.path(self.parent.trial_id, name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(theirs.path(self.parent.trial_id, name), ours.path(self.parent.trial_id, name))
-        append_proposed(run, self.parent.spec)
-        append_record(run, self.parent)
+        plant_trial(self.run, self.parent, run)
 
 
 def find_continuation(run: Path, trial_id: str, more_epochs: int) -> Continuation:
@@ -55,9 +50,9 @@ def find_continuation(run: Path, trial_id: str, more_epochs: int) -> Continuatio
         raise InputError(f"--more-epochs must be 1 or more, got {more_epochs}")
     try:
         facts = read_run_facts(run)
-        records = {record.trial_id: record for record in read_records(run) if not record.spec.is_baseline}
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from error
+    records = {record.trial_id: record for record in read_trained(run)}
     record = records.get(trial_id)
     if record is None:
         able = ", ".join(trial_id for trial_id, one in records.items() if one.status in CONTINUABLE) or "none"

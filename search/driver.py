@@ -15,23 +15,25 @@ from datasets.packed import PackedDataset
 from search.cluster import send_logs_to
 from search.cluster_tasks import Site, score_finalists, start_baseline
 from search.continuation import Continuation
+from search.earlier import Earlier
 from search.finalists import choose_finalists
-from search.keeper import collect_record, keeper_name, start_keeper
+from search.keeper import collect_record, keeper_name, pause, start_keeper
+from search.ledger import Ledger
 from search.perceptual import weights_facts
 from search.plan import Machine, Plan, Workload, make_plan
 from search.progress import ProgressLog
 from search.provenance import git_commit, versions
 from search.records import (
+    EARLIER,
     RUN_FACTS,
     TrialRecord,
-    append_proposed,
-    append_record,
     failed_record,
     read_proposed,
     read_records,
+    read_run_facts,
 )
 from search.scale import REFERENCE_QUALITY, Bench, Scale
-from search.searcher import LowqSearch
+from search.searcher import LowqSearch, Mirror
 from search.spaces import Space
 from search.spec import BASELINE, TrialSpec
 from search.store import LocalStore, write_atomically
@@ -59,6 +61,12 @@ class Task:
     vgg16_weights: Path | None = None
     left_out: tuple[dict[str, str], ...] = ()
     continuation: Continuation | None = None
+    earlier: Earlier = field(default_factory=Earlier)
+    mirror: bool = False
+
+    def starting_from(self, earlier: Earlier) -> "Task":
+        """Return the task that starts from what earlier runs know."""
+        return replace(self, earlier=earlier)
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -69,9 +77,11 @@ class Task:
     @property
     def largest_specs(self) -> list[TrialSpec]:
         """The trials of each cell that take the most memory."""
-        sizes = self.space.sampled.get("batch_size")
-        largest = {"batch_size": max(sizes)} if isinstance(sizes, tuple) else {}
-        return [self.make_spec({**first, **largest}) for first in self.space.first_parameters()]
+        specs = []
+        for first in self.space.first_parameters():
+            batch_size = self.space.largest("batch_size", first)
+            specs.append(self.make_spec({**first, **({"batch_size": batch_size} if batch_size else {})}))
+        return specs
 
     @property
     def epochs(self) -> int:
@@ -88,17 +98,27 @@ class Task:
         first = self.space.first_parameters()
         specs = [self.make_spec(first[place % len(first)]) for place in range(self.n_trials)]
         workload = Workload(
-            n_train=len(self.pack.images_of(self.fields["split"], "train")),
-            n_scored=len(self.scored_images("validation")),
-            n_tested=len(self.scored_images("test")),
+            n_train=len(self.pack.images_of(self.splits[0], "train")),
+            n_scored=len(self.scored_images(self.splits[0], "validation")),
+            n_tested=len(self.scored_images(self.splits[0], "test")),
             size_px=self.pack.size_px,
             n_qualities=len(self.pack.qualities),
         )
         return make_plan(self.space, self.scale, specs, self.machine, workload)
 
-    def scored_images(self, subset: str) -> NDArray[np.int64]:
-        """Return the images of a subset that scores are about."""
-        return self.bench.protocol.images_to_score(self.pack, self.fields["split"], subset)
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that trials are trained on."""
+        return tuple(self.space.axes.get("split", (self.fields["split"],)))
+
+    def scored_images(self, split: str, subset: str) -> NDArray[np.int64]:
+        """Return the images of a split's subset that scores are about."""
+        return self.bench.protocol.images_to_score(self.pack, split, subset)
+
+    @property
+    def n_finalists(self) -> int:
+        """How many trials are scored on test images."""
+        return self.n_trials if self.space.tests_all else self.scale.n_finalists
 
     @property
     def bench(self) -> Bench:
@@ -106,8 +126,9 @@ class Task:
         return Bench(protocol, self.machine.n_threads, self.vgg16_weights)
 
     @property
-    def baseline(self) -> TrialSpec:
-        return replace(BASELINE, split=self.fields["split"])
+    def baselines(self) -> list[TrialSpec]:
+        """JPEG as it is, on the images of each split."""
+        return [replace(BASELINE, split=split) for split in self.splits]
 
 
 def create_run(run: Path, task: Task) -> None:
@@ -118,63 +139,85 @@ def create_run(run: Path, task: Task) -> None:
         run.mkdir(parents=True)
         if task.continuation:
             task.continuation.plant(run)
-        write_atomically(run / RUN_FACTS, json.dumps(_facts(task), indent=1).encode())
+        task.earlier.plant(run)
+        _write_facts(run, _facts(task))
     except OSError as error:
         raise InputError(f"cannot write {run}: {error.strerror or error}; name another folder with --out") from error
+
+
+def note_resumed(run: Path, task: Task) -> None:
+    """Say in a run's facts that it is resumed, and how many trials it is to have now. Raises InputError."""
+    facts = read_run_facts(run)
+    sitting = {"command": task.command, "git_commit": git_commit(), "versions": versions(), "time": _now()}
+    facts["n_trials"] = task.n_trials
+    facts["options"]["trials"] = task.options["trials"]
+    facts["resumed"] = [*facts.get("resumed", []), sitting]
+    try:
+        _write_facts(run, facts)
+    except OSError as error:
+        raise _trouble(run, error.strerror or str(error)) from error
 
 
 def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> bool:
     """Run the trials that the run still lacks, then score the finalists; True when the search came to its end.
 
-    The run directory is readable at every moment.
+    The run directory is readable at every moment. Raises InputError when it cannot be written any more; what ended is
+    safe and the rest can be resumed.
     """
     send_logs_to(run / "logs")
     keeper = start_keeper(run)
     site = Site(task.pack.folder.resolve(), keeper_name(run), task.bench)
     before = read_records(run)
+    trained = [record for record in before if not record.spec.is_baseline]
     log = ProgressLog(task.n_trials, task.plan.trials_s, task.plan.finish_s, task.budget_s, write)
 
-    def settle(record: TrialRecord) -> None:
-        append_record(run, record)
-        log.ended(record)
+    def stop() -> None:
+        searcher.close()
+        pause(keeper)
 
     def settle_spec(spec: TrialSpec, crashed: bool) -> TrialRecord | None:
-        record = collect_record(keeper, spec.trial_id)
-        if record is None and crashed:
+        record, trouble = collect_record(keeper, spec.trial_id)
+        if trouble:
+            ledger.fail(trouble)
+        elif record is None and crashed:
             record = failed_record(spec, task.pack.fingerprint, "its worker died, again and again; see logs/")
         if record is not None:
-            settle(record)
+            ledger.settle(record)
         return record
 
-    def announce(spec: TrialSpec) -> None:
-        append_proposed(run, spec)
-        log.proposed(spec)
-
-    searcher = LowqSearch(task.space, task.make_spec, announce, settle_spec, task.seed)
-    trained = [record for record in before if not record.spec.is_baseline]
-    ended = {record.trial_id for record in trained}
+    ledger = Ledger(run, log, stop)
+    mirror = Mirror(run) if task.mirror else None
+    searcher = LowqSearch(task.space, task.make_spec, ledger.announce, settle_spec, task.seed, mirror)
+    ended = {record.trial_id for record in before}
     unfinished = dict.fromkeys(spec for spec in read_proposed(run) if spec.trial_id not in ended)
-    searcher.continue_from(trained, unfinished)
+    searcher.continue_from(trained, unfinished, read_records(run, EARLIER))
     log.n_ended = len(trained)
-    baseline = [] if len(trained) < len(before) else [start_baseline(site, task.baseline)]
+    baselines = [start_baseline(site, spec) for spec in task.baselines if spec.trial_id not in ended]
     stopping = EarlyStopping(keeper, task.scale, task.epochs, task.space.stops_early)
     stopping.learn(trained)
-    events = Events(site, log, baseline, settle, searcher.close)
+    events = Events(log, baselines, ledger, stop)
     job = Job(task.n_trials - len(trained), task.machine, run / "logs")
     if job.n_trials > 0:
         run_trials(site, job, searcher, stopping, events)
-    events.collect_baseline(timeout_s=None)
+    events.collect_baselines(timeout_s=None)
+    if ledger.trouble:
+        raise _trouble(run, ledger.trouble)
     if not events.closed and searcher.n_open:
         return False
-    _score_finalists(run, task, site, write)
+    try:
+        _score_finalists(run, task, site, write)
+    except OSError as error:
+        raise _trouble(run, error.strerror or str(error)) from error
     return True
 
 
+def _trouble(run: Path, reason: str) -> InputError:
+    return InputError(f"cannot write {run}: {reason}; what ended is safe: mend it, then go on with --resume {run}")
+
+
 def _score_finalists(run: Path, task: Task, site: Site, write: Callable[[str], None]) -> None:
-    # a trial that goes on from another is compared with it
-    n_finalists = task.n_trials if task.continuation else task.scale.n_finalists
-    finalists = choose_finalists(read_records(run), n_finalists)
-    n_images = len(task.scored_images("test"))
+    finalists = choose_finalists(read_records(run), task.n_finalists)
+    n_images = len(task.scored_images(task.splits[0], "test"))
     if finalists:
         names = ", ".join(record.trial_id for record in finalists)
         write(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
@@ -182,15 +225,30 @@ def _score_finalists(run: Path, task: Task, site: Site, write: Callable[[str], N
         write(f"scored {trial_id}")
 
 
+def _write_facts(run: Path, facts: dict[str, Any]) -> None:
+    write_atomically(run / RUN_FACTS, json.dumps(facts, indent=1).encode())
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
 def _facts(task: Task) -> dict[str, Any]:
-    pack, split = task.pack, task.fields["split"]
-    protocol = task.bench.protocol
-    subsets = {subset: len(pack.images_of(split, subset)) for subset in ("train", "validation", "test")}
-    scored = {subset: len(task.scored_images(subset)) for subset in ("validation", "test")}
+    pack, protocol = task.pack, task.bench.protocol
+    subsets = {
+        split: {subset: len(pack.images_of(split, subset)) for subset in ("train", "validation", "test")}
+        for split in task.splits
+    }
+    scored = {
+        split: {subset: len(task.scored_images(split, subset)) for subset in ("validation", "test")}
+        for split in task.splits
+    }
+    split = task.splits[0]
     return {
         "command": task.command,
         "options": task.options,
         "space": task.space.name,
+        "space_definition": task.space.as_facts(),
         "scale": task.scale.name,
         "seed": task.seed,
         "reference_quality": REFERENCE_QUALITY,
@@ -205,13 +263,14 @@ def _facts(task: Task) -> dict[str, Any]:
             "systems": pack.manifest["systems"],
             "qualities": list(pack.qualities),
             "split": split,
-            "subsets": subsets,
-            "scored": scored,
+            "subsets": subsets[split],
+            "scored": scored[split],
+            "splits": {name: {"subsets": subsets[name], "scored": scored[name]} for name in task.splits},
             "mean_jpeg_bytes": {str(q): float(pack.offsets[q][-1] / len(pack.names)) for q in pack.qualities},
         },
         "versions": {**versions(), **pack.manifest["versions"]},
         "git_commit": git_commit(),
         "vgg16_weights": weights_facts(task.vgg16_weights),
         "left_out": list(task.left_out),
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "created": _now(),
     }

@@ -8,7 +8,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.records import TrialRecord
 from search.reporting import Verdict
-from search.store import LocalStore
+from search.store import LocalStore, StoreError
 
 NAMESPACE = "lowq"
 
@@ -21,12 +21,19 @@ class Keeper:
         self.stopped: set[str] = set()
         self.paused = False
         self.records: dict[str, TrialRecord] = {}
+        self.trouble: str | None = None
 
     def load(self, trial_id: str) -> bytes | None:
         return self.store.load(trial_id)
 
-    def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
-        self.store.save(trial_id, epoch, files)
+    def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> str | None:
+        """Put files on the disk; what it could not, it says, and has every trial pause."""
+        try:
+            self.store.save(trial_id, epoch, files)
+        except OSError as error:
+            self.trouble, self.paused = error.strerror or str(error), True
+            return self.trouble
+        return None
 
     def end(self, trial_id: str) -> None:
         """Have a trial stop after its current epoch."""
@@ -45,9 +52,9 @@ class Keeper:
         """Take the record of an ended trial, for the driver to collect."""
         self.records[record.trial_id] = record
 
-    def collect(self, trial_id: str) -> TrialRecord | None:
-        """Return the record of a trial, None where it ended without one."""
-        return self.records.pop(trial_id, None)
+    def collect(self, trial_id: str) -> tuple[TrialRecord | None, str | None]:
+        """Return the record of a trial, None where it ended without one, and what the disk's trouble is if any."""
+        return self.records.pop(trial_id, None), self.trouble
 
 
 class KeptStore:
@@ -61,7 +68,9 @@ class KeptStore:
         return state
 
     def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
-        ray.get(self.keeper.save.remote(trial_id, epoch, files))
+        trouble = ray.get(self.keeper.save.remote(trial_id, epoch, files))
+        if trouble:
+            raise StoreError(trouble)
 
 
 def start_keeper(run: Path) -> ray.actor.ActorHandle:
@@ -81,7 +90,12 @@ def keeper_name(run: Path) -> str:
     return f"keeper of {run}"
 
 
-def collect_record(keeper: ray.actor.ActorHandle, trial_id: str) -> TrialRecord | None:
-    """Return the record that a trial handed in, None where it ended without one."""
-    record: TrialRecord | None = ray.get(keeper.collect.remote(trial_id))
-    return record
+def collect_record(keeper: ray.actor.ActorHandle, trial_id: str) -> tuple[TrialRecord | None, str | None]:
+    """Return the record that a trial handed in, None without one, and the trouble of the keeper's disk."""
+    answer: tuple[TrialRecord | None, str | None] = ray.get(keeper.collect.remote(trial_id))
+    return answer
+
+
+def pause(keeper: ray.actor.ActorHandle) -> None:
+    """Have every trial pause after its current epoch."""
+    ray.get(keeper.pause.remote())

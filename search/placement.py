@@ -3,7 +3,7 @@
 import math
 
 from datasets.errors import InputError
-from models.footprint import gpu_memory_mb, training_memory_mb
+from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, training_memory_mb
 from search.plan import Machine
 from search.spec import TrialSpec
 
@@ -11,13 +11,19 @@ GPU_MEMORY = "gpu_mem_mb"  # the resource that a node with a card starts Ray wit
 WORKER_MB = 900  # a worker with TensorFlow loaded, a network built and the pack mapped
 # Workers are kept for the next trial that asks for the same, so memory is asked for in few sizes.
 LEAST_ASK_MB = 2048
+# Where cards differ, so many proposals may wait for a large one while others take the small ones.
+N_WAITING = 4
 
 
 def needs(spec: TrialSpec, machine: Machine) -> dict[str, float]:
     """Return the resources of Ray that a trial asks for: threads, and the memory of its card or of its node."""
     asked: dict[str, float] = {"CPU": machine.n_threads}
     if machine.n_gpus:
-        return asked | {"GPU": 1} | ({GPU_MEMORY: math.ceil(memory_mb(spec, machine))} if machine.gpu_mem_mb else {})
+        return (
+            asked
+            | {"GPU": 1 / machine.trials_per_gpu}
+            | ({GPU_MEMORY: math.ceil(memory_mb(spec, machine))} if machine.gpu_mem_mb else {})
+        )
     doublings = max(0, math.ceil(math.log2(memory_mb(spec, machine) / LEAST_ASK_MB)))
     ask_mb = min(LEAST_ASK_MB * 2**doublings, machine.memory_mb)
     return asked | ({"memory": int(ask_mb * 1e6)} if machine.memory_mb else {})
@@ -29,14 +35,29 @@ def memory_mb(spec: TrialSpec, machine: Machine) -> float:
     return gpu_memory_mb(*setting) if machine.n_gpus else WORKER_MB + training_memory_mb(*setting)
 
 
-def require_placeable(specs: list[TrialSpec], machine: Machine) -> None:
-    """Raise InputError when a trial would wait for ever, because no node has the memory it needs."""
+def gpu_limit_mb(spec: TrialSpec, machine: Machine) -> float | None:
+    """Return the most a trial may take of a card it shares, MB: what it asked for but the CUDA context's; else None."""
+    return memory_mb(spec, machine) - CONTEXT_RESERVE_MB if machine.trials_per_gpu > 1 else None
+
+
+def describe_unplaceable(specs: list[TrialSpec], machine: Machine) -> list[str]:
+    """Name each network and loss whose trials would wait for ever, because no node has the memory they need."""
     limit_mb = machine.gpu_mem_mb if machine.n_gpus else machine.memory_mb
-    largest = max(specs, key=lambda spec: memory_mb(spec, machine))
-    need_mb = memory_mb(largest, machine)
-    if limit_mb and need_mb > limit_mb:
-        raise InputError(
-            f"{largest.architecture} with loss {largest.loss}, batches of {largest.batch_size} and crops of "
-            f"{largest.crop_px} px needs {need_mb:.0f} MB, and the largest node offers {limit_mb:.0f} MB: leave it out "
-            "with --networks or --losses"
-        )
+    largest: dict[tuple[str, str], TrialSpec] = {}
+    for spec in sorted(specs, key=lambda spec: memory_mb(spec, machine)):
+        largest[spec.architecture, spec.loss] = spec
+    return [
+        f"{spec.architecture} with loss {spec.loss}, batches of {spec.batch_size} and crops of {spec.crop_px} px needs "
+        f"{memory_mb(spec, machine):.0f} MB, and the largest {'card' if machine.n_gpus else 'node'} offers "
+        f"{limit_mb:.0f} MB"
+        for spec in largest.values()
+        if limit_mb and memory_mb(spec, machine) > limit_mb
+    ]
+
+
+def require_placeable(specs: list[TrialSpec], machine: Machine) -> None:
+    """Raise InputError when a trial would wait for ever."""
+    lines = describe_unplaceable(specs, machine)
+    if lines:
+        more = f" (and {len(lines) - 1} more, which --dry-run lists)" if len(lines) > 1 else ""
+        raise InputError(f"{lines[-1]}{more}: leave it out with --networks or --losses")

@@ -29,7 +29,7 @@ class Machine:
     """What trials run on: how many at a time, with how many threads each, on GPUs or not.
 
     memory_mb: of the largest node, for trials without a GPU; gpu_mem_mb: of the largest card, where every node with a
-    card says how much it has. 0: unknown, nothing is asked for.
+    card says how much it has. 0: unknown, nothing is asked for. trials_per_gpu: how many may share a card.
     """
 
     n_slots: int
@@ -37,6 +37,7 @@ class Machine:
     n_gpus: float = 0
     memory_mb: float = 0
     gpu_mem_mb: float = 0
+    trials_per_gpu: int = 1
 
     @property
     def macs_per_s(self) -> float:

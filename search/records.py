@@ -12,6 +12,7 @@ from search.spec import TrialSpec, TrialStatus
 
 RECORDS = "records.jsonl"
 PROPOSED = "proposed.jsonl"
+EARLIER = "earlier.jsonl"  # records of earlier runs that taught Optuna
 RUN_FACTS = "run.json"
 
 
@@ -98,9 +99,9 @@ def append_proposed(run: Path, spec: TrialSpec) -> None:
     append_line(run / PROPOSED, json.dumps(asdict(spec)))
 
 
-def read_records(run: Path) -> list[TrialRecord]:
+def read_records(run: Path, file: str = RECORDS) -> list[TrialRecord]:
     """Read the records of a run, oldest first; a torn last line is left out. No file: no records."""
-    return [TrialRecord.from_json(line) for line in _whole_lines(run / RECORDS)]
+    return [TrialRecord.from_json(line) for line in _whole_lines(run / file)]
 
 
 def read_proposed(run: Path) -> list[TrialSpec]:

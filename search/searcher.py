@@ -1,5 +1,6 @@
 """Optuna inside Ray Tune: proposes specs, cells first, and is told what became of them."""
 
+import logging
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from search.records import TrialRecord
 from search.spaces import Space
 from search.spec import TrialSpec, TrialStatus
 
+logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes
 METRIC = "best_margin"
 N_ATTEMPTS = 50  # to draw a spec that was not proposed before
 
@@ -32,21 +34,30 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         announce: Callable[[TrialSpec], None],
         settle: Callable[[TrialSpec, bool], TrialRecord | None],
         seed: int,
+        mirror: "Mirror | None" = None,
     ) -> None:
         self.make_spec, self.announce, self.settle = make_spec, announce, settle
-        self.axes = space
+        self.axes, self.mirror = space, mirror
         self.proposed: dict[str, TrialSpec] = {}  # Tune's trial id -> spec
         self.known: set[str] = set()
         self.closed = False
         self.n_settled = 0
         super().__init__(space=space.suggest, metric=METRIC, mode="max", sampler=_sampler(seed))
 
-    def continue_from(self, records: Iterable[TrialRecord], unfinished: Iterable[TrialSpec]) -> None:
-        """Learn from ended trials and propose unfinished ones first, then the cells that were never tried."""
+    def continue_from(
+        self, records: Iterable[TrialRecord], unfinished: Iterable[TrialSpec], earlier: Iterable[TrialRecord] = ()
+    ) -> None:
+        """Learn from ended trials and propose unfinished ones first, then the cells that were never tried.
+
+        earlier: trials of other runs, at other fidelity: known to Optuna as pruned where they ended.
+        """
         records, unfinished = list(records), list(unfinished)
         self.known = {record.trial_id for record in records}
-        for record in records:
-            self._ot_study.add_trial(self._remembered(record))
+        told = [self._remembered(record, *_told(record)) for record in records]
+        told += [self._remembered(record, TrialState.PRUNED, None) for record in earlier]
+        for trial in filter(None, told):
+            self._ot_study.add_trial(trial)
+            self._reflect(trial)
         queued = [self._parameters(spec) for spec in unfinished]
         firsts = [self.make_spec(first) for first in self.axes.first_parameters()]
         untried = [self._parameters(spec) for spec in firsts if spec.trial_id not in self.known]
@@ -55,12 +66,14 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         for _ in range(0 if self.closed else N_ATTEMPTS):
-            spec = self.make_spec(super().suggest(trial_id))
+            drawn = super().suggest(trial_id)  # Optuna's own names too
+            spec = self.make_spec({name: drawn[name] for name in (*self.axes.axes, *self.axes.sampled)})
             if spec.trial_id not in self.known:
                 self.known.add(spec.trial_id)
                 self.proposed[trial_id] = spec
+                self._ot_trials[trial_id].set_user_attr("trial_id", spec.trial_id)
                 self.announce(spec)
-                return vars(spec)
+                return str(Searcher.FINISHED) if self.closed else vars(spec)  # it could not be announced
             self._ot_study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # a repetition teaches nothing
         return str(Searcher.FINISHED)
 
@@ -74,6 +87,7 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
             self.n_settled += 1
             state, value = _told(record)
             self._ot_study.tell(self._ot_trials[trial_id], value, state=state)
+            self._reflect(self._ot_study.trials[self._ot_trials[trial_id].number])
 
     def close(self) -> None:
         """Propose nothing more."""
@@ -89,22 +103,54 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         Path(checkpoint_path).touch()
 
     def _parameters(self, spec: TrialSpec) -> dict[str, Any]:
-        return {name: getattr(spec, name) for name in (*self.axes.axes, *self.axes.sampled)}
+        drawn = self.axes.drawn_from(_values(self.axes, spec))
+        if drawn is None:
+            raise ValueError(f"space {self.axes.name} could not have drawn {spec.trial_id}")
+        return drawn
 
-    def _remembered(self, record: TrialRecord) -> optuna.trial.FrozenTrial:
-        parameters = self._parameters(record.spec)
-        fixed = optuna.trial.FixedTrial(parameters)
+    def _remembered(
+        self, record: TrialRecord, state: TrialState, value: float | None
+    ) -> optuna.trial.FrozenTrial | None:
+        """Return an ended trial as Optuna's, None where the space could not have drawn it."""
+        drawn = self.axes.drawn_from(_values(self.axes, record.spec))
+        if drawn is None:
+            return None
+        fixed = optuna.trial.FixedTrial(drawn)
         self.axes.suggest(fixed)
-        state, value = _told(record)
         seen = [(int(row["epoch"] or 0), row["margin"]) for row in record.curve if row["margin"] is not None]
         bests = {epoch: max(margin for _, margin in seen[: place + 1]) for place, (epoch, _) in enumerate(seen)}
         return optuna.trial.create_trial(
             state=state,
             value=value,
-            params=parameters,
+            params=drawn,
             distributions=fixed.distributions,
             intermediate_values=bests,
+            user_attrs={"trial_id": record.trial_id},
         )
+
+    def _reflect(self, trial: optuna.trial.FrozenTrial) -> None:
+        if self.mirror:
+            self.mirror.add(trial)
+
+
+class Mirror:
+    """A copy of the study in RUN/study.db, for optuna-dashboard. Nothing reads it back; the driver alone writes it."""
+
+    def __init__(self, run: Path) -> None:
+        database = run / "study.db"
+        database.unlink(missing_ok=True)  # what ended before is told again
+        self.study = optuna.create_study(storage=f"sqlite:///{database}", study_name=run.name, direction="maximize")
+
+    def add(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Add an ended trial; a copy that cannot be written is no reason to end a search."""
+        try:
+            self.study.add_trial(trial)
+        except optuna.exceptions.StorageInternalError as error:
+            logger.warning("study.db lacks trial %s: %s", trial.user_attrs, error)
+
+
+def _values(space: Space, spec: TrialSpec) -> dict[str, Any]:
+    return {name: getattr(spec, name) for name in (*space.axes, *space.sampled)}
 
 
 def _told(record: TrialRecord) -> tuple[TrialState, float | None]:

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import combinations, product
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, combinations, product
 from typing import Any, Protocol
 
 from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS
-from search.spec import BASELINE, RANDOM, SCHEDULES
+from search.spec import AUGMENTATIONS, BASELINE, RANDOM, SCHEDULES
 
 Cell = tuple[Any, ...]  # a value for each axis
 
@@ -28,22 +28,36 @@ class LogRange:
     high: float
 
 
+Values = LogRange | tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class By:
+    """Values that depend on those of an axis: cases[value of the axis] where it is there, else the usual ones."""
+
+    axis: str
+    usual: Values
+    cases: Mapping[str, Values]
+
+
 @dataclass(frozen=True)
 class Space:
     """What a search compares: the axes, field of TrialSpec -> values, whose every combination is a cell.
 
     only: where given, the cells are those that agree with one of these; sampled: fields that Optuna draws besides,
     while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
-    scale: the one that "auto" means; stops_early: whether weak trials are stopped.
+    scale: the one that "auto" means; stops_early: whether weak trials are stopped; tests_all: whether every trial that
+    completes is scored on test images, or only the scale's few best.
     """
 
     name: str
     axes: Mapping[str, tuple[Any, ...]]
     only: tuple[Mapping[str, Any], ...] = ()
-    sampled: Mapping[str, LogRange | tuple[Any, ...]] = field(default_factory=dict)
+    sampled: Mapping[str, Values | By] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     scale: str = "auto"
     stops_early: bool = True
+    tests_all: bool = False
 
     def cells(self) -> list[Cell]:
         """Return every combination of the axes' values, each prefix of the list as balanced as can be.
@@ -51,7 +65,7 @@ class Space:
         The next cell is the one whose values, then whose pairs of values, have come up least; ties go to the declared
         order.
         """
-        waiting = [cell for cell in product(*self.axes.values()) if self._has(cell)]
+        waiting = self._combinations()
         seen: Counter[tuple[Any, ...]] = Counter()
         ordered: list[Cell] = []
         while waiting:
@@ -66,14 +80,38 @@ class Space:
         return [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
 
     def suggest(self, trial: Suggests) -> dict[str, Any]:
-        """Draw a trial's parameters, define-by-run."""
+        """Draw a trial's parameters, define-by-run: field of TrialSpec -> value."""
         parameters = {axis: trial.suggest_categorical(axis, values) for axis, values in self.axes.items()}
-        for name, values in self.sampled.items():
+        for name in self.sampled:
+            drawn_as, values = self._drawn(name, parameters)
             if isinstance(values, LogRange):
-                parameters[name] = trial.suggest_float(name, values.low, values.high, log=True)
+                parameters[name] = trial.suggest_float(drawn_as, values.low, values.high, log=True)
             else:
-                parameters[name] = trial.suggest_categorical(name, values)
+                parameters[name] = trial.suggest_categorical(drawn_as, values)
         return parameters
+
+    def drawn_from(self, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what Optuna would have drawn for these parameters, None where it never would.
+
+        A field whose values depend on an axis is drawn under a name of its own for each case: Optuna wants the same
+        values under the same name.
+        """
+        if not all(parameters[axis] in values for axis, values in self.axes.items()) or not self._has(parameters):
+            return None
+        drawn = {axis: parameters[axis] for axis in self.axes}
+        for name in self.sampled:
+            drawn_as, values = self._drawn(name, parameters)
+            if not _can_draw(values, parameters[name]):
+                return None
+            drawn[drawn_as] = parameters[name]
+        return drawn
+
+    def largest(self, name: str, cell: Mapping[str, Any]) -> Any:
+        """Return the largest value that a field can be drawn with in a cell, None where it is not drawn."""
+        if name not in self.sampled:
+            return None
+        _, values = self._drawn(name, cell)
+        return values.high if isinstance(values, LogRange) else max(values)
 
     def narrowed(self, axis: str, values: Sequence[Any] | None) -> "Space":
         """Return the space with fewer values on an axis (None: all). Raises ValueError for a value it does not have."""
@@ -86,13 +124,58 @@ class Space:
         kept = tuple(value for value in self.axes[axis] if value in values)
         return replace(self, axes={**self.axes, axis: kept})
 
-    def _has(self, cell: Cell) -> bool:
-        named = dict(zip(self.axes, cell, strict=True)).items()
-        return not self.only or any(part.items() <= named for part in self.only)
+    def as_facts(self) -> dict[str, Any]:
+        """Return the space as what JSON can hold; `space_from_facts` reads it."""
+        return asdict(self)
+
+    def _combinations(self) -> list[Cell]:
+        rows = [
+            product(*((part[axis],) if axis in part else values for axis, values in self.axes.items()))
+            for part in self.only or ({},)
+            if all(part[axis] in values for axis, values in self.axes.items() if axis in part)
+        ]
+        named = set(chain.from_iterable(rows))
+        places = [{value: place for place, value in enumerate(values)} for values in self.axes.values()]
+        return sorted(named, key=lambda cell: [place[value] for place, value in zip(places, cell, strict=True)])
+
+    def _has(self, parameters: Mapping[str, Any]) -> bool:
+        return not self.only or any(part.items() <= dict(parameters).items() for part in self.only)
+
+    def _drawn(self, name: str, parameters: Mapping[str, Any]) -> tuple[str, Values]:
+        values = self.sampled[name]
+        if not isinstance(values, By):
+            return name, values
+        case = parameters[values.axis]
+        return (f"{name} of {case}", values.cases[case]) if case in values.cases else (name, values.usual)
+
+
+def space_from_facts(facts: Mapping[str, Any]) -> Space:
+    """Return the space that as_facts described, read from JSON. Raises KeyError or TypeError when it is none."""
+    return Space(
+        **{
+            **facts,
+            "axes": {name: tuple(values) for name, values in facts["axes"].items()},
+            "only": tuple(facts["only"]),
+            "sampled": {name: _values_from_facts(values) for name, values in facts["sampled"].items()},
+        }
+    )
+
+
+def _values_from_facts(facts: Any) -> Any:
+    if not isinstance(facts, dict):
+        return tuple(facts)
+    if "low" in facts:
+        return LogRange(**facts)
+    cases = {name: _values_from_facts(values) for name, values in facts["cases"].items()}
+    return By(facts["axis"], _values_from_facts(facts["usual"]), cases)
 
 
 def _parts(cell: Cell, n: int) -> list[tuple[Any, ...]]:
     return list(combinations(enumerate(cell), n))
+
+
+def _can_draw(values: Values, value: Any) -> bool:
+    return values.low <= value <= values.high if isinstance(values, LogRange) else value in values
 
 
 # The thesis' choice comes first: where few trials are run, they start there.
@@ -112,6 +195,7 @@ APPENDIX = (  # the thesis' Tables 8 to 17: network, training quality, output ac
     ("jjnet", 75, "tanh"),
 )
 
+FINAL = "final"
 SPACES: Mapping[str, Space] = {
     "full": Space(
         name="full",
@@ -123,8 +207,10 @@ SPACES: Mapping[str, Space] = {
         },
         sampled={
             "learning_rate": LogRange(3e-4, 3e-3),  # around Adam's default
-            "batch_size": (4, 8, 16),
+            # MemNet keeps five times ResNet's feature maps: 16 crops of 192 px would fit none of the thesis' cards.
+            "batch_size": By("architecture", (4, 8, 16), {"memnet": (2, 4, 8)}),
             "schedule": SCHEDULES,
+            "augmentation": AUGMENTATIONS,
             "clip_norm": (None, 1.0),
         },
     ),
@@ -165,6 +251,21 @@ SPACES: Mapping[str, Space] = {
         fields={"start": "thesis"},
         stops_early=False,
     ),
+    "quality": Space(  # the thesis' section 3.4: Tables 7, 18 and 19, Figures 24 to 28
+        name="quality",
+        axes={
+            "architecture": ("jjnet", "resnetyuv"),
+            "loss": ("mse",),
+            "training_quality": (RANDOM, 75, 50, 25),
+            "output_activation": ("none",),
+            "split": ("data100", "data101"),
+        },
+        only=({"architecture": "jjnet"}, *({"architecture": "resnetyuv", "training_quality": q} for q in (RANDOM, 75))),
+        fields={"augmentation": "flips-brightness"},
+        scale="full",
+        stops_early=False,
+        tests_all=True,
+    ),
     "smoke": Space(
         name="smoke",
         axes={
@@ -179,7 +280,10 @@ SPACES: Mapping[str, Space] = {
 
 
 def find_space(name: str) -> Space:
-    """Return the space of a name. Raises ValueError for an unknown one, listing the known."""
+    """Return the space of a name. Raises ValueError for an unknown one, listing the known.
+
+    "final" is none of them: `search.final` makes it of the best of a run.
+    """
     if name not in SPACES:
-        raise ValueError(f"unknown space {name!r}; known: {', '.join(SPACES)}")
+        raise ValueError(f"unknown space {name!r}; known: {', '.join((*SPACES, FINAL))}")
     return SPACES[name]

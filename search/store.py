@@ -10,6 +10,10 @@ SCORES = "scores.parquet"
 SAMPLES = "samples.npz"
 
 
+class StoreError(Exception):
+    """The store cannot keep a file; the message says why. No fault of the trial, which goes on another day."""
+
+
 class Store(Protocol):
     """What a trial needs of a store; both answer only when the disk has it."""
 

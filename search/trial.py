@@ -3,6 +3,7 @@
 It knows only a store and a report: the same trial runs under Ray, in a plain loop and in a test.
 """
 
+import gc
 import math
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
 from datasets.packed import PackedDataset
-from models.backend import device_name
+from models.backend import device_name, is_out_of_memory
 from models.build import build_model
 from models.cost import macs_per_pixel
 from models.losses import LOSSES
@@ -27,7 +28,7 @@ from search.scale import Bench, Protocol
 from search.score_files import scores_to_bytes
 from search.scoring import sample_pictures, score_images
 from search.spec import TrialSpec, TrialStatus
-from search.store import SAMPLES, SCORES, STATE, Store
+from search.store import SAMPLES, SCORES, STATE, Store, StoreError
 
 # A trial is judged dead or diverged only after it had a chance to move.
 PATIENCE_EPOCHS, PATIENCE_STEPS = 3, 200
@@ -38,12 +39,15 @@ DEAD_STEPS = 1  # of 8 bits
 def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
     """Train, score and return the record; None when the report answered PAUSE. Goes on from the store's state.
 
-    The state is safe in the store before each report, scores and samples before the record is returned. An error ends
-    the trial, not the search: it becomes the text of a failed record.
+    The state is safe in the store before each report, scores and samples before the record is returned. A trial that
+    runs out of memory goes on once with batches of half the size, which its curve tells. An error ends the trial, not
+    the search: it becomes the text of a failed record; but where the store fails, the trial pauses.
     """
     started = time.monotonic()
     try:
         return _run(spec, pack, store, report, bench)
+    except StoreError:
+        return None
     except Exception as error:  # the trial boundary
         return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", time.monotonic() - started)
 
@@ -58,10 +62,10 @@ def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np
     return np.concatenate([rng.permutation(images) for _ in range(rounds)])[: spec.epoch_images]
 
 
-def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset) -> int:
-    """Return how many batches an epoch has; the last may be smaller."""
+def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset, batch_size: int | None = None) -> int:
+    """Return how many batches an epoch has, of the spec's size unless another is given; the last may be smaller."""
     n_images = spec.epoch_images or len(pack.images_of(spec.split, "train"))
-    return -(-n_images // spec.batch_size)
+    return -(-n_images // (batch_size or spec.batch_size))
 
 
 def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
@@ -98,8 +102,7 @@ def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, ben
     state = _load_state(spec, store)
     status = TrialStatus.COMPLETED if spec.is_baseline else state and _ended(spec, state)
     if not status:
-        states = _training(spec, pack, monitor, bench, state)
-        state, status = _follow(spec, states, store, report)
+        state, status = _train(spec, pack, monitor, store, report, bench)
     if status is None:
         return None
     model = _scored_model(spec, state)
@@ -108,14 +111,36 @@ def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, ben
     return _record(spec, pack, monitor, state, status)
 
 
+def _train(
+    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, bench: Bench
+) -> tuple[TrainingState, TrialStatus | None]:
+    """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
+    state = _load_state(spec, store)
+    batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
+    try:
+        return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size), store, report)
+    except Exception as error:
+        if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
+            raise
+    keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
+    gc.collect()
+    state = _load_state(spec, store)
+    return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size // 2), store, report)
+
+
 def _training(
-    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, bench: Bench, state: TrainingState | None
+    spec: TrialSpec,
+    pack: PackedDataset,
+    monitor: Monitor,
+    bench: Bench,
+    state: TrainingState | None,
+    batch_size: int,
 ) -> Iterator[TrainingState]:
     """Train epoch by epoch, from the state where there is one."""
-    model = _build(spec)
+    model, n_steps = _build(spec), n_steps_per_epoch(spec, pack, batch_size)
     settings = BatchSettings(
         quality=spec.training_quality,
-        batch_size=spec.batch_size,
+        batch_size=batch_size,
         crop_px=spec.crop_px,
         crop=spec.crop,
         augment=spec.augmentation != "none",
@@ -124,7 +149,7 @@ def _training(
     plan = TrainingPlan(
         loss=LOSSES[spec.loss](bench.vgg16_weights),
         epochs=spec.epochs,
-        n_steps=spec.epochs * n_steps_per_epoch(spec, pack),
+        n_steps=spec.epochs * n_steps,
         learning_rate=spec.learning_rate,
         schedule=spec.schedule,
         clip_norm=spec.clip_norm,
@@ -143,7 +168,7 @@ def _training(
         nonlocal clock
         reading = monitor.read(model)
         seconds, clock = time.monotonic() - clock, time.monotonic()
-        row = {**vars(reading), "steps": n_steps_per_epoch(spec, pack), "seconds": seconds}
+        row = {**vars(reading), "steps": n_steps, "batch_size": batch_size, "seconds": seconds}
         return (-math.inf if reading.margin is None else reading.margin), row
 
     return train(model, plan, batches, watch, state, validation)

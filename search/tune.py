@@ -14,7 +14,8 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from datasets.packed import open_pack
 from search.cluster_tasks import MAX_FAILURES, Site
 from search.keeper import KeptStore, find_keeper
-from search.placement import needs
+from search.ledger import Ledger
+from search.placement import N_WAITING, gpu_limit_mb, needs
 from search.plan import Machine
 from search.progress import ProgressLog
 from search.records import TrialRecord
@@ -24,15 +25,15 @@ from search.searcher import METRIC, LowqSearch
 from search.spec import TrialSpec
 
 
-def make_trainable(site: Site) -> Callable[[dict[str, Any]], None]:
+def make_trainable(site: Site, machine: Machine) -> Callable[[dict[str, Any]], None]:
     """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
 
     def train_spec(config: dict[str, Any]) -> None:
         from models.backend import prepare_backend  # the driver never loads Keras
         from search.trial import run_trial
 
-        prepare_backend(site.bench.n_threads)
         keeper, spec = find_keeper(site.keeper), spec_of(config)
+        prepare_backend(site.bench.n_threads, gpu_limit_mb(spec, machine))
 
         def report(progress: Progress) -> Any:
             tune.report(_reported(progress))
@@ -62,12 +63,12 @@ def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopp
         return tune.PlacementGroupFactory([needs(spec_of(config), machine)])
 
     tuner = tune.Tuner(
-        tune.with_resources(make_trainable(site), resources),
+        tune.with_resources(make_trainable(site, machine), resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=stopping,
             num_samples=job.n_trials,
-            max_concurrent_trials=machine.n_slots,
+            max_concurrent_trials=machine.n_slots + (N_WAITING if machine.gpu_mem_mb else 0),
             reuse_actors=not machine.n_gpus,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
@@ -117,18 +118,17 @@ class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
 
 
 class Events(tune.Callback):  # type: ignore[misc]
-    """The driver's side: shows progress, takes the baseline's record when it comes, and ends the run in time."""
+    """The driver's side: shows progress, takes the baselines' records when they come, and ends the run in time."""
 
     def __init__(
         self,
-        site: Site,
         log: ProgressLog,
-        baseline: "Iterable[ray.ObjectRef[TrialRecord]]",
-        settle: Callable[[TrialRecord], None],
-        close: Callable[[], None],
+        baselines: "Iterable[ray.ObjectRef[TrialRecord | None]]",
+        ledger: Ledger,
+        stop: Callable[[], None],
     ) -> None:
-        self.site, self.log, self.settle, self.close = site, log, settle, close
-        self.awaited = list(baseline)
+        self.log, self.ledger, self.stop = log, ledger, stop
+        self.awaited = list(baselines)
         self.closed = False
 
     def on_trial_result(
@@ -138,17 +138,23 @@ class Events(tune.Callback):  # type: ignore[misc]
             self.log.reported(spec_of(trial.config).trial_id, _progress(result))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        self.collect_baseline(timeout_s=0)
+        self.collect_baselines(timeout_s=0)
         if self.log.is_out_of_time() and not self.closed:
             self.closed = True
-            self.close()
-            ray.get(find_keeper(self.site.keeper).pause.remote())
+            self.stop()
 
-    def collect_baseline(self, timeout_s: float | None) -> None:
-        """Settle the baseline's record if it is there within timeout_s (None: when it is there)."""
-        ready, self.awaited = ray.wait(self.awaited, timeout=timeout_s) if self.awaited else ([], [])
+    def collect_baselines(self, timeout_s: float | None) -> None:
+        """Settle the baselines whose records are there within timeout_s (None: all, when they are there)."""
+        if not self.awaited:
+            return
+        n_awaited = len(self.awaited) if timeout_s is None else 1
+        ready, self.awaited = ray.wait(self.awaited, num_returns=n_awaited, timeout=timeout_s)
         for reference in ready:
-            self.settle(ray.get(reference))
+            record = ray.get(reference)
+            if record is None:
+                self.ledger.fail("the scores of JPEG as it is could not be kept")
+            else:
+                self.ledger.settle(record)
 
 
 def spec_of(config: dict[str, Any]) -> TrialSpec:

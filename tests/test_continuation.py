@@ -133,7 +133,7 @@ def test_a_lost_state_is_named(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--from", "RUN"], "--from RUN, --trial ID and --more-epochs N belong together: give all three"),
+        (["--trial", "x"], "--from RUN, --trial ID and --more-epochs N belong together: give all three"),
         (["--more-epochs", "3"], "--from RUN, --trial ID and --more-epochs N belong together: give all three"),
         (
             ["--from", "RUN", "--trial", SPEC.trial_id, "--more-epochs", "3", "--losses", "mse"],

@@ -5,8 +5,17 @@ from dataclasses import replace
 import pytest
 
 from datasets.errors import InputError
-from models.footprint import gpu_memory_mb, training_memory_mb
-from search.placement import GPU_MEMORY, LEAST_ASK_MB, WORKER_MB, memory_mb, needs, require_placeable
+from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, training_memory_mb
+from search.placement import (
+    GPU_MEMORY,
+    LEAST_ASK_MB,
+    WORKER_MB,
+    describe_unplaceable,
+    gpu_limit_mb,
+    memory_mb,
+    needs,
+    require_placeable,
+)
 from search.plan import Machine
 from search.spec import TrialSpec
 
@@ -46,6 +55,23 @@ def test_without_a_gpu_a_worker_is_counted_too() -> None:
 def test_a_search_with_a_trial_that_no_node_can_hold_does_not_start() -> None:
     require_placeable([SMALL, LARGE], LAPTOP)
     require_placeable([SMALL, LARGE], replace(LAPTOP, memory_mb=0))
-    message = r"memnet with loss mse, batches of 16 and crops of 192 px needs \d+ MB, and the largest node offers 6000"
+    message = r"memnet with loss mse, batches of 16 and crops of 192 px needs \d+ MB, and the largest card offers 6000"
     with pytest.raises(InputError, match=message):
         require_placeable([SMALL, replace(LARGE, batch_size=16)], CARDS)
+
+
+def test_what_can_never_be_placed_is_listed_once_for_each_network_and_loss() -> None:
+    large = [replace(LARGE, batch_size=16), replace(LARGE, batch_size=32), replace(LARGE, batch_size=16, loss="mae")]
+    lines = describe_unplaceable([SMALL, *large], CARDS)
+    assert sorted(line.split(" needs")[0] for line in lines) == [
+        "memnet with loss mae, batches of 16 and crops of 192 px",
+        "memnet with loss mse, batches of 32 and crops of 192 px",
+    ]
+
+
+def test_trials_that_share_a_card_ask_for_a_part_of_it_and_are_kept_to_their_memory() -> None:
+    shared = replace(CARDS, trials_per_gpu=3)
+    asked = needs(SMALL, shared)
+    assert asked["GPU"] == pytest.approx(1 / 3)
+    assert gpu_limit_mb(SMALL, shared) == pytest.approx(asked[GPU_MEMORY] - CONTEXT_RESERVE_MB, abs=1)
+    assert gpu_limit_mb(SMALL, CARDS) is None

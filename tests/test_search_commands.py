@@ -12,8 +12,9 @@ import pytest
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
-from search.cli import main, parse_duration
+from search.cli import main
 from search.records import RECORDS, read_proposed, read_records
+from search.request import parse_duration
 from search.spec import TrialStatus
 
 RUN_PY = Path(__file__).resolve().parent.parent / "search" / "run.py"
@@ -121,7 +122,10 @@ def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: 
 
 
 MISTAKES = {
-    "unknown space": (["--space", "fulll"], "unknown space 'fulll'; known: full, appendix, residual, smoke"),
+    "unknown space": (
+        ["--space", "fulll"],
+        "unknown space 'fulll'; known: full, appendix, residual, quality, smoke, final",
+    ),
     "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, tiny, full"),
     "unknown network": (
         ["--networks", "vgg"],

@@ -1,7 +1,9 @@
 """Spaces: countable cells, balanced from the first on, and the same to Optuna."""
 
+import json
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import optuna
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.names import ARCHITECTURES, LOSSES
 from search.scale import SCALES, Scale
-from search.spaces import SPACES, Space, find_space
+from search.spaces import SPACES, Space, find_space, space_from_facts
 from search.spec import TrialSpec
 
 FULL = SPACES["full"]
@@ -42,11 +44,47 @@ def test_cells_are_the_product_of_the_axes_and_every_value_comes_up_before_any_c
         assert {cell[place] for cell in cells[:largest]} == set(range(size))
 
 
-def test_the_first_parameters_of_a_cell_are_what_optuna_would_draw() -> None:
-    usual = vars(TrialSpec("resnet"))
-    for cell in FULL.first_parameters():
-        parameters = {**{name: usual[name] for name in FULL.sampled}, **cell}
-        assert FULL.suggest(optuna.trial.FixedTrial(parameters)) == parameters
+def _specs(space: Space) -> list[TrialSpec]:
+    scale = SCALES["full" if space.scale == "auto" else space.scale]
+    return [TrialSpec(**{**scale.fields, **space.fields, **first}) for first in space.first_parameters()]
+
+
+def _own(space: Space, spec: TrialSpec) -> dict[str, Any]:
+    return {name: getattr(spec, name) for name in (*space.axes, *space.sampled)}
+
+
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_the_first_trial_of_every_cell_is_a_spec_that_optuna_could_draw(space: Space, scale: Scale) -> None:
+    for first in space.first_parameters():
+        own = _own(space, TrialSpec(**{**scale.fields, **space.fields, **first}))
+        drawn = space.drawn_from(own)
+        assert drawn is not None
+        assert space.suggest(optuna.trial.FixedTrial(drawn)) == own
+
+
+def test_values_that_depend_on_the_network_are_drawn_under_a_name_of_their_own() -> None:
+    own = {name: vars(TrialSpec("memnet", training_quality=75))[name] for name in (*FULL.axes, *FULL.sampled)}
+    drawn = FULL.drawn_from({**own, "batch_size": 2})
+    assert drawn is not None
+    assert drawn["batch_size of memnet"] == 2
+    assert "batch_size" not in drawn
+    assert FULL.drawn_from({**own, "batch_size": 16}) is None
+    assert FULL.largest("batch_size", own) == 8
+    assert FULL.largest("batch_size", {**own, "architecture": "jjnet"}) == 16
+
+
+def test_what_a_space_lacks_is_never_drawn() -> None:
+    own = _own(FULL, TrialSpec("jjnet"))
+    assert FULL.drawn_from(own) is not None
+    assert FULL.drawn_from({**own, "training_quality": 60}) is None
+    assert FULL.drawn_from({**own, "learning_rate": 0.5}) is None
+    assert SPACES["appendix"].drawn_from(_own(SPACES["appendix"], TrialSpec("unet", training_quality=25))) is None
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_a_space_comes_back_from_json_as_it_was(space: Space) -> None:
+    assert space_from_facts(json.loads(json.dumps(space.as_facts()))) == space
 
 
 def test_a_space_is_narrowed_to_the_values_asked_for_in_its_own_order() -> None:
@@ -61,22 +99,15 @@ def test_narrowing_to_an_unknown_value_lists_the_known_ones() -> None:
 
 
 def test_an_unknown_space_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown space 'fulll'; known: full, appendix, residual, smoke"):
+    with pytest.raises(
+        ValueError, match="unknown space 'fulll'; known: full, appendix, residual, quality, smoke, final"
+    ):
         find_space("fulll")
 
 
 def test_without_sampled_values_a_space_draws_its_axes_alone() -> None:
     cell = FULL.first_parameters()[0]
     assert replace(FULL, sampled={}).suggest(optuna.trial.FixedTrial(cell)) == cell
-
-
-@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
-@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_the_first_trial_of_every_cell_is_a_spec_whose_usual_values_can_be_drawn(space: Space, scale: Scale) -> None:
-    for cell in space.first_parameters():
-        spec = vars(TrialSpec(**{**scale.fields, **space.fields, **cell}))
-        drawn = space.suggest(optuna.trial.FixedTrial({name: spec[name] for name in (*space.axes, *space.sampled)}))
-        assert drawn == {name: spec[name] for name in drawn}
 
 
 def test_the_appendix_is_the_forty_cells_of_the_thesis_tables_8_to_17() -> None:
@@ -118,6 +149,19 @@ def test_the_residual_space_compares_each_network_with_itself_predicting_the_ima
     cells = SPACES["residual"].first_parameters()
     assert Counter(cell["architecture"] for cell in cells) == Counter(2 * list(SPACES["full"].axes["architecture"]))
     assert {cell["global_residual"] for cell in cells} == {True, False}
+
+
+def test_the_quality_space_is_the_retraining_of_the_thesis_on_both_splits() -> None:
+    specs = _specs(SPACES["quality"])
+    assert Counter((spec.architecture, spec.training_quality, spec.split) for spec in specs) == {
+        **{("jjnet", quality, split): 1 for quality in (25, 50, 75, "random") for split in ("data100", "data101")},
+        **{("resnetyuv", quality, split): 1 for quality in (75, "random") for split in ("data100", "data101")},
+    }
+    for spec in specs:
+        assert (spec.loss, spec.output_activation, spec.augmentation) == ("mse", "none", "flips-brightness")
+        assert (spec.crop_px, spec.batch_size, spec.patience) == (192, 8, 50)
+    assert not SPACES["quality"].stops_early
+    assert SPACES["quality"].tests_all
 
 
 def test_a_narrowed_space_has_only_cells_that_it_had() -> None:

@@ -1,5 +1,6 @@
 """What Tune is given: a trainable small enough for every worker, and early stopping that a trial hears of."""
 
+import errno
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from ray import cloudpickle
 
 from search.cluster_tasks import Site
 from search.keeper import Keeper, keeper_name
+from search.plan import Machine
 from search.records import TrialRecord, failed_record
 from search.reporting import Verdict
 from search.scale import SCALES, Bench
@@ -40,7 +42,7 @@ def _trial(seed: int) -> Any:
 
 
 def test_the_trainable_is_small() -> None:
-    assert len(cloudpickle.dumps(make_trainable(SITE))) < 100_000
+    assert len(cloudpickle.dumps(make_trainable(SITE, Machine(1, 1)))) < 100_000
 
 
 def test_a_configuration_of_tune_is_the_spec_it_was_made_of() -> None:
@@ -87,5 +89,16 @@ def test_the_keeper_keeps_files_and_hands_over_verdicts_and_records(tmp_path: Pa
     assert keeper.verdict("another") is Verdict.PAUSE
     record = failed_record(SPEC, "", "OSError: gone")
     keeper.hand_in(record)
-    assert keeper.collect(SPEC.trial_id) == record
-    assert keeper.collect(SPEC.trial_id) is None
+    assert keeper.collect(SPEC.trial_id) == (record, None)
+    assert keeper.collect(SPEC.trial_id) == (None, None)
+
+
+def test_a_full_disk_is_told_and_pauses_every_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    keeper = Keeper(tmp_path)
+    monkeypatch.setattr("search.store.write_atomically", full)
+    assert keeper.save("t", 1, {STATE: b"state"}) == "No space left on device"
+    assert keeper.verdict("t") is Verdict.PAUSE
+    assert keeper.collect("t") == (None, "No space left on device")

@@ -9,11 +9,13 @@ N_BLOCKS = 5
 WIDTH = 16
 
 
-def resnet(degraded: keras.KerasTensor, last_convolution: LastConvolution) -> keras.KerasTensor:
+def resnet(
+    degraded: keras.KerasTensor, last_convolution: LastConvolution, width: int = WIDTH, n_blocks: int = N_BLOCKS
+) -> keras.KerasTensor:
     """Predict the residual of degraded [B, H, W, 3]; 114,691 parameters."""
-    features = layers.Conv2D(WIDTH, 5, padding="same", activation="relu")(degraded)
-    for _ in range(N_BLOCKS):
-        features = residual_block(features, WIDTH)
+    features = layers.Conv2D(width, 5, padding="same", activation="relu")(degraded)
+    for _ in range(n_blocks):
+        features = residual_block(features, width)
     return last_convolution(degraded.shape[-1])(features)
 
 

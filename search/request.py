@@ -1,0 +1,258 @@
+"""What a user asked for, checked and completed: options become the task of a new run, or of one to go on with."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets.builtin import open_builtin
+from datasets.errors import InputError
+from datasets.packed import PackedDataset, open_pack
+from search.cluster import connect
+from search.continuation import Continuation, find_continuation
+from search.driver import Task
+from search.earlier import find_earlier, read_trained
+from search.final import final_space
+from search.perceptual import find_weights, weights_facts
+from search.plan import Machine
+from search.records import read_run_facts
+from search.scale import SCORED_QUALITIES, Scale, choose_scale
+from search.spaces import FINAL, Space, find_space, space_from_facts
+
+BUILTIN_FOLDER = Path("data")
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+NARROWED = {  # option -> axis
+    "networks": "architecture",
+    "losses": "loss",
+    "qualities": "training_quality",
+    "activations": "output_activation",
+}
+CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
+DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "top": 3, "trials_per_gpu": 1}
+FIXED = ("space", "scale", "seed", "mixed_precision", "xla", "top", *NARROWED, *CONTINUES)  # for the life of a run
+CHANGEABLE = ("data", "vgg16_weights", "trials", "trials_per_gpu", "mirror")  # on --resume; remembered otherwise
+LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
+TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where a search comes from: its space, what that lacks, the trial or runs it starts from, the run it resumes."""
+
+    space: Space
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    continuation: Continuation | None = None
+    earlier: tuple[Path, ...] = ()
+    facts: dict[str, Any] | None = None
+
+
+def make_task(options: argparse.Namespace, command: str) -> Task:
+    """Check every option, connect to Ray and return the task. Raises InputError."""
+    facts = _recall(options) if options.resume else None
+    for name, value in DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    try:
+        budget_s = _check_numbers(options)
+        asked = _resumed(facts) if facts else _asked(options)
+        choose_scale(options.scale, 0)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    space, weights, left_out = find_weights(asked.space, _path(options.vgg16_weights))
+    pack = open_pack(Path(options.data)) if options.data else open_builtin(BUILTIN_FOLDER)
+    _check_pack(pack)
+    if asked.continuation:
+        asked.continuation.check_data(pack.fingerprint)
+    machine = connect(options.address, options.trials_per_gpu)
+    computing = _computing(options, machine)
+    scale, why = choose_scale(space.scale if options.scale == "auto" else options.scale, machine.n_gpus)
+    if why:
+        print(why)
+    options.scale = scale.name
+    names = (*FIXED, *CHANGEABLE)
+    remembered = {name: _plain(getattr(options, name)) for name in names} | {"data": str(pack.folder.resolve())}
+    task = Task(
+        space=space,
+        scale=scale,
+        pack=pack,
+        seed=options.seed,
+        machine=machine,
+        n_trials=_n_trials(space, scale, options.trials, budget_s, facts),
+        command=command,
+        options=remembered,
+        budget_s=budget_s,
+        computing=computing,
+        vgg16_weights=weights,
+        left_out=tuple(left_out or asked.left_out),
+        continuation=asked.continuation,
+        mirror=options.mirror,
+    )
+    if facts:
+        _check_resumed(options.resume, task, facts)
+    return task.starting_from(find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint))
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds: "90s", "20m", "2h", "7d" or plain seconds. Raises ValueError for anything else."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS_S else (text, "s")
+    try:
+        seconds = float(number) * UNITS_S[unit]
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"a duration is a number and a unit, such as 90s, 20m, 2h or 7d, got {text!r}")
+    return seconds
+
+
+def _recall(options: argparse.Namespace) -> dict[str, Any]:
+    """Put the options of the run to resume in place of those not given, and return its facts.
+
+    Raises InputError where an option says otherwise than the run does.
+    """
+    try:
+        facts = read_run_facts(options.resume)
+        remembered = {**facts["options"], "data": facts["dataset"]["path"]}
+        remembered = {name: remembered[name] for name in (*FIXED, *CHANGEABLE)}
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from error
+    except KeyError as error:
+        raise InputError(
+            f"{options.resume} was made by another version of lowq (its run.json has no {error}): start anew with "
+            f"--from {options.resume}"
+        ) from error
+    for name in FIXED:
+        given = _plain(getattr(options, name))
+        if given not in (None, False, "auto") and given != remembered[name]:
+            option = "from" if name == "from_run" else name.replace("_", "-")
+            raise InputError(
+                f"--{option} cannot change: {options.resume} has {_shown(remembered[name])}; leave it out, or start a "
+                f"new run with --from {options.resume}, which keeps the trials that fit"
+            )
+    for name, value in remembered.items():
+        if name in FIXED or not getattr(options, name):
+            setattr(options, name, value)
+    return facts
+
+
+def _resumed(facts: dict[str, Any]) -> Asked:
+    """Return what a run to resume was asked for; its space is the one it was made with, whatever lowq's is today."""
+    return Asked(space_from_facts(facts["space_definition"]), facts["left_out"], facts=facts)
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    """Return what a new run is asked for."""
+    if options.trial is not None or options.more_epochs is not None:
+        continuation = _continuation(options)
+        return Asked(continuation.space, continuation=continuation)
+    if options.space == FINAL:
+        if not options.from_run or len(options.from_run) != 1:
+            raise InputError("the space final takes the best of one run: name it with --from RUN")
+        (run,) = options.from_run
+        options.data = options.data or _facts_of(run)["dataset"]["path"]
+        try:
+            space = final_space(read_trained(run), options.top, options.seed)
+        except ValueError as error:
+            raise InputError(f"{run} cannot be finished: {error}") from error
+        return Asked(_narrowed(space, options))
+    runs = tuple(options.from_run or ())
+    for run in runs:
+        options.data = options.data or _facts_of(run)["dataset"]["path"]
+    return Asked(_narrowed(find_space(options.space), options), earlier=runs)
+
+
+def _continuation(options: argparse.Namespace) -> Continuation:
+    """Return what --from, --trial and --more-epochs ask for, and take the rest of what that run was asked for."""
+    if any(getattr(options, name) is None for name in CONTINUES) or len(options.from_run) != 1:
+        raise InputError("--from RUN, --trial ID and --more-epochs N belong together: give all three")
+    if options.space != DEFAULTS["space"] or any(getattr(options, option) for option in NARROWED):
+        raise InputError("--from goes on with one trial as it is: leave out --space and what narrows it")
+    continuation = find_continuation(options.from_run[0], options.trial, options.more_epochs)
+    options.scale, options.seed = continuation.options["scale"], continuation.child.seed
+    options.data = options.data or continuation.options["data"]
+    options.vgg16_weights = options.vgg16_weights or _path(continuation.options["vgg16_weights"])
+    return continuation
+
+
+def _facts_of(run: Path) -> dict[str, Any]:
+    try:
+        return read_run_facts(run)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from error
+
+
+def _narrowed(space: Space, options: argparse.Namespace) -> Space:
+    for option, axis in NARROWED.items():
+        space = space.narrowed(axis, _values(axis, getattr(options, option)))
+    if not space.cells():
+        raise InputError(f"nothing is left of space {space.name}: it never combines these values")
+    return space
+
+
+def _values(axis: str, names: Sequence[str] | None) -> list[Any] | None:
+    if names is None or axis != "training_quality":
+        return None if names is None else list(names)
+    return [int(name) if name.isdigit() else name for name in names]
+
+
+def _check_numbers(options: argparse.Namespace) -> float | None:
+    """Return the time budget in seconds, None without one. Raises ValueError."""
+    for option, least in {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1}.items():
+        value = getattr(options, option)
+        if value is not None and value < least:
+            raise ValueError(f"--{option.replace('_', '-')} must be {least} or more, got {value}")
+    return parse_duration(options.time_budget) if options.time_budget else None
+
+
+def _check_pack(pack: PackedDataset) -> None:
+    missing = [quality for quality in SCORED_QUALITIES if quality not in pack.qualities]
+    if missing:
+        raise InputError(
+            f"{pack.folder} lacks JPEG quality {', '.join(map(str, missing))}, which every trial is scored at: "
+            f"pack again with --qualities including {' '.join(map(str, SCORED_QUALITIES))}"
+        )
+    if pack.size_px < LEAST_SIZE_PX:
+        raise InputError(f"{pack.folder} holds images of {pack.size_px} px, a search needs {LEAST_SIZE_PX} px or more")
+
+
+def _check_resumed(run: Path, task: Task, facts: dict[str, Any]) -> None:
+    """Raise InputError unless the data and VGG16's weights are those that the run was made with."""
+    if task.pack.fingerprint != facts["dataset"]["fingerprint"]:
+        raise InputError(f"{task.pack.folder} is not the data that {run} was made with: put that pack back")
+    before, now = facts["vgg16_weights"] or {}, weights_facts(task.vgg16_weights) or {}
+    if now.get("sha256") != before.get("sha256"):
+        raise InputError(f"{task.vgg16_weights} is not the file that {run} was made with: put that one back")
+
+
+def _computing(options: argparse.Namespace, machine: Machine) -> dict[str, Any]:
+    """Return the fields of every spec that say how it is computed. Raises InputError where there is no GPU for it."""
+    asked = {"mixed-precision": options.mixed_precision, "xla": options.xla}
+    for option, is_asked in asked.items():
+        if is_asked and not machine.n_gpus:
+            raise InputError(f"--{option} speeds up GPUs, and there is none here: leave it out")
+    return {"precision": "mixed_float16" if options.mixed_precision else "float32", "xla": options.xla}
+
+
+def _n_trials(
+    space: Space, scale: Scale, asked: int | None, budget_s: float | None, facts: dict[str, Any] | None
+) -> int:
+    n_cells = len(space.cells())
+    if not space.sampled:
+        return min(asked or n_cells, n_cells)  # a cell is one trial
+    if facts and not asked:
+        return int(facts["n_trials"])
+    return asked or (scale.n_trials if budget_s is None else None) or TRIALS_PER_CELL * n_cells
+
+
+def _path(name: str | Path | None) -> Path | None:
+    return Path(name) if name else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value.resolve()) if isinstance(value, Path) else value
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
