@@ -197,8 +197,11 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     stopping.learn(trained)
     events = Events(log, baselines, ledger, stop)
     job = Job(task.n_trials - len(trained), task.machine, run / "logs")
-    if job.n_trials > 0:
-        run_trials(site, job, searcher, stopping, events)
+    try:
+        if job.n_trials > 0:
+            run_trials(site, job, searcher, stopping, events)
+    except OSError as error:
+        ledger.fail(error.strerror or str(error))
     events.collect_baselines(timeout_s=None)
     if ledger.trouble:
         raise _trouble(run, ledger.trouble)

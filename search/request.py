@@ -126,8 +126,8 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
         if given not in (None, False, "auto") and given != remembered[name]:
             option = "from" if name == "from_run" else name.replace("_", "-")
             raise InputError(
-                f"--{option} cannot change: {options.resume} has {_shown(remembered[name])}; leave it out, or start a "
-                f"new run with --from {options.resume}, which keeps the trials that fit"
+                f"--{option} cannot change: {options.resume} was started with {_shown(remembered[name])}; leave it "
+                f"out, or start a new run with --from {options.resume}, which keeps the trials that fit"
             )
     for name, value in remembered.items():
         if name in FIXED or not getattr(options, name):
@@ -255,4 +255,6 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -102,6 +102,10 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         """Leave an empty file for Tune: a run is continued from its records, never from Tune's state."""
         Path(checkpoint_path).touch()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes the searcher into its own files, and this one knows the whole pack."""
+        return {}
+
     def _parameters(self, spec: TrialSpec) -> dict[str, Any]:
         drawn = self.axes.drawn_from(_values(self.axes, spec))
         if drawn is None:

@@ -56,33 +56,46 @@ class Job:
 
 
 def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopping", events: "Events") -> None:
-    """Run up to n_trials trials and return when they ended, paused or were interrupted."""
+    """Run up to n_trials trials and return when they ended, paused or were interrupted.
+
+    Raises OSError when Tune cannot write its files.
+    """
     machine = job.machine
 
     def resources(config: dict[str, Any]) -> tune.PlacementGroupFactory:
         return tune.PlacementGroupFactory([needs(spec_of(config), machine)])
 
-    tuner = tune.Tuner(
-        tune.with_resources(make_trainable(site, machine), resources),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=stopping,
-            num_samples=job.n_trials,
-            max_concurrent_trials=machine.n_slots + (N_WAITING if machine.gpu_mem_mb else 0),
-            reuse_actors=not machine.n_gpus,
-            trial_name_creator=_name,
-            trial_dirname_creator=_name,
-        ),
-        run_config=tune.RunConfig(
-            name=time.strftime("tune-%Y%m%d-%H%M%S"),
-            storage_path=str(job.logs),
-            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-            callbacks=[events],
-            verbose=0,
-            log_to_file=True,
-        ),
-    )
-    tuner.fit()
+    try:
+        tune.Tuner(
+            tune.with_resources(make_trainable(site, machine), resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=stopping,
+                num_samples=job.n_trials,
+                max_concurrent_trials=machine.n_slots + (N_WAITING if machine.gpu_mem_mb else 0),
+                reuse_actors=not machine.n_gpus,
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
+            ),
+            run_config=tune.RunConfig(
+                name=time.strftime("tune-%Y%m%d-%H%M%S"),
+                storage_path=str(job.logs),
+                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+                callbacks=[events],
+                verbose=0,
+                log_to_file=True,
+            ),
+        ).fit()
+    except tune.TuneError as error:
+        raise _disk_error(error) or error from error
+
+
+def _disk_error(error: BaseException) -> OSError | None:
+    """Return the OSError that an error comes from, None where there is none."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
@@ -130,6 +143,10 @@ class Events(tune.Callback):  # type: ignore[misc]
         self.log, self.ledger, self.stop = log, ledger, stop
         self.awaited = list(baselines)
         self.closed = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its callbacks into its own files, and nobody reads them."""
+        return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
