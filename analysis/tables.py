@@ -133,6 +133,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "macs_per_pixel": record.macs_per_pixel,
         "seconds": record.seconds,
         **spec,
+        "trained_batch_size": record.trained_batch_size,
         "device": record.device,
         "error": record.error,
     }

@@ -25,6 +25,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     Raises InputError when no cluster answers at the address.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own tables of progress stay silent
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # records.jsonl and our scalars hold what they would
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a trial that had only its scores left reports no epoch
     address = address or os.environ.get("RAY_ADDRESS")
     environment = QUIET | {name: os.environ[name] for name in FORWARDED if name in os.environ}

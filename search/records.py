@@ -23,7 +23,7 @@ class TrialRecord:
     margin: the monitored value of the best epoch, see `search.monitor`; None when no epoch ended finite.
     psnr_gain_db: mean PSNR over the input's at that epoch, dB.
     input_margin: the margin of JPEG as it is on the same monitored images: what a trial must beat.
-    curve: a row per epoch (epoch, loss, margin, psnr_gain_db, seconds).
+    curve: a row per epoch (epoch, loss, margin, psnr_gain_db, steps, batch_size, seconds).
     macs_per_pixel: multiply-accumulates of one restored pixel.
     """
 
@@ -46,6 +46,12 @@ class TrialRecord:
     @property
     def trial_id(self) -> str:
         return self.spec.trial_id
+
+    @property
+    def trained_batch_size(self) -> int:
+        """The batch size it ended with: half the spec's where memory ran out."""
+        last = self.curve[-1] if self.curve else {}
+        return int(last.get("batch_size") or self.spec.batch_size)
 
     def to_json(self) -> str:
         """Return the record as one line of strict JSON (a non-finite number raises ValueError)."""

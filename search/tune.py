@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from datasets.packed import open_pack
@@ -81,7 +82,7 @@ def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopp
                 name=time.strftime("tune-%Y%m%d-%H%M%S"),
                 storage_path=str(job.logs),
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-                callbacks=[events],
+                callbacks=[events, Silence()],
                 verbose=0,
                 log_to_file=True,
             ),
@@ -172,6 +173,16 @@ class Events(tune.Callback):  # type: ignore[misc]
                 self.ledger.fail("the scores of JPEG as it is could not be kept")
             else:
                 self.ledger.settle(record)
+
+
+class Silence(TrialProgressCallback):  # type: ignore[misc]
+    """Stands where Tune would put its own printing of trials."""
+
+    def on_trial_result(self, *arguments: Any, **info: Any) -> None: ...
+
+    def on_trial_error(self, *arguments: Any, **info: Any) -> None: ...
+
+    def on_trial_complete(self, *arguments: Any, **info: Any) -> None: ...
 
 
 def spec_of(config: dict[str, Any]) -> TrialSpec:

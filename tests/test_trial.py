@@ -1,7 +1,7 @@
 """A trial without Ray: trained, watched, scored and recorded, ended in every way it can end, and continued."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from search.records import TrialRecord
 from search.reporting import Progress, Report, Verdict
 from search.scale import Bench, Protocol
 from search.spec import BASELINE, TrialSpec, TrialStatus
-from search.store import SAMPLES, SCORES, LocalStore
+from search.store import SAMPLES, SCORES, LocalStore, StoreError
 from search.trial import epoch_images, load_restorer, run_trial
 
 BENCH = Bench(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
@@ -213,3 +213,64 @@ def test_scores_hold_the_worst_window_beside_the_four_metrics(small_pack: Packed
     scores = _scores(store, SPEC)
     for suffix in ("", "_raw"):
         assert (scores[f"worst_window_psnr_db{suffix}"] <= scores[f"psnr_db{suffix}"] + 1e-3).all()
+
+
+class FullStore(LocalStore):
+    """A store whose disk is full."""
+
+    def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
+        raise StoreError("No space left on device")
+
+
+def test_a_trial_whose_store_is_full_pauses(small_pack: PackedDataset, tmp_path: Path) -> None:
+    assert run_trial(SPEC, small_pack, FullStore(tmp_path), Listener(), BENCH) is None
+
+
+class ResourceExhaustedError(Exception):
+    """What TensorFlow calls it when memory runs out."""
+
+
+def _limited(monkeypatch: pytest.MonkeyPatch, most: int, from_step: int = 0) -> list[int]:
+    """Let memory suffice for batches of so many images alone, from a step on; return the sizes of what was trained."""
+    sizes: list[int] = []
+    train_on_batch = keras.Model.train_on_batch
+
+    def limited(model: keras.Model, degraded: np.ndarray, original: np.ndarray) -> float:
+        if len(degraded) > most and len(sizes) >= from_step:
+            raise ResourceExhaustedError("OOM when allocating tensor")
+        sizes.append(len(degraded))
+        return float(train_on_batch(model, degraded, original))
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", limited)
+    return sizes
+
+
+@pytest.mark.parametrize(("from_step", "sizes"), [(0, [1] * 8), (2, [2, 2] + [1] * 4), (1, [2] + [1] * 8)])
+def test_a_trial_that_runs_out_of_memory_goes_on_from_its_last_epoch_with_half_the_batch(
+    from_step: int, sizes: list[int], small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = _limited(monkeypatch, most=1, from_step=from_step)
+    record = _ran(SPEC, small_pack, LocalStore(tmp_path))
+    assert (record.status, record.trained_batch_size) == (TrialStatus.COMPLETED, 1)
+    assert trained == sizes
+    assert [row["epoch"] for row in record.curve] == [1, 2]
+    assert record.spec == SPEC
+
+
+def test_the_batch_is_halved_once(small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = _limited(monkeypatch, most=1)
+    record = _ran(replace(SPEC, batch_size=4), small_pack, LocalStore(tmp_path))
+    assert record.status is TrialStatus.FAILED
+    assert "OOM when allocating tensor" in (record.error or "")
+    assert trained == []
+
+
+def test_a_halved_batch_stays_so_on_another_day(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    with monkeypatch.context() as context:
+        _limited(context, most=1)
+        assert run_trial(SPEC, small_pack, store, Listener(1, Verdict.PAUSE), BENCH) is None
+    record = _ran(SPEC, small_pack, store)
+    assert [row["batch_size"] for row in record.curve] == [1, 1]
