@@ -1,6 +1,7 @@
 """The command line of the search: what was asked for becomes a run, the run a report."""
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from datasets.cli import OneLineParser
 from datasets.errors import InputError
 from search.cluster import disconnect
 from search.driver import Task, create_run, note_resumed, run_search
+from search.live import LiveTable
 from search.lock import locked
 from search.placement import describe_unplaceable, require_placeable
+from search.progress import Lines
 from search.records import describe_left_out
-from search.request import NARROWED, make_task
+from search.request import NARROWED, make_task, require_run
+from search.scalars import Scalars
 from search.spaces import FINAL, SPACES
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -61,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mirror", action="store_true", help="keep the study in RUN/study.db too, for optuna-dashboard"
     )
+    parser.add_argument("--quiet", action="store_true", help="no lines about trials that run as they should")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     for option, axis in NARROWED.items():
         parser.add_argument(f"--{option}", nargs="+", metavar="NAME", help=f"only these values of {axis}")
@@ -68,8 +73,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _main(options: argparse.Namespace, command: str) -> int:
-    if options.out and options.out.exists() and not options.resume:
+    if options.resume:
+        require_run(options.resume)
+        with locked(options.resume):
+            return _plan(options, command)
+    if options.out and options.out.exists():
         raise InputError(f"{options.out} exists: continue it with --resume {options.out}, or name another with --out")
+    return _plan(options, command)
+
+
+def _plan(options: argparse.Namespace, command: str) -> int:
+    """Say what is asked for and, unless that was all, do it."""
     task = make_task(options, command)
     print(_introduction(task), flush=True)
     if options.dry_run:
@@ -77,20 +91,25 @@ def _main(options: argparse.Namespace, command: str) -> int:
             print(f"can never be placed: {line}")
         return 0
     require_placeable(task.largest_specs, task.machine)
-    run = options.resume or options.out or RUNS_FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{task.space.name}")
-    run = run.resolve()
-    if not options.resume:
-        create_run(run, task)
-    print(f"run: {run}", flush=True)
+    if options.resume:
+        run = options.resume.resolve()
+        note_resumed(run, task)
+        return _search(run, task, options.quiet)
+    run = (options.out or RUNS_FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{task.space.name}")).resolve()
+    create_run(run, task)
     with locked(run):
-        if options.resume:
-            note_resumed(run, task)
-        return _search(run, task)
+        return _search(run, task, options.quiet)
 
 
-def _search(run: Path, task: Task) -> int:
+def _search(run: Path, task: Task, quiet: bool) -> int:
+    print(f"run: {run}", flush=True)
+    scalars = Scalars(run / "logs" / "tensorboard")
     try:
-        finished = run_search(run, task, lambda line: print(line, flush=True))
+        if not quiet and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+            with LiveTable() as live:
+                finished = run_search(run, task, (live, scalars), live.say)
+        else:
+            finished = run_search(run, task, (Lines(_print, quiet), scalars), _no_print if quiet else _print)
     except KeyboardInterrupt:
         finished = False
     if not finished:
@@ -101,6 +120,13 @@ def _search(run: Path, task: Task) -> int:
         return INTERRUPTED
     disconnect()
     return subprocess.run([sys.executable, "-m", "analysis", str(run)], check=False).returncode
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _no_print(line: str) -> None: ...
 
 
 def _introduction(task: Task) -> str:

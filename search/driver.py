@@ -20,8 +20,9 @@ from search.finalists import choose_finalists
 from search.keeper import collect_record, keeper_name, pause, start_keeper
 from search.ledger import Ledger
 from search.perceptual import weights_facts
+from search.placement import N_WAITING
 from search.plan import Machine, Plan, Workload, make_plan
-from search.progress import ProgressLog
+from search.progress import ProgressLog, Watcher
 from search.provenance import git_commit, versions
 from search.records import (
     EARLIER,
@@ -37,7 +38,7 @@ from search.searcher import LowqSearch, Mirror
 from search.spaces import Space
 from search.spec import BASELINE, TrialSpec
 from search.store import LocalStore, write_atomically
-from search.tune import EarlyStopping, Events, Job, run_trials
+from search.tune import EarlyStopping, Events, Job, make_trainable, run_trials
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,10 @@ def note_resumed(run: Path, task: Task) -> None:
         raise _trouble(run, error.strerror or str(error)) from error
 
 
-def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> bool:
+def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: Callable[[str], None] = print) -> bool:
     """Run the trials that the run still lacks, then score the finalists; True when the search came to its end.
+
+    watchers hear of every event of a trial; say is for the rest.
 
     The run directory is readable at every moment. Raises InputError when it cannot be written any more; what ended is
     safe and the rest can be resumed.
@@ -169,7 +172,8 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     site = Site(task.pack.folder.resolve(), keeper_name(run), task.bench)
     before = read_records(run)
     trained = [record for record in before if not record.spec.is_baseline]
-    log = ProgressLog(task.n_trials, task.plan.trials_s, task.plan.finish_s, task.budget_s, write)
+    plan = task.plan
+    log = ProgressLog(task.n_trials, plan.trials_s, plan.finish_s, task.budget_s, watchers, records=list(trained))
 
     def stop() -> None:
         searcher.close()
@@ -191,15 +195,15 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     ended = {record.trial_id for record in before}
     unfinished = dict.fromkeys(spec for spec in read_proposed(run) if spec.trial_id not in ended)
     searcher.continue_from(trained, unfinished, read_records(run, EARLIER))
-    log.n_ended = len(trained)
     baselines = [start_baseline(site, spec) for spec in task.baselines if spec.trial_id not in ended]
     stopping = EarlyStopping(keeper, task.scale, task.epochs, task.space.stops_early)
     stopping.learn(trained)
     events = Events(log, baselines, ledger, stop)
-    job = Job(task.n_trials - len(trained), task.machine, run / "logs")
+    n_waiting = N_WAITING if task.machine.gpu_mem_mb else 0
+    job = Job(task.n_trials - len(trained), task.machine, run / "logs", n_waiting)
     try:
         if job.n_trials > 0:
-            run_trials(site, job, searcher, stopping, events)
+            run_trials(make_trainable(site, task.machine), job, searcher, stopping, [events])
     except OSError as error:
         ledger.fail(error.strerror or str(error))
     events.collect_baselines(timeout_s=None)
@@ -208,7 +212,7 @@ def run_search(run: Path, task: Task, write: Callable[[str], None] = print) -> b
     if not events.closed and searcher.n_open:
         return False
     try:
-        _score_finalists(run, task, site, write)
+        _score_finalists(run, task, site, say)
     except OSError as error:
         raise _trouble(run, error.strerror or str(error)) from error
     return True
@@ -218,14 +222,14 @@ def _trouble(run: Path, reason: str) -> InputError:
     return InputError(f"cannot write {run}: {reason}; what ended is safe: mend it, then go on with --resume {run}")
 
 
-def _score_finalists(run: Path, task: Task, site: Site, write: Callable[[str], None]) -> None:
+def _score_finalists(run: Path, task: Task, site: Site, say: Callable[[str], None]) -> None:
     finalists = choose_finalists(read_records(run), task.n_finalists)
     n_images = len(task.scored_images(task.splits[0], "test"))
     if finalists:
         names = ", ".join(record.trial_id for record in finalists)
-        write(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
+        say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
     for trial_id in score_finalists(site, finalists, task.pack.qualities, task.machine, LocalStore(run)):
-        write(f"scored {trial_id}")
+        say(f"scored {trial_id}")
 
 
 def _write_facts(run: Path, facts: dict[str, Any]) -> None:

@@ -93,6 +93,14 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
     return task.starting_from(find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint))
 
 
+def require_run(run: Path) -> dict[str, Any]:
+    """Return the facts of a run directory. Raises InputError where there is none."""
+    try:
+        return read_run_facts(run)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from error
+
+
 def parse_duration(text: str) -> float:
     """Return seconds: "90s", "20m", "2h", "7d" or plain seconds. Raises ValueError for anything else."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS_S else (text, "s")
@@ -110,12 +118,10 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
 
     Raises InputError where an option says otherwise than the run does.
     """
+    facts = require_run(options.resume)
     try:
-        facts = read_run_facts(options.resume)
         remembered = {**facts["options"], "data": facts["dataset"]["path"]}
         remembered = {name: remembered[name] for name in (*FIXED, *CHANGEABLE)}
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(str(error)) from error
     except KeyError as error:
         raise InputError(
             f"{options.resume} was made by another version of lowq (its run.json has no {error}): start anew with "
@@ -149,7 +155,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         if not options.from_run or len(options.from_run) != 1:
             raise InputError("the space final takes the best of one run: name it with --from RUN")
         (run,) = options.from_run
-        options.data = options.data or _facts_of(run)["dataset"]["path"]
+        options.data = options.data or require_run(run)["dataset"]["path"]
         try:
             space = final_space(read_trained(run), options.top, options.seed)
         except ValueError as error:
@@ -157,7 +163,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         return Asked(_narrowed(space, options))
     runs = tuple(options.from_run or ())
     for run in runs:
-        options.data = options.data or _facts_of(run)["dataset"]["path"]
+        options.data = options.data or require_run(run)["dataset"]["path"]
     return Asked(_narrowed(find_space(options.space), options), earlier=runs)
 
 
@@ -172,13 +178,6 @@ def _continuation(options: argparse.Namespace) -> Continuation:
     options.data = options.data or continuation.options["data"]
     options.vgg16_weights = options.vgg16_weights or _path(continuation.options["vgg16_weights"])
     return continuation
-
-
-def _facts_of(run: Path) -> dict[str, Any]:
-    try:
-        return read_run_facts(run)
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(str(error)) from error
 
 
 def _narrowed(space: Space, options: argparse.Namespace) -> Space:

@@ -16,7 +16,7 @@ from datasets.packed import open_pack
 from search.cluster_tasks import MAX_FAILURES, Site
 from search.keeper import KeptStore, find_keeper
 from search.ledger import Ledger
-from search.placement import N_WAITING, gpu_limit_mb, needs
+from search.placement import gpu_limit_mb, needs
 from search.plan import Machine
 from search.progress import ProgressLog
 from search.records import TrialRecord
@@ -25,8 +25,10 @@ from search.scale import Scale
 from search.searcher import METRIC, LowqSearch
 from search.spec import TrialSpec
 
+Trainable = Callable[[dict[str, Any]], None]
 
-def make_trainable(site: Site, machine: Machine) -> Callable[[dict[str, Any]], None]:
+
+def make_trainable(site: Site, machine: Machine) -> Trainable:
     """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
 
     def train_spec(config: dict[str, Any]) -> None:
@@ -49,14 +51,17 @@ def make_trainable(site: Site, machine: Machine) -> Callable[[dict[str, Any]], N
 
 @dataclass(frozen=True)
 class Job:
-    """How many trials Tune runs, on what, and the folder of its own files."""
+    """How many trials Tune runs, on what, the folder of its own files, and how many more trials may wait for a slot."""
 
     n_trials: int
     machine: Machine
     logs: Path
+    n_waiting: int = 0
 
 
-def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopping", events: "Events") -> None:
+def run_trials(
+    trainable: Trainable, job: Job, searcher: LowqSearch, stopping: TrialScheduler, callbacks: list[tune.Callback]
+) -> None:
     """Run up to n_trials trials and return when they ended, paused or were interrupted.
 
     Raises OSError when Tune cannot write its files.
@@ -68,12 +73,12 @@ def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopp
 
     try:
         tune.Tuner(
-            tune.with_resources(make_trainable(site, machine), resources),
+            tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=stopping,
                 num_samples=job.n_trials,
-                max_concurrent_trials=machine.n_slots + (N_WAITING if machine.gpu_mem_mb else 0),
+                max_concurrent_trials=machine.n_slots + job.n_waiting,
                 reuse_actors=not machine.n_gpus,
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,
@@ -82,7 +87,7 @@ def run_trials(site: Site, job: Job, searcher: LowqSearch, stopping: "EarlyStopp
                 name=time.strftime("tune-%Y%m%d-%H%M%S"),
                 storage_path=str(job.logs),
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-                callbacks=[events, Silence()],
+                callbacks=[*callbacks, Silence()],
                 verbose=0,
                 log_to_file=True,
             ),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search.ledger import Ledger
-from search.progress import ProgressLog
+from search.progress import Lines, ProgressLog
 from search.records import TrialRecord, failed_record, read_proposed, read_records
 from search.spec import TrialSpec
 
@@ -19,7 +19,7 @@ class Recorder:
     def __init__(self, run: Path) -> None:
         self.lines: list[str] = []
         self.n_stops = 0
-        self.ledger = Ledger(run, ProgressLog(2, 1.0, write=self.lines.append), self.stop)
+        self.ledger = Ledger(run, ProgressLog(2, 1.0, watchers=(Lines(self.lines.append),)), self.stop)
 
     def stop(self) -> None:
         self.n_stops += 1

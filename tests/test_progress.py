@@ -1,6 +1,8 @@
 """Progress lines: one an event, with the time left."""
 
-from search.progress import ProgressLog
+from dataclasses import replace
+
+from search.progress import Lines, ProgressLog
 from search.records import TrialRecord, failed_record
 from search.reporting import Progress
 from search.spec import BASELINE, TrialSpec, TrialStatus
@@ -16,9 +18,9 @@ class Clock:
         return self.now
 
 
-def _log(budget_s: float | None = None) -> tuple[ProgressLog, Clock, list[str]]:
+def _log(budget_s: float | None = None, quiet: bool = False) -> tuple[ProgressLog, Clock, list[str]]:
     clock, lines = Clock(), list[str]()
-    return ProgressLog(4, 100.0, 20.0, budget_s, lines.append, clock), clock, lines
+    return ProgressLog(4, 100.0, 20.0, budget_s, (Lines(lines.append, quiet),), clock), clock, lines
 
 
 def _progress(epoch: int, margin: float | None = -0.5) -> Progress:
@@ -65,3 +67,29 @@ def test_the_baseline_is_no_trial_of_the_plan() -> None:
     log, _, _ = _log()
     log.ended(_record(BASELINE))
     assert log.n_ended == 0
+
+
+def test_what_ended_in_an_earlier_sitting_counts_and_does_not_make_this_one_look_fast() -> None:
+    clock = Clock()
+    log = ProgressLog(4, 100.0, clock=clock, records=[_record(), _record()])
+    assert (log.n_ended, log.seconds_left()) == (2, 100.0)
+    log.proposed(SPEC)
+    clock.now = 10.0
+    log.ended(_record())
+    assert log.seconds_left() == 10.0  # one of two took 10 s
+
+
+def test_a_quiet_log_shows_failures_alone() -> None:
+    log, _, lines = _log(quiet=True)
+    log.proposed(SPEC)
+    log.reported(SPEC.trial_id, _progress(1))
+    log.ended(_record())
+    assert lines == []
+    log.ended(failed_record(SPEC, "", "OSError: gone"))
+    assert len(lines) == 1
+
+
+def test_a_halved_batch_is_said() -> None:
+    log, _, lines = _log()
+    log.ended(replace(_record(), curve=({"epoch": 4, "batch_size": 4},)))
+    assert "completed after 4/4 epochs, out of memory: in batches of 4  margin" in lines[0]

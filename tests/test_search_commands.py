@@ -13,7 +13,7 @@ from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
 from search.cli import main
-from search.records import RECORDS, read_proposed, read_records
+from search.records import RECORDS, TrialRecord, read_proposed, read_records
 from search.request import parse_duration
 from search.spec import TrialStatus
 
@@ -96,29 +96,104 @@ def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str])
     assert (run / RECORDS).read_text() == before
 
 
-def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: PackedDataset, tmp_path: Path) -> None:
-    started = subprocess.Popen(
-        _command("--space", "smoke", "--data", small_pack.folder, "--out", "run"),
-        cwd=tmp_path,
+def _started(pack: PackedDataset, folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        _command("--space", "smoke", "--data", pack.folder, "--out", "run"),
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert started.stdout is not None
-    line = next(line for line in started.stdout if "epoch 1/2" in line)
+
+
+def _line_with(process: "subprocess.Popen[str]", part: str) -> str:
+    assert process.stdout is not None
+    return next(line for line in process.stdout if part in line)
+
+
+def _check_resumed(folder: Path, line: str) -> None:
+    """Resume the run whose trial said `line`: every trial has one record, and that one did not begin anew."""
+    ended = {record.trial_id for record in read_records(folder / "run") if not record.spec.is_baseline}
+    assert len(ended) < 2
+    done = _run(folder, "--resume", "run")
+    assert done.returncode == 0, done.stderr
+    records = [record for record in read_records(folder / "run") if not record.spec.is_baseline]
+    assert len(records) == len({record.trial_id for record in records}) == 2
+    begun = next(record.trial_id for record in records if record.trial_id in line)
+    assert begun in ended or f"{begun}  epoch 1/2" not in done.stdout
+    (sitting,) = json.loads((folder / "run" / "run.json").read_text())["resumed"]
+    assert "--resume run" in sitting["command"]
+
+
+def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: PackedDataset, tmp_path: Path) -> None:
+    started = _started(small_pack, tmp_path)
+    line = _line_with(started, "epoch 1/2")
     os.killpg(started.pid, signal.SIGINT)
     _, error = started.communicate(timeout=120)
     assert started.returncode == 130
     assert error.strip().splitlines()[-1].startswith("lowq: interrupted; what ended is safe")
-    ended = {record.trial_id for record in read_records(tmp_path / "run") if not record.spec.is_baseline}
-    assert len(ended) < 2
-    done = _run(tmp_path, "--resume", "run")
+    _check_resumed(tmp_path, line)
+
+
+def test_a_driver_that_is_killed_keeps_the_run_to_itself_until_then_and_loses_nothing(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    started = _started(small_pack, tmp_path)
+    line = _line_with(started, "epoch 1/2")
+    os.kill(started.pid, signal.SIGSTOP)
+    second = _run(tmp_path, "--resume", "run")
+    assert second.returncode == 2
+    assert f"is being searched by process {started.pid}" in second.stderr
+    started.kill()
+    started.communicate(timeout=120)
+    _check_resumed(tmp_path, line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--space", "full"], "--space cannot change: RUN was started with smoke; leave it out, or start a new run"),
+        (["--losses", "mae"], "--losses cannot change: RUN was started with none"),
+        (["--seed", "3"], "--seed cannot change: RUN was started with 0"),
+        (["--from", "."], "--from cannot change: RUN was started with none"),
+    ],
+)
+def test_a_resumed_run_stays_what_it_is(
+    arguments: list[str], message: str, smoke: tuple[Path, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(smoke[0])
+    assert main(["--resume", run, *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message.replace("RUN", run) in line
+
+
+def test_a_run_of_another_version_is_not_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text('{"options": {"space": "smoke"}, "dataset": {"path": "somewhere"}}')
+    assert main(["--resume", str(tmp_path)]) == 2
+    assert "was made by another version of lowq" in capsys.readouterr().err
+
+
+def test_a_new_search_takes_over_what_an_earlier_one_did(smoke: tuple[Path, str]) -> None:
+    run, _ = smoke
+    done = _run(run.parent, "--space", "smoke", "--from", "run", "--out", "warm")
     assert done.returncode == 0, done.stderr
-    records = [record for record in read_records(tmp_path / "run") if not record.spec.is_baseline]
-    assert len(records) == len({record.trial_id for record in records}) == 2
-    begun = next(record.trial_id for record in records if record.trial_id in line)
-    assert begun in ended or f"{begun}  epoch 1/2" not in done.stdout
+    assert "2 ended trials are taken over from earlier runs" in done.stdout
+    assert "starts" not in done.stdout
+    assert {record.trial_id for record in read_records(run.parent / "warm")} == {r.trial_id for r in read_records(run)}
+
+
+def test_the_last_round_takes_the_best_of_a_run(smoke: tuple[Path, str]) -> None:
+    run, _ = smoke
+    done = _run(run.parent, "--space", "final", "--from", "run", "--top", 1, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    rankings = (lambda record: record.margin, lambda record: record.psnr_gain_db)
+    n_best = len({max(_trained(run), key=rank).spec.loss for rank in rankings})
+    assert f"plan: {12 * n_best} trials ({12 * n_best} of {12 * n_best} cells tried)" in done.stdout
+
+
+def _trained(run: Path) -> list[TrialRecord]:
+    return [record for record in read_records(run) if not record.spec.is_baseline]
 
 
 MISTAKES = {
@@ -136,6 +211,12 @@ MISTAKES = {
     "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
     "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
     "no duration": (["--time-budget", "soon"], "a duration is a number and a unit, such as 90s, 20m, 2h or 7d"),
+    "final without a run": (["--space", "final"], "the space final takes the best of one run: name it with --from RUN"),
+    "from no run": (["--from", "nowhere"], "nowhere is no run directory (it has no run.json)"),
+    "an empty space": (
+        ["--space", "quality", "--networks", "resnetyuv", "--qualities", "25"],
+        "nothing is left of space quality: it never combines these values",
+    ),
     "unknown option": (
         ["--tirals", "3"],
         "unrecognized arguments: --tirals 3; `python search/run.py",
