@@ -12,7 +12,7 @@ from pathlib import Path
 from datasets.cli import OneLineParser
 from datasets.errors import InputError
 from search.cluster import disconnect
-from search.driver import Task, create_run, note_resumed, run_search
+from search.driver import check_nodes, create_run, note_resumed, run_search
 from search.live import LiveTable
 from search.lock import locked
 from search.placement import describe_unplaceable, require_placeable
@@ -21,6 +21,7 @@ from search.records import describe_left_out
 from search.request import NARROWED, make_task, require_run
 from search.scalars import Scalars
 from search.spaces import FINAL, SPACES
+from search.task import Task
 
 USER_ERROR, INTERRUPTED = 2, 130
 RUNS_FOLDER = Path("runs")
@@ -91,6 +92,9 @@ def _plan(options: argparse.Namespace, command: str) -> int:
             print(f"can never be placed: {line}")
         return 0
     require_placeable(task.largest_specs, task.machine)
+    warnings = check_nodes(task)
+    if warnings:
+        print(warnings, flush=True)
     if options.resume:
         run = options.resume.resolve()
         note_resumed(run, task)

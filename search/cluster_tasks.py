@@ -1,13 +1,13 @@
 """Work on the cluster that is no trial: scoring JPEG as it is, and finalists on test images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import ray
 
-from datasets.packed import open_pack
+from datasets.packed import PackedDataset, open_pack
 from search.keeper import KeptStore, find_keeper
+from search.parcel import Parcel, need
 from search.plan import Machine
 from search.records import TrialRecord
 from search.reporting import Verdict
@@ -21,11 +21,20 @@ MAX_FAILURES = 2  # of a trial's worker or node; each time it goes on from its l
 
 @dataclass(frozen=True)
 class Site:
-    """Where work on any node finds what it needs: the pack, the keeper, what trials are measured with."""
+    """Where work on any node finds what it needs: the pack, the keeper, what trials are measured with, VGG16."""
 
-    pack: Path
+    pack: Parcel
     keeper: str
     bench: Bench
+    vgg16: Parcel | None = None
+
+    def open(self) -> tuple[PackedDataset, Bench]:
+        """Return the pack and the bench with the files of the node this runs on; its processes share their pages.
+
+        Raises InputError where the node lacks them.
+        """
+        weights = need(self.vgg16) / self.vgg16.files[-1].name if self.vgg16 else None
+        return open_pack(need(self.pack)), replace(self.bench, vgg16_weights=weights)
 
 
 def start_baseline(site: Site, spec: TrialSpec) -> "ray.ObjectRef[TrialRecord]":
@@ -63,7 +72,8 @@ def _score_baseline(site: Site, spec: TrialSpec) -> TrialRecord | None:
 
     prepare_backend(site.bench.n_threads)
     store = KeptStore(find_keeper(site.keeper))
-    return run_trial(spec, open_pack(site.pack), store, lambda progress: Verdict.GO_ON, site.bench)
+    pack, bench = site.open()
+    return run_trial(spec, pack, store, lambda progress: Verdict.GO_ON, bench)
 
 
 def _score_on_test(site: Site, spec: TrialSpec, quality: int) -> list[Row]:
@@ -72,7 +82,7 @@ def _score_on_test(site: Site, spec: TrialSpec, quality: int) -> list[Row]:
     from search.trial import load_restorer
 
     prepare_backend(site.bench.n_threads)
-    pack = open_pack(site.pack)
+    pack, _ = site.open()
     model = load_restorer(spec, KeptStore(find_keeper(site.keeper)))
     images = site.bench.protocol.images_to_score(pack, spec.split, "test")
     return [{"split": "test", **row} for row in score_images(model, pack, images, (quality,), site.bench.protocol)]

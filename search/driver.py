@@ -2,26 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from datasets.errors import InputError
-from datasets.packed import PackedDataset
 from search.cluster import send_logs_to
+from search.cluster_delivery import deliver
+from search.cluster_preflight import alive_nodes, inspect_nodes
 from search.cluster_tasks import Site, score_finalists, start_baseline
-from search.continuation import Continuation
-from search.earlier import Earlier
 from search.finalists import choose_finalists
 from search.keeper import collect_record, keeper_name, pause, start_keeper
 from search.ledger import Ledger
 from search.perceptual import weights_facts
-from search.placement import N_WAITING
-from search.plan import Machine, Plan, Workload, make_plan
+from search.placement import N_WAITING, memory_mb
+from search.preflight import fault_table, find_faults
 from search.progress import ProgressLog, Watcher
 from search.provenance import git_commit, versions
 from search.records import (
@@ -33,103 +28,27 @@ from search.records import (
     read_records,
     read_run_facts,
 )
-from search.scale import REFERENCE_QUALITY, Bench, Scale
+from search.scale import REFERENCE_QUALITY
 from search.searcher import LowqSearch, Mirror
-from search.spaces import Space
-from search.spec import BASELINE, TrialSpec
+from search.spec import TrialSpec
 from search.store import LocalStore, write_atomically
+from search.task import Task
 from search.tune import EarlyStopping, Events, Job, make_trainable, run_trials
 
 
-@dataclass(frozen=True)
-class Task:
-    """A search as asked for, checked and planned.
+def check_nodes(task: Task) -> str:
+    """Return a table of what is wrong with the nodes, empty where nothing is.
 
-    options: what --resume needs to ask for the same again; computing: how every trial computes, field of TrialSpec ->
-    value; left_out: what was asked for and cannot be run, each with why.
+    Raises InputError, the table in its message, where something keeps the search from starting.
     """
-
-    space: Space
-    scale: Scale
-    pack: PackedDataset
-    seed: int
-    machine: Machine
-    n_trials: int
-    command: str
-    options: dict[str, Any]
-    budget_s: float | None = None
-    computing: Mapping[str, Any] = field(default_factory=dict)
-    vgg16_weights: Path | None = None
-    left_out: tuple[dict[str, str], ...] = ()
-    continuation: Continuation | None = None
-    earlier: Earlier = field(default_factory=Earlier)
-    mirror: bool = False
-
-    def starting_from(self, earlier: Earlier) -> "Task":
-        """Return the task that starts from what earlier runs know."""
-        return replace(self, earlier=earlier)
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """What the scale, the space and the machine fix of every spec."""
-        fields = {**self.scale.fields, "seed": self.seed, **self.computing, **self.space.fields}
-        return {**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)}
-
-    @property
-    def largest_specs(self) -> list[TrialSpec]:
-        """The trials of each cell that take the most memory."""
-        specs = []
-        for first in self.space.first_parameters():
-            batch_size = self.space.largest("batch_size", first)
-            specs.append(self.make_spec({**first, **({"batch_size": batch_size} if batch_size else {})}))
-        return specs
-
-    @property
-    def epochs(self) -> int:
-        """The most epochs that a trial may have."""
-        return max(self.make_spec(first).epochs for first in self.space.first_parameters())
-
-    def make_spec(self, parameters: dict[str, Any]) -> TrialSpec:
-        """Complete what the space draws to a spec."""
-        return TrialSpec(**{**self.fields, **parameters})
-
-    @property
-    def plan(self) -> Plan:
-        """What the search will take."""
-        first = self.space.first_parameters()
-        specs = [self.make_spec(first[place % len(first)]) for place in range(self.n_trials)]
-        workload = Workload(
-            n_train=len(self.pack.images_of(self.splits[0], "train")),
-            n_scored=len(self.scored_images(self.splits[0], "validation")),
-            n_tested=len(self.scored_images(self.splits[0], "test")),
-            size_px=self.pack.size_px,
-            n_qualities=len(self.pack.qualities),
-        )
-        return make_plan(self.space, self.scale, specs, self.machine, workload)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The splits that trials are trained on."""
-        return tuple(self.space.axes.get("split", (self.fields["split"],)))
-
-    def scored_images(self, split: str, subset: str) -> NDArray[np.int64]:
-        """Return the images of a split's subset that scores are about."""
-        return self.bench.protocol.images_to_score(self.pack, split, subset)
-
-    @property
-    def n_finalists(self) -> int:
-        """How many trials are scored on test images."""
-        return self.n_trials if self.space.tests_all else self.scale.n_finalists
-
-    @property
-    def bench(self) -> Bench:
-        protocol = self.scale.protocol.for_images(self.pack.size_px)
-        return Bench(protocol, self.machine.n_threads, self.vgg16_weights)
-
-    @property
-    def baselines(self) -> list[TrialSpec]:
-        """JPEG as it is, on the images of each split."""
-        return [replace(BASELINE, split=split) for split in self.splits]
+    nodes, driver = inspect_nodes(task.parcels)
+    least_mb = min(memory_mb(spec, task.machine) for spec in task.largest_specs)
+    faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
+    table = fault_table(faults) if faults else ""
+    n_fatal = sum(fault.is_fatal for fault in faults)
+    if n_fatal:
+        raise InputError(f"{n_fatal} faults of the cluster's nodes keep the search from starting:\n{table}")
+    return table
 
 
 def create_run(run: Path, task: Task) -> None:
@@ -169,7 +88,11 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     """
     send_logs_to(run / "logs")
     keeper = start_keeper(run)
-    site = Site(task.pack.folder.resolve(), keeper_name(run), task.bench)
+    pack, *vgg16 = task.parcels
+    for parcel in task.parcels:
+        for node in deliver(parcel, alive_nodes()):
+            say(f"brought {parcel.folder.name} to {node}")
+    site = Site(pack, keeper_name(run), task.bench, *vgg16)
     before = read_records(run)
     trained = [record for record in before if not record.spec.is_baseline]
     plan = task.plan

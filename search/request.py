@@ -11,7 +11,6 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from search.cluster import connect
 from search.continuation import Continuation, find_continuation
-from search.driver import Task
 from search.earlier import find_earlier, read_trained
 from search.final import final_space
 from search.perceptual import find_weights, weights_facts
@@ -19,6 +18,7 @@ from search.plan import Machine
 from search.records import read_run_facts
 from search.scale import SCORED_QUALITIES, Scale, choose_scale
 from search.spaces import FINAL, Space, find_space, space_from_facts
+from search.task import Task
 
 BUILTIN_FOLDER = Path("data")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}

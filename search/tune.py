@@ -12,7 +12,6 @@ from ray import tune
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
-from datasets.packed import open_pack
 from search.cluster_tasks import MAX_FAILURES, Site
 from search.keeper import KeptStore, find_keeper
 from search.ledger import Ledger
@@ -42,7 +41,8 @@ def make_trainable(site: Site, machine: Machine) -> Trainable:
             tune.report(_reported(progress))
             return ray.get(keeper.verdict.remote(spec.trial_id))
 
-        record = run_trial(spec, open_pack(site.pack), KeptStore(keeper), report, site.bench)
+        pack, bench = site.open()
+        record = run_trial(spec, pack, KeptStore(keeper), report, bench)
         if record is not None:
             ray.get(keeper.hand_in.remote(record))
 

@@ -11,6 +11,7 @@ from ray import cloudpickle
 
 from search.cluster_tasks import Site
 from search.keeper import Keeper, keeper_name
+from search.parcel import Parcel
 from search.plan import Machine
 from search.records import TrialRecord, failed_record
 from search.reporting import Verdict
@@ -20,7 +21,7 @@ from search.store import STATE
 from search.tune import EarlyStopping, make_trainable, spec_of
 
 SPEC = TrialSpec("resnet", epochs=8)
-SITE = Site(Path("/a/pack"), keeper_name(Path("/a/run")), Bench(SCALES["demo"].protocol))
+SITE = Site(Parcel(Path("/a/pack"), "packs/1", ()), keeper_name(Path("/a/run")), Bench(SCALES["demo"].protocol))
 
 
 class FakeKeeper:

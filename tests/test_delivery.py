@@ -1,0 +1,86 @@
+"""Files come to the nodes of a Ray cluster that lack them, whole and once; every node tells its facts."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from datasets.errors import InputError
+from datasets.packed import PackedDataset
+from search.cluster_delivery import deliver, on_node
+from search.cluster_preflight import alive_nodes, inspect_nodes
+from search.keeper import NAMESPACE
+from search.parcel import Parcel, find, need, pack_parcel
+
+N_NODES = 3
+
+
+@pytest.fixture(scope="module")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """A connected cluster of three nodes; the folders of their own copies, the driver's first."""
+    folders = [tmp_path_factory.mktemp(f"node{place}") for place in range(N_NODES)]
+    cluster = Cluster()
+    for folder in folders:
+        cluster.add_node(num_cpus=1, include_dashboard=False, env_vars={"LOWQ_CACHE": str(folder)})
+    ray.init(cluster.address, namespace=NAMESPACE, log_to_driver=False)
+    yield folders
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def parcel(small_pack: PackedDataset) -> Iterator[Parcel]:
+    """A pack at a path that leads there in this process alone."""
+    descriptor = os.open(small_pack.folder, os.O_RDONLY)
+    yield replace(pack_parcel(small_pack), folder=Path(f"/proc/self/fd/{descriptor}"))
+    os.close(descriptor)
+
+
+def _others() -> dict[str, str]:
+    here = ray.get_runtime_context().get_node_id()
+    return {node: name for node, name in alive_nodes().items() if node != here}
+
+
+def test_a_pack_comes_to_every_node_that_lacks_it_once(caches: list[Path], parcel: Parcel) -> None:
+    others = _others()
+    assert len(set(others.values())) == N_NODES - 1
+    assert sorted(deliver(parcel, others)) == sorted(others.values())
+    assert deliver(parcel, others) == []
+    found = ray.get([on_node(need, node).remote(parcel) for node in others])
+    assert sorted(found) == [folder / parcel.key for folder in caches[1:]]
+
+
+def test_a_shared_path_needs_no_delivery(caches: list[Path], small_pack: PackedDataset) -> None:
+    assert deliver(pack_parcel(small_pack), alive_nodes()) == []
+
+
+def test_what_a_node_cannot_take_in_is_named_and_nothing_is_left(caches: list[Path], parcel: Parcel) -> None:
+    find.cache_clear()
+    *first, last = parcel.files
+    spoilt = replace(parcel, key="packs/spoilt", files=(replace(first[0], sha256="0" * 64), *first[1:], last))
+    others = _others()
+    with pytest.raises(InputError, match=rf"cannot take in the data: {first[0].name} did not arrive as it was sent"):
+        deliver(spoilt, others)
+    for folder in caches[1:]:
+        assert not [path for path in (folder / "packs").iterdir() if "spoilt" in path.name]
+
+
+def test_a_folder_that_cannot_be_written_is_named(caches: list[Path], parcel: Parcel) -> None:
+    for folder in caches[1:]:
+        (folder / "file").touch()
+    with pytest.raises(InputError, match="cannot take in the data: "):
+        deliver(replace(parcel, key="file/x"), _others())
+
+
+def test_every_node_tells_its_facts(caches: list[Path], small_pack: PackedDataset, parcel: Parcel) -> None:
+    facts, driver = inspect_nodes([pack_parcel(small_pack), replace(parcel, key="packs/elsewhere")])
+    assert len(facts) == N_NODES
+    for node in facts:
+        assert node.error is None
+        assert (node.code, node.versions) == (driver.code, driver.versions)
+        assert abs(node.clock_s) < 5
+    assert sorted(len(node.lacks) for node in facts) == [0, 1, 1]
