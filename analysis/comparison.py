@@ -1,5 +1,7 @@
 """Every mean beside JPEG-75's mean of the same images: the numbers that tables, curve and pick are read from."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -11,10 +13,10 @@ GROUP = ["trial_id", "split", "region", "input_quality"]
 IMAGE = ["split", "region", "image"]
 
 
-def compare(scores: pd.DataFrame, baseline_id: str | None, reference_quality: int) -> pd.DataFrame:
+def compare(scores: pd.DataFrame, baseline_ids: Collection[str], reference_quality: int) -> pd.DataFrame:
     """Average every trial's scores, and the reference's over the same images.
 
-    scores: as in `analysis.run.Run`; baseline_id: the trial that is JPEG as it is, None when the run lacks it.
+    scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run.
     Returns a row per GROUP and metric:
     mean, reference_mean: over the same images; a NaN score makes its mean NaN.
     step: the reference's mean minus JPEG-50's, as a size; margin: (mean - reference_mean) / step, signed so that
@@ -22,12 +24,12 @@ def compare(scores: pd.DataFrame, baseline_id: str | None, reference_quality: in
     reaches: the mean is at least as good as the reference's; False where either is NaN.
     n_images: in the mean; n_left_out: images identical to their original on either side, whose PSNR is infinite.
     """
-    paired = _pair(scores, baseline_id, reference_quality)
+    paired = _pair(scores, baseline_ids, reference_quality)
     return pd.concat([_metric_rows(paired, metric) for metric in METRICS], ignore_index=True)
 
 
-def _pair(scores: pd.DataFrame, baseline_id: str | None, reference_quality: int) -> pd.DataFrame:
-    baseline = scores[scores["trial_id"] == baseline_id]
+def _pair(scores: pd.DataFrame, baseline_ids: Collection[str], reference_quality: int) -> pd.DataFrame:
+    baseline = scores[scores["trial_id"].isin(baseline_ids)]
     reference = _baseline_scores(baseline, reference_quality, "reference")
     lower = _baseline_scores(baseline, STEP_QUALITY, "lower")
     paired = scores.merge(reference, on=IMAGE, how="left" if reference.empty else "inner")
@@ -35,7 +37,7 @@ def _pair(scores: pd.DataFrame, baseline_id: str | None, reference_quality: int)
 
 
 def _baseline_scores(baseline: pd.DataFrame, quality: int, suffix: str) -> pd.DataFrame:
-    rows = baseline.loc[baseline["input_quality"] == quality, [*IMAGE, *METRICS]]
+    rows = baseline.loc[baseline["input_quality"] == quality, [*IMAGE, *METRICS]].drop_duplicates(IMAGE)
     return rows.rename(columns={metric: f"{metric}_{suffix}" for metric in METRICS})
 
 

@@ -49,8 +49,7 @@ class Findings:
 
 def find(run: Run) -> Findings:
     """Work out what a run says."""
-    baseline_id = run.baseline.trial_id if run.baseline else None
-    comparison = compare(run.scores, baseline_id, run.reference_quality)
+    comparison = compare(run.scores, [record.trial_id for record in run.baselines], run.reference_quality)
     pick = choose(run, comparison)
     notes = (*run.notes, *comparison_notes(comparison))
     return Findings(run, comparison, pick, _best(run, pick), _tables(run, comparison, pick), notes)

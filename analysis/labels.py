@@ -9,9 +9,13 @@ BASELINE_LABEL = "JPEG as it is"
 
 
 def fidelity(record: TrialRecord) -> str:
-    """Tell how long a trial trained: "3/30 epochs", and of how many images where an epoch is not all of them."""
+    """Tell how long a trial trained and on what: "3/30 epochs", of how many images where an epoch is not all of them.
+
+    The split is named where it is a large one: a run may compare trials of both.
+    """
     images = "" if record.spec.epoch_images is None else f" of {record.spec.epoch_images} images"
-    return f"{record.epochs_run}/{record.spec.epochs} epochs{images}"
+    split = "" if record.spec.split == "tiny" else f" of {record.spec.split}"
+    return f"{record.epochs_run}/{record.spec.epochs} epochs{images}{split}"
 
 
 def label(record: TrialRecord) -> str:

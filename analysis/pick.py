@@ -151,9 +151,9 @@ def _shortfall(closest: "pd.Series[Any]", evidence: tuple[Mapping[str, Any], ...
 def _saved_percent(run: Run, trial_id: str, quality: int) -> float | None:
     whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == "full")]
     restored = whole[(whole["trial_id"] == trial_id) & (whole["input_quality"] == quality)].set_index("image")
-    baseline_id = run.baseline.trial_id if run.baseline else None
-    is_reference = (whole["trial_id"] == baseline_id) & (whole["input_quality"] == run.reference_quality)
-    reference = whole[is_reference].set_index("image")
+    is_baseline = whole["trial_id"].isin([record.trial_id for record in run.baselines])
+    is_reference = is_baseline & (whole["input_quality"] == run.reference_quality)
+    reference = whole[is_reference].drop_duplicates("image").set_index("image")  # a split each; the files are the same
     images = restored.index.intersection(reference.index)
     return float(100 * (1 - restored.loc[images, "jpeg_bytes"].sum() / reference.loc[images, "jpeg_bytes"].sum()))
 

@@ -55,9 +55,14 @@ class Run:
         return int(self.facts["reference_quality"])
 
     @property
+    def baselines(self) -> list[TrialRecord]:
+        """JPEG as it is, on the images of each split that the run holds it for."""
+        return [record for record in self.records if record.spec.is_baseline]
+
+    @property
     def baseline(self) -> TrialRecord | None:
-        """JPEG as it is, when the run holds it."""
-        return next((record for record in self.records if record.spec.is_baseline), None)
+        """JPEG as it is, when the run holds it; on the images of the first split."""
+        return next(iter(self.baselines), None)
 
     @property
     def trials(self) -> list[TrialRecord]:

@@ -20,13 +20,14 @@ from datasets.packed import open_pack
 from datasets.smear import synthesize
 from search.cluster import connect, disconnect
 from search.cluster_tasks import Site
-from search.driver import Task, create_run, run_search
+from search.driver import create_run, run_search
 from search.plan import Machine
 from search.records import read_records
 from search.reporting import Verdict
 from search.scale import SCALES, Bench, Protocol
 from search.spaces import Space
 from search.store import LocalStore
+from search.task import Task
 from search.tune import Trainable, make_trainable
 
 N_IMAGES = 60

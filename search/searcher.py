@@ -17,7 +17,8 @@ from search.spec import TrialSpec, TrialStatus
 
 logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes
 METRIC = "best_margin"
-N_ATTEMPTS = 50  # to draw a spec that was not proposed before
+# To draw a spec that was not proposed before: first guided, then by chance, where TPE would only repeat itself.
+N_GUIDED, N_BY_CHANCE = 10, 50
 
 
 class LowqSearch(OptunaSearch):  # type: ignore[misc]
@@ -42,6 +43,7 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         self.known: set[str] = set()
         self.closed = False
         self.n_settled = 0
+        self.by_chance = optuna.samplers.RandomSampler(seed)
         super().__init__(space=space.suggest, metric=METRIC, mode="max", sampler=_sampler(seed))
 
     def continue_from(
@@ -57,7 +59,8 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         told += [self._remembered(record, TrialState.PRUNED, None) for record in earlier]
         for trial in filter(None, told):
             self._ot_study.add_trial(trial)
-            self._reflect(trial)
+            if self.mirror:
+                self.mirror.add(trial)
         queued = [self._parameters(spec) for spec in unfinished]
         firsts = [self.make_spec(first) for first in self.axes.first_parameters()]
         untried = [self._parameters(spec) for spec in firsts if spec.trial_id not in self.known]
@@ -65,17 +68,29 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
             self._ot_study.enqueue_trial(parameters)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        for _ in range(0 if self.closed else N_ATTEMPTS):
-            drawn = super().suggest(trial_id)  # Optuna's own names too
-            spec = self.make_spec({name: drawn[name] for name in (*self.axes.axes, *self.axes.sampled)})
-            if spec.trial_id not in self.known:
-                self.known.add(spec.trial_id)
-                self.proposed[trial_id] = spec
-                self._ot_trials[trial_id].set_user_attr("trial_id", spec.trial_id)
-                self.announce(spec)
-                return str(Searcher.FINISHED) if self.closed else vars(spec)  # it could not be announced
-            self._ot_study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # a repetition teaches nothing
+        guided = self._ot_study.sampler
+        try:
+            for sampler in () if self.closed else N_GUIDED * [guided] + N_BY_CHANCE * [self.by_chance]:
+                self._ot_study.sampler = sampler
+                spec = self._draw(trial_id)
+                if spec is not None:
+                    self.announce(spec)
+                    return str(Searcher.FINISHED) if self.closed else vars(spec)  # it could not be announced
+        finally:
+            self._ot_study.sampler = guided
         return str(Searcher.FINISHED)
+
+    def _draw(self, trial_id: str) -> TrialSpec | None:
+        """Draw a spec, None where it was proposed before."""
+        drawn = super().suggest(trial_id)  # Optuna's own names too
+        spec = self.make_spec({name: drawn[name] for name in (*self.axes.axes, *self.axes.sampled)})
+        if spec.trial_id in self.known:
+            self._ot_study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # a repetition teaches nothing
+            return None
+        self.known.add(spec.trial_id)
+        self.proposed[trial_id] = spec
+        self._ot_trials[trial_id].set_user_attr("trial_id", spec.trial_id)
+        return spec
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if METRIC in result:
@@ -87,7 +102,8 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
             self.n_settled += 1
             state, value = _told(record)
             self._ot_study.tell(self._ot_trials[trial_id], value, state=state)
-            self._reflect(self._ot_study.trials[self._ot_trials[trial_id].number])
+            if self.mirror:
+                self.mirror.add(self._ot_study.trials[self._ot_trials[trial_id].number])
 
     def close(self) -> None:
         """Propose nothing more."""
@@ -131,10 +147,6 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
             intermediate_values=bests,
             user_attrs={"trial_id": record.trial_id},
         )
-
-    def _reflect(self, trial: optuna.trial.FrozenTrial) -> None:
-        if self.mirror:
-            self.mirror.add(trial)
 
 
 class Mirror:

@@ -22,8 +22,8 @@ def _choose(run: Path) -> Pick:
 
 
 def _choose_opened(opened: Run) -> Pick:
-    baseline_id = opened.baseline.trial_id if opened.baseline else None
-    return choose(opened, compare(opened.scores, baseline_id, opened.reference_quality))
+    baselines = [record.trial_id for record in opened.baselines]
+    return choose(opened, compare(opened.scores, baselines, opened.reference_quality))
 
 
 def test_pick_is_the_lowest_quality_that_reaches_the_reference(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_one_image_is_enough_to_answer(tmp_path: Path) -> None:
 
 def test_candidates_list_every_finalist_and_lower_quality(tmp_path: Path) -> None:
     opened = open_run(write_run(tmp_path / "run", [plan(0), plan(1), plan(2, finalist=False)]))
-    table = candidates(opened, compare(opened.scores, BASELINE.trial_id, 75))
+    table = candidates(opened, compare(opened.scores, [BASELINE.trial_id], 75))
     assert list(table["input_quality"]) == [10, 10, 25, 25, 40, 40, 50, 50, 60, 60]
     assert list(table["passes"]) == [False] * 6 + [True] * 4
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from search.records import TrialRecord
-from search.searcher import LowqSearch
+from search.searcher import LowqSearch, Mirror
 from search.spaces import SPACES
 from search.spec import TrialSpec, TrialStatus
 
@@ -153,3 +155,43 @@ def test_an_exhausted_space_proposes_nothing_more() -> None:
     _run(searcher, len(smoke.cells()))
     assert searcher.suggest("one more") == "FINISHED"
     assert len(announced) == len(smoke.cells())
+
+
+def test_a_space_that_can_be_counted_is_searched_to_its_end() -> None:
+    space = replace(
+        SPACES["smoke"], sampled={"batch_size": (2, 4, 8), "schedule": ("constant", "cosine"), "clip_norm": (None, 1.0)}
+    )
+    best = TrialSpec("resnet", batch_size=8)
+
+    def settle(spec: TrialSpec, crashed: bool) -> TrialRecord:
+        return _record(spec, margin=1.0 if spec.batch_size == best.batch_size else -1.0)
+
+    searcher = LowqSearch(space, _make_spec, lambda spec: None, settle, 0)
+    searcher.continue_from([], [])
+    _run(searcher, 24)
+    assert len({spec.trial_id for spec in searcher.proposed.values()}) == 24
+
+
+def test_the_study_is_mirrored_for_the_dashboard(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time as on another day: what ended is told again
+        mirror = Mirror(tmp_path)
+        searcher = LowqSearch(SPACE, _make_spec, lambda spec: None, lambda spec, crashed: _record(spec), 0, mirror)
+        earlier = [_record(_make_spec(SPACE.first_parameters()[9]))]
+        searcher.continue_from(earlier, [])
+        _run(searcher, 2)
+        study = optuna.load_study(study_name=tmp_path.name, storage=f"sqlite:///{tmp_path / 'study.db'}")
+        assert [trial.state for trial in study.trials] == 3 * [TrialState.COMPLETE]
+        assert [trial.user_attrs["trial_id"] for trial in study.trials] == [
+            earlier[0].trial_id,
+            *(spec.trial_id for spec in searcher.proposed.values()),
+        ]
+
+
+def test_trials_of_other_fidelity_are_told_as_pruned_where_they_ended() -> None:
+    searcher, announced = _searcher()
+    first = _make_spec(SPACE.first_parameters()[0])
+    searcher.continue_from([], [], [_record(replace(first, epochs=9))])
+    (told,) = [trial for trial in searcher._ot_study.trials if trial.state is not TrialState.WAITING]
+    assert (told.state, told.intermediate_values) == (TrialState.PRUNED, {1: 0.5})
+    _run(searcher, 1)
+    assert announced == [first]

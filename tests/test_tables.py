@@ -1,5 +1,6 @@
 """Tables of a run, checked against means and sizes that the fixture makes easy to work out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,18 @@ from analysis import display
 from analysis.comparison import compare, comparison_notes
 from analysis.display import REACHES
 from analysis.findings import find
-from analysis.labels import fidelity_sentence, heading, label
+from analysis.labels import fidelity, fidelity_sentence, heading, label
 from analysis.markup import to_html, to_markdown, to_text
 from analysis.run import Run, open_run
 from analysis.tables import columns_of, quality_table, requirements_table, size_table, trials_table
 from models.names import METRICS
+from search.records import TrialRecord, append_record
 from search.spec import BASELINE, TrialStatus
 from tests.run_fixture import JPEG_MEANS, Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
 
 def _compare(run: Run) -> pd.DataFrame:
-    return compare(run.scores, run.baseline.trial_id if run.baseline else None, run.reference_quality)
+    return compare(run.scores, [record.trial_id for record in run.baselines], run.reference_quality)
 
 
 def _row(comparison: pd.DataFrame, trial: Plan, metric: str, quality: int = 50) -> "pd.Series[float]":
@@ -64,6 +66,21 @@ def test_reference_is_averaged_over_the_images_of_the_trial(tmp_path: Path) -> N
     row = _row(_compare(open_run(run)), trial, "psnr_db")
     assert row["reference_mean"] == pytest.approx(40.4)
     assert row["n_images"] == 1
+
+
+def test_trials_of_two_splits_are_each_compared_with_jpeg_on_their_own_images(tmp_path: Path) -> None:
+    one, other = plan(0, margins={50: 0.25}, split="data100"), plan(0, margins={50: 0.5}, split="data101")
+    run = write_run(tmp_path / "run", [one, other])
+    second = replace(BASELINE, split="data101")
+    append_record(run, TrialRecord(second, TrialStatus.COMPLETED, 0, -3.0, 0.0, -3.0, 1.0))
+    for trial_id, scores in ((second.trial_id, baseline_scores(4)), (other.spec.trial_id, trial_scores(other, 4))):
+        write_scores(run, trial_id, scores.assign(image=scores["image"] + 100))
+    opened = open_run(run)
+    comparison = _compare(opened)
+    for trial, margin in ((one, 0.25), (other, 0.5)):
+        row = _row(comparison, trial, "psnr_db")
+        assert (row["n_images"], row["margin"]) == (4, pytest.approx(margin))
+    assert {fidelity(record) for record in opened.trials} == {"3/3 epochs of data100", "3/3 epochs of data101"}
 
 
 def test_infinite_psnr_is_left_out_on_both_sides_and_counted(tmp_path: Path) -> None:
