@@ -72,7 +72,7 @@ def test_curve_leaves_infinite_psnr_out_of_its_means(tmp_path: Path) -> None:
 
 def test_curve_draws_a_line_per_model_and_rings_the_pick(tmp_path: Path) -> None:
     run = open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))
-    pick = choose(run, compare(run.scores, BASELINE.trial_id, 75))
+    pick = choose(run, compare(run.scores, [BASELINE.trial_id], 75))
     figure = draw_quality_curve(quality_curve(run.scores, [_baseline(run), *run.finalists], "test"), pick, "test")
     for panel in figure.axes:
         lines = {str(line.get_label()): line for line in panel.get_lines()}

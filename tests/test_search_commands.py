@@ -1,5 +1,6 @@
 """The search as its user runs it: a whole smoke search from another folder, interrupted, resumed, and misused."""
 
+import contextlib
 import json
 import os
 import signal
@@ -148,6 +149,37 @@ def test_a_driver_that_is_killed_keeps_the_run_to_itself_until_then_and_loses_no
     started.kill()
     started.communicate(timeout=120)
     _check_resumed(tmp_path, line)
+
+
+def _workers() -> list[int]:
+    """List the processes of Ray workers that run a trial."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if command.read_bytes().startswith(b"ray::ImplicitFunc.train"):
+                found.append(int(command.parent.name))
+    return found
+
+
+def _descends(process: int, ancestor: int) -> bool:
+    while process > 1 and process != ancestor:
+        stat = Path(f"/proc/{process}/stat").read_text()
+        process = int(stat.rpartition(")")[2].split()[1])
+    return process == ancestor
+
+
+def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_epoch(small_pack: PackedDataset, tmp_path: Path) -> None:
+    started = _started(small_pack, tmp_path)
+    _line_with(started, "epoch 1/2")
+    victims = [process for process in _workers() if _descends(process, started.pid)]
+    for process in victims:
+        os.kill(process, signal.SIGKILL)
+    _, error = started.communicate(timeout=300)
+    assert victims
+    assert started.returncode == 0, error
+    records = [record for record in read_records(tmp_path / "run") if not record.spec.is_baseline]
+    assert {record.status for record in records} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
+    assert len(records) == len({record.trial_id for record in records}) == 2
 
 
 @pytest.mark.parametrize(
