@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -31,31 +30,29 @@ RUN_PY = Path(__file__).resolve().parent.parent / "search" / "run.py"
 RESULT = Path(__file__).resolve().parent / "results" / "recovery.json"
 
 
-def search_and_kill(cluster: Cluster, folder: Path) -> tuple[list[str], int, float]:
+def search_and_kill(cluster: Cluster, folder: Path) -> tuple[list[str], int]:
     """Run a search, kill a node that is not the head's when trials have gone some way.
 
-    Returns the search's lines, how many trials ran on that node, and the seconds from its end to the next report.
+    Returns the search's lines and how many trials ran on that node.
     """
     nodes = [cluster.add_node(num_cpus=1, include_dashboard=False) for _ in range(N_NODES)]
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
     command = [sys.executable, str(RUN_PY), *SEARCH, "--data", str(folder / "pack"), "--out", str(folder / "run")]
     command += ["--trials", str(N_TRIALS), "--address", cluster.address]
     lines: list[str] = []
-    n_there, killed_at, next_s = 0, 0.0, 0.0
+    n_there = -1
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as search:
         assert search.stdout is not None
         for line in search.stdout:
             print(line, end="", flush=True)
             lines.append(line)
-            if killed_at and not next_s:
-                next_s = time.monotonic() - killed_at
-            if KILLED_AT in line and not killed_at:
+            if KILLED_AT in line and n_there < 0:
                 victim = max(nodes[1:], key=lambda node: _n_actors(node.node_id))
-                n_there, killed_at = _n_actors(victim.node_id), time.monotonic()
+                n_there = _n_actors(victim.node_id)
                 cluster.remove_node(victim, allow_graceful=False)
                 print(f"killed a node with {n_there} trial(s)", flush=True)
     assert search.returncode == 0, "the search failed"
-    return lines, n_there, next_s
+    return lines, n_there
 
 
 def _n_actors(node_id: str) -> int:
@@ -69,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pack(synthesize(N_IMAGES, 0), folder / "pack", PackSettings(SIZE_PX))
-        lines, n_there, next_s = search_and_kill(cluster, folder)
+        lines, n_there = search_and_kill(cluster, folder)
         records = [record for record in read_records(folder / "run") if not record.spec.is_baseline]
     ray.shutdown()
     cluster.shutdown()
@@ -81,7 +78,6 @@ def main() -> None:
         "n_failed": sum(record.status == "failed" for record in records),
         "n_trials_on_the_killed_node": n_there,
         "n_epochs_reported_twice": sum(count - 1 for count in reported.values()),
-        "next_report_after_s": round(next_s, 1),
     }
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},

@@ -57,7 +57,7 @@ def _reach(address: str) -> None:
 def machine(trials_per_gpu: int = 1) -> Machine:
     """Return what the connected cluster offers: a GPU, or a share of one, a trial where there are any; else some cores.
 
-    Raises InputError where trials are to share cards of unknown memory.
+    Raises InputError where trials are to share cards that are not there, or of unknown memory.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = [node for node in nodes if node.get("GPU")]
@@ -74,6 +74,8 @@ def machine(trials_per_gpu: int = 1) -> Machine:
             gpu_mem_mb=max(cards) if all(cards) else 0,
             trials_per_gpu=trials_per_gpu,
         )
+    if trials_per_gpu > 1:
+        raise InputError("--trials-per-gpu lets trials share cards, and there is none here: leave it out")
     cores = [int(node.get("CPU", 0)) for node in nodes]
     n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6

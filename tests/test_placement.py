@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from datasets.errors import InputError
+from models.backend import prepare_backend
 from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, training_memory_mb
 from search.placement import (
     GPU_MEMORY,
@@ -75,3 +76,20 @@ def test_trials_that_share_a_card_ask_for_a_part_of_it_and_are_kept_to_their_mem
     assert asked["GPU"] == pytest.approx(1 / 3)
     assert gpu_limit_mb(SMALL, shared) == pytest.approx(asked[GPU_MEMORY] - CONTEXT_RESERVE_MB, abs=1)
     assert gpu_limit_mb(SMALL, CARDS) is None
+
+
+def test_on_a_shared_card_tensorflow_is_kept_to_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    limits, growing = [], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a card"])
+    monkeypatch.setattr(
+        tf.config, "set_logical_device_configuration", lambda card, parts: limits.append(parts[0].memory_limit)
+    )
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, grows: growing.append(grows))
+    for name in ("set_intra_op_parallelism_threads", "set_inter_op_parallelism_threads"):
+        monkeypatch.setattr(tf.config.threading, name, lambda n: None)
+    prepare_backend(1, gpu_limit_mb=1048.576)
+    assert (limits, growing) == ([1000.0], [])
+    prepare_backend(1)
+    assert (limits, growing) == ([1000.0], [True])
