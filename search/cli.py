@@ -12,10 +12,12 @@ from pathlib import Path
 from datasets.cli import OneLineParser
 from datasets.errors import InputError
 from search.cluster import disconnect
-from search.driver import check_nodes, create_run, note_resumed, run_search
+from search.cluster_preflight import Check, check_nodes, without_bad_nodes
+from search.driver import create_run, note_resumed, run_search
 from search.live import LiveTable
 from search.lock import locked
 from search.placement import describe_unplaceable, require_placeable
+from search.preflight import fault_table, node_table
 from search.progress import Lines
 from search.records import describe_left_out
 from search.request import NARROWED, make_task, require_run
@@ -66,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mirror", action="store_true", help="keep the study in RUN/study.db too, for optuna-dashboard"
     )
+    parser.add_argument("--check-cluster", action="store_true", help="say what each node has and lacks, and stop")
+    parser.add_argument("--min-nodes", type=int, metavar="N", help="go on without bad nodes when so many are fine")
     parser.add_argument("--quiet", action="store_true", help="no lines about trials that run as they should")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     for option, axis in NARROWED.items():
@@ -87,14 +91,18 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     """Say what is asked for and, unless that was all, do it."""
     task = make_task(options, command)
     print(_introduction(task), flush=True)
+    if options.check_cluster:
+        return _show_nodes(check_nodes(task))
     if options.dry_run:
         for line in describe_unplaceable(task.largest_specs, task.machine):
             print(f"can never be placed: {line}")
         return 0
     require_placeable(task.largest_specs, task.machine)
-    warnings = check_nodes(task)
-    if warnings:
-        print(warnings, flush=True)
+    check = check_nodes(task)
+    if check.faults and (options.min_nodes or not check.n_fatal):
+        print(fault_table(check.faults), flush=True)
+    task = without_bad_nodes(task, check, options.min_nodes)
+    require_placeable(task.largest_specs, task.machine)
     if options.resume:
         run = options.resume.resolve()
         note_resumed(run, task)
@@ -103,6 +111,12 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     create_run(run, task)
     with locked(run):
         return _search(run, task, options.quiet)
+
+
+def _show_nodes(check: Check) -> int:
+    print(node_table(check.nodes))
+    print(f"\n{fault_table(check.faults) if check.faults else 'all nodes are fine'}")
+    return USER_ERROR if check.n_fatal else 0
 
 
 def _search(run: Path, task: Task, quiet: bool) -> int:

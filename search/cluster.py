@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 import ray
@@ -54,12 +55,13 @@ def _reach(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
-def machine(trials_per_gpu: int = 1) -> Machine:
-    """Return what the connected cluster offers: a GPU, or a share of one, a trial where there are any; else some cores.
+def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
+    """Return what the connected cluster, but for nodes to avoid, offers to a trial: a GPU or a part, or cores.
 
     Raises InputError where trials are to share cards that are not there, or of unknown memory.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    nodes = [node["Resources"] for node in alive if node["NodeID"] not in avoided]
     gpus = [node for node in nodes if node.get("GPU")]
     if gpus:
         n_gpus = sum(node["GPU"] for node in gpus)
@@ -73,13 +75,15 @@ def machine(trials_per_gpu: int = 1) -> Machine:
             n_gpus=n_gpus,
             gpu_mem_mb=max(cards) if all(cards) else 0,
             trials_per_gpu=trials_per_gpu,
+            avoided=tuple(avoided),
         )
     if trials_per_gpu > 1:
         raise InputError("--trials-per-gpu lets trials share cards, and there is none here: leave it out")
     cores = [int(node.get("CPU", 0)) for node in nodes]
     n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
-    return Machine(n_slots=sum(n // n_threads for n in cores), n_threads=n_threads, memory_mb=memory_mb)
+    n_slots = sum(n // n_threads for n in cores)
+    return Machine(n_slots, n_threads, memory_mb=memory_mb, avoided=tuple(avoided))
 
 
 def send_logs_to(folder: Path) -> None:

@@ -1,26 +1,79 @@
 """The preflight on a cluster: every node tells its facts, all at once."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import ray
+import yaml
 from ray.exceptions import GetTimeoutError, RayError
 
+from datasets.errors import InputError
+from search.cluster import machine
 from search.cluster_delivery import on_node
 from search.parcel import Parcel
-from search.preflight import NodeFacts, gather_facts
+from search.placement import memory_mb
+from search.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, missing_nodes
+from search.task import Task
+
+BOOTSTRAP = Path.home() / "ray_bootstrap_config.yaml"  # `ray up` leaves it on the head
 
 ANSWER_S = 60.0
 
 
-def alive_nodes() -> dict[str, str]:
-    """Return the nodes of the connected cluster, id -> name; a part of the id is added where names are not unique."""
+@dataclass(frozen=True)
+class Check:
+    """What the nodes of the cluster have and what is wrong; avoided: the ids of those where nothing can run."""
+
+    nodes: list[NodeFacts]
+    faults: list[Fault]
+
+    @property
+    def avoided(self) -> list[str]:
+        bad = {fault.node for fault in self.faults if fault.is_fatal}
+        return [node.node_id for node in self.nodes if node.name in bad]
+
+    @property
+    def n_fatal(self) -> int:
+        return sum(fault.is_fatal for fault in self.faults)
+
+
+def check_nodes(task: Task) -> Check:
+    """Ask every node what it has, and compare it with what the task needs."""
+    nodes, driver = inspect_nodes(task.parcels)
+    least_mb = min(memory_mb(spec, task.machine) for spec in task.largest_specs)
+    faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
+    return Check(nodes, absent_nodes() + faults)
+
+
+def without_bad_nodes(task: Task, check: Check, min_nodes: int | None) -> Task:
+    """Return the task for the nodes that are fine.
+
+    Raises InputError, with a table of what is wrong, unless all are or min_nodes were said to be enough and are there.
+    """
+    if not check.n_fatal:
+        return task
+    n_fine = len(check.nodes) - len(check.avoided)
+    table = fault_table(check.faults)
+    if min_nodes is None:
+        raise InputError(f"mend these nodes, or go on with --min-nodes {max(1, n_fine)}:\n{table}")
+    if n_fine < min_nodes:
+        raise InputError(f"{n_fine} nodes are fine, --min-nodes asks for {min_nodes}:\n{table}")
+    return replace(task, machine=machine(task.machine.trials_per_gpu, check.avoided))
+
+
+def alive_nodes(avoided: Collection[str] = ()) -> dict[str, str]:
+    """Return the nodes of the connected cluster but for those avoided, id -> name.
+
+    A part of the id is added to a name that several have.
+    """
     nodes = [node for node in ray.nodes() if node["Alive"]]
     names = [node["NodeManagerHostname"] for node in nodes]
     return {
         node["NodeID"]: name if names.count(name) == 1 else f"{name} ({node['NodeID'][:8]})"
         for node, name in zip(nodes, names, strict=True)
+        if node["NodeID"] not in avoided
     }
 
 
@@ -33,10 +86,22 @@ def inspect_nodes(parcels: Sequence[Parcel]) -> tuple[list[NodeFacts], NodeFacts
         for node, name in names.items()
         if node != here
     }
-    driver = replace(gather_facts(names[here], offered[here], parcels), clock_s=0.0)
+    driver = replace(gather_facts(names[here], offered[here], parcels), clock_s=0.0, node_id=here)
     end = time.monotonic() + ANSWER_S
-    answers = [_answer(names[node], sent, answer, end) for node, (sent, answer) in asked.items()]
+    answers = [replace(_answer(names[node], sent, answer, end), node_id=node) for node, (sent, answer) in asked.items()]
     return [driver, *answers], driver
+
+
+def absent_nodes(configuration: Path = BOOTSTRAP) -> list[Fault]:
+    """Return a fault for each machine of the configuration with which `ray up` formed this cluster, and is no node."""
+    if not configuration.is_file():
+        return []
+    told = yaml.safe_load(configuration.read_text())
+    provider = told.get("provider", {})
+    alive = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+    if provider.get("type") != "local" or provider.get("head_ip") not in alive:
+        return []  # another cluster's
+    return missing_nodes(provider.get("worker_ips", []), alive, told.get("auth", {}).get("ssh_user", "USER"))
 
 
 def _answer(name: str, sent: float, answer: "ray.ObjectRef[NodeFacts]", end: float) -> NodeFacts:

@@ -8,6 +8,7 @@ import ray
 from datasets.packed import PackedDataset, open_pack
 from search.keeper import KeptStore, find_keeper
 from search.parcel import Parcel, need
+from search.placement import where
 from search.plan import Machine
 from search.records import TrialRecord
 from search.reporting import Verdict
@@ -37,10 +38,10 @@ class Site:
         return open_pack(need(self.pack)), replace(self.bench, vgg16_weights=weights)
 
 
-def start_baseline(site: Site, spec: TrialSpec) -> "ray.ObjectRef[TrialRecord]":
+def start_baseline(site: Site, spec: TrialSpec, machine: Machine) -> "ray.ObjectRef[TrialRecord]":
     """Score JPEG as it is, on a worker, beside the trials."""
-    task = ray.remote(num_cpus=site.bench.n_threads, max_retries=MAX_FAILURES)(_score_baseline)
-    return task.remote(site, spec)
+    task = ray.remote(num_cpus=machine.n_threads, max_retries=MAX_FAILURES, label_selector=where(machine))
+    return task(_score_baseline).remote(site, spec)
 
 
 def score_finalists(
@@ -51,7 +52,10 @@ def score_finalists(
     Yields the id of each finalist once its scores are safe. One that has test scores already keeps them.
     """
     n_gpus = 1 if machine.n_gpus else 0
-    task = ray.remote(num_cpus=machine.n_threads, num_gpus=n_gpus, max_retries=MAX_FAILURES)(_score_on_test)
+    kind = ray.remote(
+        num_cpus=machine.n_threads, num_gpus=n_gpus, max_retries=MAX_FAILURES, label_selector=where(machine)
+    )
+    task = kind(_score_on_test)
     before = {
         record.trial_id: scores_from_bytes(store.path(record.trial_id, SCORES).read_bytes()) for record in finalists
     }

@@ -9,14 +9,13 @@ from typing import Any
 from datasets.errors import InputError
 from search.cluster import send_logs_to
 from search.cluster_delivery import deliver
-from search.cluster_preflight import alive_nodes, inspect_nodes
+from search.cluster_preflight import alive_nodes
 from search.cluster_tasks import Site, score_finalists, start_baseline
 from search.finalists import choose_finalists
 from search.keeper import collect_record, keeper_name, pause, start_keeper
 from search.ledger import Ledger
 from search.perceptual import weights_facts
-from search.placement import N_WAITING, memory_mb
-from search.preflight import fault_table, find_faults
+from search.placement import N_WAITING
 from search.progress import ProgressLog, Watcher
 from search.provenance import git_commit, versions
 from search.records import (
@@ -34,21 +33,6 @@ from search.spec import TrialSpec
 from search.store import LocalStore, write_atomically
 from search.task import Task
 from search.tune import EarlyStopping, Events, Job, make_trainable, run_trials
-
-
-def check_nodes(task: Task) -> str:
-    """Return a table of what is wrong with the nodes, empty where nothing is.
-
-    Raises InputError, the table in its message, where something keeps the search from starting.
-    """
-    nodes, driver = inspect_nodes(task.parcels)
-    least_mb = min(memory_mb(spec, task.machine) for spec in task.largest_specs)
-    faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
-    table = fault_table(faults) if faults else ""
-    n_fatal = sum(fault.is_fatal for fault in faults)
-    if n_fatal:
-        raise InputError(f"{n_fatal} faults of the cluster's nodes keep the search from starting:\n{table}")
-    return table
 
 
 def create_run(run: Path, task: Task) -> None:
@@ -90,7 +74,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     keeper = start_keeper(run)
     pack, *vgg16 = task.parcels
     for parcel in task.parcels:
-        for node in deliver(parcel, alive_nodes()):
+        for node in deliver(parcel, alive_nodes(task.machine.avoided)):
             say(f"brought {parcel.folder.name} to {node}")
     site = Site(pack, keeper_name(run), task.bench, *vgg16)
     before = read_records(run)
@@ -118,7 +102,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     ended = {record.trial_id for record in before}
     unfinished = dict.fromkeys(spec for spec in read_proposed(run) if spec.trial_id not in ended)
     searcher.continue_from(trained, unfinished, read_records(run, EARLIER))
-    baselines = [start_baseline(site, spec) for spec in task.baselines if spec.trial_id not in ended]
+    baselines = [start_baseline(site, spec, task.machine) for spec in task.baselines if spec.trial_id not in ended]
     stopping = EarlyStopping(keeper, task.scale, task.epochs, task.space.stops_early)
     stopping.learn(trained)
     events = Events(log, baselines, ledger, stop)

@@ -8,6 +8,7 @@ from search.plan import Machine
 from search.spec import TrialSpec
 
 GPU_MEMORY = "gpu_mem_mb"  # the resource that a node with a card starts Ray with
+NODE_LABEL = "ray.io/node-id"  # of every node
 WORKER_MB = 900  # a worker with TensorFlow loaded, a network built and the pack mapped
 # Workers are kept for the next trial that asks for the same, so memory is asked for in few sizes.
 LEAST_ASK_MB = 2048
@@ -27,6 +28,11 @@ def needs(spec: TrialSpec, machine: Machine) -> dict[str, float]:
     doublings = max(0, math.ceil(math.log2(memory_mb(spec, machine) / LEAST_ASK_MB)))
     ask_mb = min(LEAST_ASK_MB * 2**doublings, machine.memory_mb)
     return asked | ({"memory": int(ask_mb * 1e6)} if machine.memory_mb else {})
+
+
+def where(machine: Machine) -> dict[str, str]:
+    """Return the label selector of Ray that keeps work off the nodes to avoid; empty where there are none."""
+    return {NODE_LABEL: f"!in({','.join(machine.avoided)})"} if machine.avoided else {}
 
 
 def memory_mb(spec: TrialSpec, machine: Machine) -> float:

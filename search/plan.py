@@ -29,7 +29,8 @@ class Machine:
     """What trials run on: how many at a time, with how many threads each, on GPUs or not.
 
     memory_mb: of the largest node, for trials without a GPU; gpu_mem_mb: of the largest card, where every node with a
-    card says how much it has. 0: unknown, nothing is asked for. trials_per_gpu: how many may share a card.
+    card says how much it has. 0: unknown, nothing is asked for. trials_per_gpu: how many may share a card. avoided: the
+    ids of nodes where nothing may run.
     """
 
     n_slots: int
@@ -38,6 +39,7 @@ class Machine:
     memory_mb: float = 0
     gpu_mem_mb: float = 0
     trials_per_gpu: int = 1
+    avoided: tuple[str, ...] = ()
 
     @property
     def macs_per_s(self) -> float:

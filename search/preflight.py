@@ -37,7 +37,7 @@ class Gpu:
 class NodeFacts:
     """What a node has; MB are of 10^6 bytes. lacks: parcels that are not there, by their folder's name -> MB.
 
-    resources: what it offers to Ray. error: why it did not answer, when all else is unknown.
+    resources: what it offers to Ray. error: why it did not answer, when all else is unknown. node_id: Ray's.
     """
 
     name: str
@@ -52,11 +52,12 @@ class NodeFacts:
     lacks: Mapping[str, float] = field(default_factory=dict)
     clock_s: float = 0.0
     error: str | None = None
+    node_id: str = ""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a node, and the fix. A fatal one keeps the search from starting."""
+    """What is wrong with a node, and the fix. Nothing can run on a node with a fatal one."""
 
     node: str
     what: str
@@ -94,6 +95,48 @@ def find_faults(nodes: Sequence[NodeFacts], driver: NodeFacts, least_mb: float, 
         if node.resources.get("GPU"):
             faults += _gpu_faults(node, any(GPU_MEMORY in other.resources for other in nodes))
     return faults
+
+
+def missing_nodes(expected: Sequence[str], alive: Sequence[str], user: str) -> list[Fault]:
+    """Return a fault for each address of the cluster's configuration that is not in the cluster."""
+    return [
+        Fault(
+            address,
+            "is not in the cluster",
+            f"is it on, does `ssh {user}@{address}` work, has its disk room? /tmp/ray/session_latest/logs/monitor.log "
+            "tells what was tried",
+        )
+        for address in expected
+        if address not in alive
+    ]
+
+
+def node_table(nodes: Sequence[NodeFacts]) -> str:
+    """Lay out what each node has, a line each."""
+    rows = [("node", "cores", "memory free", "disk free", "card", "driver", "Python", "Ray", "data", "clock")]
+    for node in nodes:
+        if node.error:
+            rows.append((node.name, *8 * ("?",), "?"))
+            continue
+        cards = ", ".join(f"{gpu.name} {gpu.memory_mb:.0f} MB" for gpu in node.gpus) or "none"
+        rows.append(
+            (
+                node.name,
+                f"{node.resources.get('CPU', 0):g}",
+                f"{node.memory_free_mb:.0f} MB",
+                f"{node.disk_free_mb:.0f} MB",
+                cards,
+                node.gpus[0].driver if node.gpus else "-",
+                node.versions.get("python", "?"),
+                node.versions.get("ray", "?"),
+                "to be brought" if node.lacks else "there",
+                f"{node.clock_s:+.1f} s",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(f"{part:{width}}" for part, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def fault_table(faults: Sequence[Fault]) -> str:

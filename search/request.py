@@ -196,7 +196,7 @@ def _values(axis: str, names: Sequence[str] | None) -> list[Any] | None:
 
 def _check_numbers(options: argparse.Namespace) -> float | None:
     """Return the time budget in seconds, None without one. Raises ValueError."""
-    for option, least in {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1}.items():
+    for option, least in {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1, "min_nodes": 1}.items():
         value = getattr(options, option)
         if value is not None and value < least:
             raise ValueError(f"--{option.replace('_', '-')} must be {least} or more, got {value}")

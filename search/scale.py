@@ -91,7 +91,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             name="tiny",
             fields={"split": "tiny", "epochs": 30, "crop_px": 192},
             n_trials=None,
-            grace_epochs=4,
+            grace_epochs=2,
             reduction_factor=3,
             n_finalists=3,
             protocol=Protocol(n_monitored=64, monitor_px=192, n_scored=None),

@@ -15,7 +15,7 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from search.cluster_tasks import MAX_FAILURES, Site
 from search.keeper import KeptStore, find_keeper
 from search.ledger import Ledger
-from search.placement import gpu_limit_mb, needs
+from search.placement import gpu_limit_mb, needs, where
 from search.plan import Machine
 from search.progress import ProgressLog
 from search.records import TrialRecord
@@ -69,7 +69,8 @@ def run_trials(
     machine = job.machine
 
     def resources(config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        return tune.PlacementGroupFactory([needs(spec_of(config), machine)])
+        selector = {"bundle_label_selector": [where(machine)]} if machine.avoided else {}
+        return tune.PlacementGroupFactory([needs(spec_of(config), machine)], **selector)
 
     try:
         tune.Tuner(

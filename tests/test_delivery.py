@@ -11,10 +11,14 @@ from ray.cluster_utils import Cluster
 
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
+from search.cluster import machine
 from search.cluster_delivery import deliver, on_node
-from search.cluster_preflight import alive_nodes, inspect_nodes
+from search.cluster_preflight import Check, alive_nodes, inspect_nodes
 from search.keeper import NAMESPACE
 from search.parcel import Parcel, find, need, pack_parcel
+from search.placement import where
+from search.plan import Machine
+from search.preflight import Fault
 
 N_NODES = 3
 
@@ -84,3 +88,25 @@ def test_every_node_tells_its_facts(caches: list[Path], small_pack: PackedDatase
         assert (node.code, node.versions) == (driver.code, driver.versions)
         assert abs(node.clock_s) < 5
     assert sorted(len(node.lacks) for node in facts) == [0, 1, 1]
+
+
+def test_a_bad_node_is_left_out_when_told_to(caches: list[Path], small_pack: PackedDataset) -> None:
+    here = ray.get_runtime_context().get_node_id()
+    bad = next(node for node in alive_nodes() if node != here)
+    _, driver = inspect_nodes([])
+    facts = [replace(driver, name=name, node_id=node) for node, name in alive_nodes().items()]
+    check = Check(
+        facts, [Fault(alive_nodes()[bad], "is broken", "mend it"), Fault("10.0.0.9", "is absent", "start it")]
+    )
+    assert check.avoided == [bad]
+    seen = {ray.get(_node_of(machine(avoided=check.avoided))) for _ in range(6)}
+    assert bad not in seen
+    assert bad not in alive_nodes(check.avoided)
+    assert machine(avoided=check.avoided).n_slots == N_NODES - 1
+
+
+def _node_of(machine: Machine) -> "ray.ObjectRef[str]":
+    def node_id() -> str:
+        return str(ray.get_runtime_context().get_node_id())
+
+    return ray.remote(num_cpus=1, label_selector=where(machine))(node_id).remote()

@@ -16,7 +16,10 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     resources: list[dict[str, Any]] = []
     monkeypatch.setattr(
         "search.cluster.ray.nodes",
-        lambda: [{"Alive": True, "Resources": node} for node in resources] + [{"Alive": False, "Resources": {}}],
+        lambda: (
+            [{"Alive": True, "NodeID": str(n), "Resources": node} for n, node in enumerate(resources)]
+            + [{"Alive": False, "Resources": {}}]
+        ),
     )
     return resources
 
@@ -54,3 +57,8 @@ def test_sharing_needs_cards_of_known_memory(
 def test_one_card_of_unknown_memory_has_none_asked_for(nodes: list[dict[str, Any]]) -> None:
     nodes += [{"CPU": 8.0, "GPU": 1.0, GPU_MEMORY: 6442.0}, {"CPU": 4.0, "GPU": 1.0}]
     assert machine().gpu_mem_mb == 0
+
+
+def test_what_is_to_be_avoided_offers_nothing(nodes: list[dict[str, Any]]) -> None:
+    nodes += [{"CPU": 8.0, "memory": 9e9}, {"CPU": 4.0, "memory": 4e9}]
+    assert machine(avoided=["0"]) == Machine(n_slots=4, n_threads=1, memory_mb=4000, avoided=("0",))

@@ -9,7 +9,7 @@ import pytest
 from datasets.packed import PackedDataset
 from search.parcel import pack_parcel
 from search.placement import GPU_MEMORY
-from search.preflight import Fault, Gpu, NodeFacts, fault_table, find_faults, gather_facts
+from search.preflight import Fault, Gpu, NodeFacts, fault_table, find_faults, gather_facts, missing_nodes, node_table
 
 GTX = Gpu("GTX 1660 Ti", 7.5, "550.1", 6442.0)
 GOOD = NodeFacts(
@@ -137,3 +137,19 @@ def test_cards_are_read_from_nvidia_smi(
     assert facts.gpus == gpus
     assert (facts.smi_error or "").startswith(error or "")
     assert (facts.smi_error is None) == (error is None)
+
+
+def test_machines_of_the_configuration_that_are_no_nodes_are_named() -> None:
+    (fault,) = missing_nodes(["10.0.0.2", "10.0.0.3"], ["10.0.0.1", "10.0.0.3"], "lab")
+    assert (fault.node, fault.what) == ("10.0.0.2", "is not in the cluster")
+    assert "`ssh lab@10.0.0.2`" in fault.fix
+
+
+def test_the_table_of_nodes_shows_what_each_has() -> None:
+    silent = NodeFacts("lab-3", error="not within 60 s")
+    head, good, laptop, broken = node_table([GOOD, replace(LAPTOP, lacks={"pack": 1.0}), silent]).splitlines()
+    assert head.split()[:2] == ["node", "cores"]
+    assert "GTX 1660 Ti 6442 MB  550.1   3.11.2" in good
+    assert "none" in laptop
+    assert "to be brought" in laptop
+    assert broken.split() == ["lab-3", *9 * "?"]
