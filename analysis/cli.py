@@ -12,7 +12,8 @@ from analysis.labels import fidelity_sentence
 from analysis.markup import to_text
 from analysis.report import require_report_place, write_report
 from analysis.run import RunError, open_run
-from analysis.tables import columns_of, left_out_lines
+from analysis.tables.left_out import left_out_lines
+from analysis.tables.quality import columns_of
 
 USER_ERROR = 2
 # Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.

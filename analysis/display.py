@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.labels import BASELINE_LABEL, METRIC_TITLES, heading
 from analysis.pick import N_REQUIREMENTS
-from analysis.tables import MEAN, NOT_SCORED
+from analysis.tables.quality import MEAN, NOT_SCORED
 from models.names import METRICS
 from search.records import TrialRecord
 from search.spec import TrialStatus

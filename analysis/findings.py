@@ -9,14 +9,11 @@ from analysis import display
 from analysis.comparison import compare, comparison_notes
 from analysis.pick import Pick, candidates, choose
 from analysis.run import Run
-from analysis.tables import (
-    columns_of,
-    left_out_lines,
-    quality_table,
-    requirements_table,
-    size_table,
-    trials_table,
-)
+from analysis.tables.left_out import left_out_lines
+from analysis.tables.quality import columns_of, quality_table
+from analysis.tables.requirements import requirements_table
+from analysis.tables.sizes import size_table
+from analysis.tables.trials import trials_table
 from models.names import REGIONS
 from search.records import TrialRecord
 

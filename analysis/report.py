@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.chapters import write_chapters
+from analysis.chapters.book import write_chapters
 from analysis.figures.album import Picture, draw_pictures
 from analysis.findings import Findings
 from analysis.markup import to_markdown
 from analysis.page import build_page
 from analysis.run import RunError
-from analysis.tables import with_left_out
+from analysis.tables.left_out import with_left_out
 
 PAGE = "index.html"
 PICK = "pick.json"

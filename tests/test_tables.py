@@ -14,7 +14,10 @@ from analysis.findings import find
 from analysis.labels import fidelity, fidelity_sentence, heading, label
 from analysis.markup import to_html, to_markdown, to_text
 from analysis.run import Run, open_run
-from analysis.tables import columns_of, quality_table, requirements_table, size_table, trials_table
+from analysis.tables.quality import columns_of, quality_table
+from analysis.tables.requirements import requirements_table
+from analysis.tables.sizes import size_table
+from analysis.tables.trials import trials_table
 from models.names import METRICS
 from search.records import TrialRecord, append_record
 from search.spec import BASELINE, TrialStatus

@@ -1,0 +1,26 @@
+"""All chapters in reading order."""
+
+from collections.abc import Sequence
+
+from analysis.chapters.comparison import comparison
+from analysis.chapters.data import data
+from analysis.chapters.decision import decision
+from analysis.chapters.evidence import evidence
+from analysis.chapters.method import method
+from analysis.chapters.trials import trials
+from analysis.figures.album import Picture
+from analysis.findings import Findings
+from analysis.page import Section
+
+
+def write_chapters(findings: Findings, pictures: Sequence[Picture], notes: Sequence[str]) -> list[Section]:
+    """Write every section of the report. notes: all of them, those of the figures too."""
+    drawn = {item.name: item for item in pictures}
+    return [
+        Section("decision", "Decision", decision(findings, notes)),
+        Section("evidence", "Evidence", evidence(findings, drawn)),
+        Section("comparison", "Comparison", comparison(findings, drawn)),
+        Section("trials", "Trials", trials(findings)),
+        Section("data", "Data", data(findings)),
+        Section("method", "Method and notes", method(findings, notes)),
+    ]

@@ -1,0 +1,44 @@
+"""The third chapter: the models beside one another."""
+
+from collections.abc import Mapping
+
+from analysis.chapters.pieces import figure
+from analysis.display import REACHES
+from analysis.figures.album import Picture
+from analysis.findings import Findings
+from analysis.labels import fidelity_sentence
+from analysis.page import paragraph, titled_table
+from analysis.tables.quality import columns_of
+
+# More columns than this are not read but scrolled past; the files hold them all.
+N_TRIALS_SHOWN = 8
+REGION_TITLES = {"full": "whole image", "crop": "centre crop"}
+
+
+def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
+    """Compare the models at every quality, as figures and as tables."""
+    parts = [figure(drawn["psnr_violin"])] if "psnr_violin" in drawn else []
+    parts += [figure(item) for name, item in drawn.items() if name.startswith("strip_")]
+    for split in ("test", "validation"):
+        for region, title in REGION_TITLES.items():
+            parts += _quality(findings, split, region, f"Quality and model, {split} split, {title}")
+    return parts or [paragraph("No trial has scores to compare.")]
+
+
+def _quality(findings: Findings, split: str, region: str, title: str) -> list[str]:
+    name = f"quality_{split}_{region}"
+    if name not in findings.tables:
+        return []
+    table = findings.tables[name]
+    records = columns_of(findings.run, split)
+    trained = [record for record in records if not record.spec.is_baseline]
+    n_fixed = table.shown.shape[1] - len(trained)
+    n_images = table.numbers.loc[table.numbers["n_images"] > 0, "n_images"]
+    counts = f"{n_images.min()}" if n_images.nunique() == 1 else f"{n_images.min()} to {n_images.max()}"
+    caption = (
+        f"Means over {counts} images; rows are qualities of the JPEG input. {REACHES} marks a mean at least as good as "
+        f"that of JPEG-{findings.run.reference_quality} on the same images. {fidelity_sentence(trained)}"
+    )
+    if len(trained) > N_TRIALS_SHOWN:
+        caption += f" The best {N_TRIALS_SHOWN} of {len(trained)} trials are shown, tables/{name}.csv holds all."
+    return [titled_table(title, caption, table.shown.iloc[:, : n_fixed + N_TRIALS_SHOWN], table.below)]

@@ -1,0 +1,17 @@
+"""The fourth chapter: every trial."""
+
+from analysis.chapters.pieces import named_table
+from analysis.findings import Findings
+from analysis.labels import fidelity_sentence
+from analysis.page import bullets, paragraph
+
+
+def trials(findings: Findings) -> list[str]:
+    """List every trial, and the errors of those that failed."""
+    caption = (
+        "Best monitored margin first. A trial is of use only where its margin is above its input's. "
+        f"{fidelity_sentence(findings.run.trials)} The whole of every spec is in tables/trials.csv."
+    )
+    failed = [f"{record.trial_id}: {record.error}" for record in findings.run.trials if record.error]
+    parts = named_table(findings, "trials", "All trials", caption)
+    return [*parts, paragraph("Errors of trials that failed:"), bullets(failed)] if failed else parts

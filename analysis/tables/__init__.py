@@ -1,0 +1,1 @@
+"""The tables of a run as numbers, a file each: what goes into the CSV files."""
