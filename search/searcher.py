@@ -100,10 +100,21 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         record = self.settle(self.proposed[trial_id], error)
         if record is not None:
             self.n_settled += 1
-            state, value = _told(record)
-            self._ot_study.tell(self._ot_trials[trial_id], value, state=state)
+            told = self._tell(self._ot_trials[trial_id], record)
             if self.mirror:
-                self.mirror.add(self._ot_study.trials[self._ot_trials[trial_id].number])
+                self.mirror.add(told)
+
+    def _tell(self, trial: optuna.trial.Trial, record: TrialRecord) -> optuna.trial.FrozenTrial:
+        """Tell Optuna how a trial ended, and return what it knows of it then."""
+        study: optuna.Study = self._ot_study
+        state, value = _told(record)
+        if record.status is not TrialStatus.DIVERGED:
+            return study.tell(trial, value, state=state)
+        study.tell(trial, state=TrialState.FAIL)  # what it showed before would rank it above trials that were weak
+        remembered = self._remembered(record, state, value)
+        assert remembered is not None, "a trial that was drawn can be drawn"
+        study.add_trial(remembered)
+        return remembered
 
     def close(self) -> None:
         """Propose nothing more."""
@@ -139,12 +150,13 @@ class LowqSearch(OptunaSearch):  # type: ignore[misc]
         self.axes.suggest(fixed)
         seen = [(int(row["epoch"] or 0), row["margin"]) for row in record.curve if row["margin"] is not None]
         bests = {epoch: max(margin for _, margin in seen[: place + 1]) for place, (epoch, _) in enumerate(seen)}
+        is_told = record.status is not TrialStatus.DIVERGED
         return optuna.trial.create_trial(
             state=state,
             value=value,
             params=drawn,
             distributions=fixed.distributions,
-            intermediate_values=bests,
+            intermediate_values=bests if is_told else {},
             user_attrs={"trial_id": record.trial_id},
         )
 

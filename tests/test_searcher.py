@@ -80,7 +80,6 @@ def test_drawn_proposals_are_new_specs_and_the_same_for_the_same_seed() -> None:
         (TrialStatus.COMPLETED, 0.5, TrialState.COMPLETE, 0.5),
         (TrialStatus.DEAD, -1.5, TrialState.COMPLETE, -1.5),
         (TrialStatus.STOPPED, -0.5, TrialState.PRUNED, -0.5),
-        (TrialStatus.DIVERGED, None, TrialState.PRUNED, None),
         (TrialStatus.FAILED, None, TrialState.FAIL, None),
     ],
 )
@@ -96,6 +95,20 @@ def test_optuna_is_told_how_a_trial_ended(
     (told,) = [trial for trial in searcher._ot_study.trials if trial.number == 0]
     assert told.state is state
     assert told.value == value
+
+
+def test_what_a_diverged_trial_showed_before_does_not_speak_for_it() -> None:
+    searcher, _ = _searcher(lambda spec, crashed: _record(spec, TrialStatus.DIVERGED, 0.5))
+    searcher.continue_from([], [])
+    searcher.suggest("t0")
+    searcher.on_trial_result("t0", {"best_margin": 0.5, "epoch": 1})
+    searcher.on_trial_complete("t0", {"epoch": 1})
+    (told,) = [trial for trial in searcher._ot_study.trials if trial.state is TrialState.PRUNED]
+    assert (told.value, told.intermediate_values) == (None, {})
+    resumed, _ = _searcher()
+    resumed.continue_from([_record(_make_spec(SPACE.first_parameters()[0]), TrialStatus.DIVERGED, 0.5)], [])
+    (remembered,) = [trial for trial in resumed._ot_study.trials if trial.state is TrialState.PRUNED]
+    assert (remembered.params, remembered.intermediate_values) == (told.params, {})
 
 
 def test_a_crash_is_passed_on_to_who_settles() -> None:
