@@ -46,8 +46,8 @@ def _metric_rows(paired: pd.DataFrame, metric: str) -> pd.DataFrame:
     sides = {metric: "mean", f"{metric}_reference": "reference_mean", f"{metric}_lower": "lower_mean"}
     values = paired[[*GROUP, *sides]].rename(columns=sides)
     perfect = (values[list(sides.values())] == direction * np.inf).any(axis=1)
-    n_all = values.groupby(GROUP).size()
-    kept = values[~perfect].groupby(GROUP)
+    n_all = values.groupby(GROUP, observed=True).size()
+    kept = values[~perfect].groupby(GROUP, observed=True)
     rows = kept.mean(skipna=False).reindex(n_all.index)
     rows["n_images"] = kept.size().reindex(n_all.index, fill_value=0)
     rows["n_left_out"] = n_all - rows["n_images"]
@@ -55,7 +55,8 @@ def _metric_rows(paired: pd.DataFrame, metric: str) -> pd.DataFrame:
     gain = direction * (rows["mean"] - rows["reference_mean"])
     rows["margin"] = gain / rows["step"]
     rows["reaches"] = gain >= 0
-    return rows.reset_index().assign(metric=metric)
+    words = dict.fromkeys(("trial_id", "split", "region"), str)
+    return rows.reset_index().astype(words).assign(metric=metric)
 
 
 def comparison_notes(comparison: pd.DataFrame) -> list[str]:

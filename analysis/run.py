@@ -8,31 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from models.names import METRICS
-from search.records import RECORDS, RUN_FACTS, TrialRecord, read_records, read_run_facts
+from analysis.errors import RunError as RunError
+from analysis.facts import read_facts
+from analysis.records import RESUME, read_told_records
+from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
+from analysis.scores import read_scores
+from search.records import TrialRecord
 from search.spec import TrialStatus
-
-# The raw scores lie beside these in the files; no table reads them yet, so they do not fill memory.
-SCORE_COLUMNS = ("image", "name", "system", "split", "input_quality", "region", "crop_px", "jpeg_bytes", *METRICS)
-ROW_KEY = ["image", "split", "input_quality", "region"]
-FACTS = ("command", "space", "scale", "seed", "reference_quality", "scored_qualities", "n_trials", "dataset")
-DATASET_FACTS = (
-    "path",
-    "fingerprint",
-    "size_px",
-    "n_images",
-    "systems",
-    "qualities",
-    "split",
-    "subsets",
-    "scored",
-    "mean_jpeg_bytes",
-)
-RESUME = "python search/run.py --resume"
-
-
-class RunError(ValueError):
-    """A run directory that cannot be read; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +22,8 @@ class Run:
     """An opened run.
 
     records: one per trial, in the order they ended.
-    scores: SCORE_COLUMNS and trial_id, a row per trial, image, split, input quality and region; may be empty.
+    scores: SCORE_COLUMNS and trial_id, a row per trial, image, split, input quality and region; may be empty. Words are
+        categories: a group-by of them takes observed=True, and joining them to other text takes astype(str).
     notes: what a reader of the tables must know, a sentence each.
     """
 
@@ -89,8 +72,8 @@ class Run:
 
     @cached_property
     def _scored(self) -> set[tuple[str, str]]:
-        pairs = self.scores[["trial_id", "split"]].drop_duplicates()
-        return set(zip(pairs["trial_id"], pairs["split"], strict=True))
+        pairs = self.scores.groupby(["trial_id", "split"], observed=True).size().index
+        return {(str(trial_id), str(split)) for trial_id, split in pairs}
 
 
 def open_run(path: Path) -> Run:
@@ -98,57 +81,16 @@ def open_run(path: Path) -> Run:
 
     Raises RunError when PATH is no run directory, when its facts or records cannot be read, or when no trial ended.
     """
-    facts = _read_facts(path)
-    records, record_notes = _read_records(path)
+    facts = read_facts(path)
+    records, record_notes = read_told_records(path)
     progress_notes = _progress_notes(records, facts)
-    scores, score_notes = _read_scores(path, records)
+    scores, score_notes = read_scores(path, records)
     notes = (*record_notes, *progress_notes, *score_notes, *_reference_notes(records, scores, facts))
     return Run(path, facts, records, scores, notes)
 
 
 def _rank(record: TrialRecord) -> tuple[bool, float, str]:
     return (record.margin is None, -(record.margin or 0.0), record.trial_id)
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    try:
-        facts = read_run_facts(path)
-    except FileNotFoundError as error:
-        raise RunError(str(error)) from error
-    except ValueError as error:
-        raise RunError(f"{RUN_FACTS} must be JSON, found {error} in {path}; name another run") from error
-    dataset = facts.get("dataset") if isinstance(facts, dict) else None
-    dataset = dataset if isinstance(dataset, dict) else {}
-    missing = [name for name in FACTS if name not in facts] + [name for name in DATASET_FACTS if name not in dataset]
-    if missing:
-        raise RunError(
-            f"{path / RUN_FACTS} must name {', '.join(missing)}, and does not; "
-            "read it with the lowq version that made it"
-        )
-    return facts
-
-
-def _read_records(path: Path) -> tuple[tuple[TrialRecord, ...], list[str]]:
-    try:
-        records = read_records(path)
-    except (ValueError, TypeError, KeyError) as error:
-        raise RunError(
-            f"every line of {path / RECORDS} must be a trial record, found {error}; "
-            "read the run with the lowq version that made it"
-        ) from error
-    if not records:
-        raise RunError(f"a report needs an ended trial, found none in {path}; wait for the search, or {RESUME} {path}")
-    notes = []
-    if not (path / RECORDS).read_bytes().endswith(b"\n"):
-        notes.append(
-            f"The last line of {RECORDS} is torn, as a kill leaves it: its trial is not shown. {RESUME} RUN repeats it."
-        )
-    latest = {record.trial_id: record for record in records}
-    if len(latest) < len(records):
-        notes.append(
-            f"Records that replace an earlier one of the same trial: {len(records) - len(latest)}; the later is shown."
-        )
-    return tuple(latest.values()), notes
 
 
 def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) -> list[str]:
@@ -167,42 +109,6 @@ def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) 
     return notes
 
 
-def _read_scores(path: Path, records: tuple[TrialRecord, ...]) -> tuple[pd.DataFrame, list[str]]:
-    parts, notes = [], []
-    for record in records:
-        file = path / "scores" / f"{record.trial_id}.parquet"
-        if not file.is_file():
-            notes += _missing_scores_notes(record)
-            continue
-        try:
-            part = pd.read_parquet(file, columns=list(SCORE_COLUMNS))
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            notes.append(f"The scores of {record.trial_id} cannot be read ({reason}): its cells say 'not scored'.")
-            continue
-        once = part.drop_duplicates(ROW_KEY)
-        if len(once) < len(part):
-            notes.append(f"The scores of {record.trial_id} repeat {len(part) - len(once)} rows; each counts once.")
-        parts.append(once.assign(trial_id=record.trial_id))
-    notes += _unclaimed_notes(path, records)
-    columns = [*SCORE_COLUMNS, "trial_id"]
-    return (pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)), notes
-
-
-def _missing_scores_notes(record: TrialRecord) -> list[str]:
-    if record.status in (TrialStatus.FAILED, TrialStatus.DIVERGED) or record.spec.is_baseline:
-        return []  # failed and diverged trials may have none; the baseline has a note of its own
-    return [f"{record.trial_id} has a record but no score file: its cells say 'not scored'."]
-
-
-def _unclaimed_notes(path: Path, records: tuple[TrialRecord, ...]) -> list[str]:
-    known = {record.trial_id for record in records}
-    unclaimed = sorted(file.stem for file in (path / "scores").glob("*.parquet") if file.stem not in known)
-    if not unclaimed:
-        return []
-    return [f"Score files without a record, of trials that have not ended, are not used: {', '.join(unclaimed)}."]
-
-
 def _reference_notes(records: tuple[TrialRecord, ...], scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     quality = facts["reference_quality"]
     baselines = [record.trial_id for record in records if record.spec.is_baseline]
@@ -213,9 +119,12 @@ def _reference_notes(records: tuple[TrialRecord, ...], scores: pd.DataFrame, fac
             f"JPEG as it is was not scored at quality {quality}: nothing can be compared with it, there is no "
             f"pick. {RESUME} RUN scores it."
         ]
-    images = ["split", "region", "image"]
-    known = pd.MultiIndex.from_frame(reference[images])
-    unpaired = scores.loc[~pd.MultiIndex.from_frame(scores[images]).isin(known), images].drop_duplicates()
-    if unpaired.empty:
+    known, scored = _images_of(reference), _images_of(scores)
+    n_unpaired = len(scored) - len(scored.intersection(known))
+    if not n_unpaired:
         return []
-    return [f"Images and regions left out of every mean for want of a JPEG-{quality} score: {len(unpaired)}."]
+    return [f"Images and regions left out of every mean for want of a JPEG-{quality} score: {n_unpaired}."]
+
+
+def _images_of(scores: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(scores[["split", "region", "image"]].drop_duplicates())

@@ -25,6 +25,7 @@ class TrialStatus(StrEnum):
     DIVERGED = "diverged"  # non-finite, or more than 10 dB under its own input
     DEAD = "dead"  # returns its input
     FAILED = "failed"  # raised an error, kept in the record
+    UNKNOWN = "unknown"  # in some way that only a newer version knows; no trial of this one ends so
 
 
 @dataclass(frozen=True)

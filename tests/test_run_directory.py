@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -65,6 +66,24 @@ def test_facts_of_another_shape_are_refused(tmp_path: Path, text: str) -> None:
         open_run(run)
 
 
+@pytest.mark.parametrize(
+    ("facts", "rule"),
+    [
+        ({"n_trials": "three"}, "must give n_trials as int, found 'three'"),
+        ({"scored_qualities": [25, "50"]}, r"must give scored_qualities as list\[int\]"),
+        ({"left_out": "nothing"}, r"must give left_out as list\[dict"),
+        ({"left_out": [{"name": "unet"}]}, "must say what is left out and why"),
+        ({"dataset": run_facts(4, 1)["dataset"] | {"size_px": 0}}, "must give a size_px of at least 1, found 0"),
+        ({"dataset": run_facts(4, 1)["dataset"] | {"scored": {}}}, "how many images of validation, test are scored"),
+        ({"dataset": run_facts(4, 1)["dataset"] | {"mean_jpeg_bytes": {"75": 0}}}, "must give mean_jpeg_bytes by"),
+    ],
+)
+def test_facts_of_another_type_are_refused(tmp_path: Path, facts: dict[str, Any], rule: str) -> None:
+    run = write_run(tmp_path / "run", [plan()], **facts)
+    with pytest.raises(RunError, match=rule):
+        open_run(run)
+
+
 def test_facts_without_the_image_size_are_refused(tmp_path: Path) -> None:
     facts = run_facts(4, 1)
     del facts["dataset"]["size_px"]
@@ -79,22 +98,86 @@ def test_run_without_records_is_refused(tmp_path: Path) -> None:
         open_run(run)
 
 
-@pytest.mark.parametrize("line", ["not json", '{"trial_id": "x", "spec": {}}', '{"trial_id": "x"}', "[1]"])
-def test_line_that_is_no_record_is_refused(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("not json", "Expecting value"),
+        ('{"trial_id": "x", "spec": {}}', "it lacks status, epochs_run"),
+        ('{"spec": {}}', "a JSON object with a trial_id"),
+        ("[1]", "a JSON object with a trial_id"),
+        ('{"trial_id": "../x"}', "a trial_id names files"),
+    ],
+)
+def test_line_that_is_no_record_is_told_and_the_others_are_read(tmp_path: Path, line: str, why: str) -> None:
     run = write_run(tmp_path / "run", [plan()])
     with (run / RECORDS).open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(RunError, match="must be a trial record"):
-        open_run(run)
+    opened = open_run(run)
+    assert len(opened.trials) == 1
+    (note,) = opened.notes
+    assert note.startswith("Line 3 of records.jsonl is no trial record")
+    assert why in note
 
 
-def test_record_with_a_column_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_run_whose_every_line_is_no_record_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan()])
-    row = json.loads((run / RECORDS).read_text().splitlines()[-1]) | {"colour": 1}
-    with (run / RECORDS).open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    with pytest.raises(RunError, match="read the run with the lowq version that made it"):
+    (run / RECORDS).write_text("not json\n")
+    with pytest.raises(RunError, match=r"Line 1 of .* read the run with the lowq version that made it"):
         open_run(run)
+
+
+def _last_record(run: Path) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads((run / RECORDS).read_text().splitlines()[-1])
+    return row
+
+
+def _replace_last_record(run: Path, row: dict[str, Any]) -> None:
+    lines = (run / RECORDS).read_text().splitlines()[:-1]
+    (run / RECORDS).write_text("\n".join([*lines, json.dumps(row), ""]))
+
+
+def test_fields_of_a_newer_version_are_left_out_and_told_and_the_trial_keeps_its_name(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    row = _last_record(run)
+    row |= {"colour": 1, "spec": row["spec"] | {"optimizer": "sgd", "loss": "charbonnier"}, "trial_id": "newer"}
+    _replace_last_record(run, row)
+    old = run / "scores" / f"{plan().spec.trial_id}.parquet"
+    old.rename(old.with_stem("newer"))
+    opened = open_run(run)
+    (trial,) = opened.trials
+    assert (trial.trial_id, trial.spec.loss, trial.margin) == ("newer", "charbonnier", -1.5)
+    assert set(opened.scores["trial_id"]) == {BASELINE.trial_id, "newer"}
+    for name in ("colour", "optimizer"):
+        told = f"In records.jsonl, the field '{name}' is unknown to this version and left out (1 times)."
+        assert told in opened.notes
+    assert any("would refuse was kept (unknown loss 'charbonnier'" in note for note in opened.notes)
+
+
+def test_status_of_a_newer_version_is_shown_as_unknown_and_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    _replace_last_record(run, _last_record(run) | {"status": "melted"})
+    opened = open_run(run)
+    assert opened.trials[0].status is TrialStatus.UNKNOWN
+    assert opened.alive == []
+    assert any("the status 'melted' is unknown" in note for note in opened.notes)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e999"])
+def test_margin_that_is_not_finite_is_read_as_none_and_told(tmp_path: Path, value: str) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    (run / RECORDS).write_text((run / RECORDS).read_text().replace('"margin": -1.5,', f'"margin": {value},'))
+    opened = open_run(run)
+    assert opened.trials[0].margin is None
+    assert "In records.jsonl, a number that is not finite was read as none (1 times)." in opened.notes
+
+
+@pytest.mark.parametrize(("field", "value"), [("epochs_run", "many"), ("margin", [1]), ("seconds", True), ("curve", 3)])
+def test_record_with_a_value_of_another_type_is_told(tmp_path: Path, field: str, value: object) -> None:
+    run = write_run(tmp_path / "run", [plan(0), plan(1)])
+    _replace_last_record(run, _last_record(run) | {field: value})
+    opened = open_run(run)
+    assert [trial.spec.seed for trial in opened.trials] == [0]
+    assert any(f"no trial record ({field} must be" in note for note in opened.notes)
 
 
 def test_torn_last_record_is_left_out_and_told(tmp_path: Path) -> None:
@@ -141,11 +224,51 @@ def test_score_file_without_a_column_is_told(tmp_path: Path) -> None:
     assert any("cannot be read" in note and "ssim" in note for note in open_run(run).notes)
 
 
-def test_score_columns_of_a_newer_version_are_ignored(tmp_path: Path) -> None:
+def test_score_columns_of_a_newer_version_are_not_used_and_told(tmp_path: Path) -> None:
     trial = plan(0)
     run = write_run(tmp_path / "run", [trial])
     write_scores(run, trial.spec.trial_id, trial_scores(trial, 4).assign(lpips=0.5))
-    assert open_run(run).notes == ()
+    told = "Columns of score files that this version does not know are not used: lpips (in 1 files)."
+    assert open_run(run).notes == (told,)
+
+
+@pytest.mark.parametrize("column", ["image", "input_quality", "jpeg_bytes", "split", "region"])
+def test_score_file_that_lacks_values_is_told(tmp_path: Path, column: str) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    write_scores(run, trial.spec.trial_id, scores.assign(**{column: scores[column].where(scores["image"] != 1)}))
+    notes = open_run(run).notes
+    assert any(f"cannot be read (column {column} lacks" in note for note in notes)
+
+
+def test_score_file_without_systems_and_names_is_read(tmp_path: Path) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    write_scores(run, trial.spec.trial_id, trial_scores(trial, 4).drop(columns=["system", "name", "crop_px"]))
+    opened = open_run(run)
+    own = opened.scores[opened.scores["trial_id"] == trial.spec.trial_id]
+    assert set(own["system"]) == set(own["name"]) == {"unknown"}
+    assert len(own) == len(trial_scores(trial, 4))
+
+
+@pytest.mark.parametrize(("column", "value"), [("region", "corner"), ("split", "spare"), ("input_quality", 101)])
+def test_score_rows_of_a_newer_version_are_not_used_and_told(tmp_path: Path, column: str, value: object) -> None:
+    trial = plan(0)
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    strange = scores.head(3).assign(**{column: value})
+    write_scores(run, trial.spec.trial_id, pd.concat([scores, strange]))
+    opened = open_run(run)
+    assert len(opened.scores) == len(baseline_scores(4)) + len(scores)
+    assert any("does not know are not used: 3, such as" in note and str(value) in note for note in opened.notes)
+
+
+def test_words_of_the_scores_are_categories_in_alphabetical_order(tmp_path: Path) -> None:
+    scores = open_run(write_run(tmp_path / "run", [plan(0)])).scores
+    for column in ("trial_id", "name", "system", "split", "region"):
+        assert scores[column].dtype == "category"
+        assert list(scores[column].cat.categories) == sorted(set(scores[column]))
 
 
 def test_repeated_score_rows_count_once_and_are_told(tmp_path: Path) -> None:
