@@ -1,62 +1,98 @@
-"""Every mean beside JPEG-75's mean of the same images: the numbers that tables, curve and pick are read from."""
+"""Every mean beside JPEG-75's and its own input's of the same images: what tables, curve and pick are read from."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from analysis.baseline import Baseline, baseline_of
+from analysis.moments import Cells, Floats, Places, moments
 from models.names import METRIC_DIRECTIONS, METRICS
 
 # One unit of margin is what JPEG loses between the reference quality and this one, as in the monitored margin.
 STEP_QUALITY = 50
 GROUP = ["trial_id", "split", "region", "input_quality"]
-IMAGE = ["split", "region", "image"]
+MEASURED = (
+    *("mean", "sd", "low", "high", "reference_mean", "n_images", "n_left_out", "step", "margin", "reaches"),
+    *("change", "change_sd", "change_low", "change_high", "n_changed", "n_improved"),
+)
 
 
-def compare(scores: pd.DataFrame, baseline_ids: Collection[str], reference_quality: int) -> pd.DataFrame:
-    """Average every trial's scores, and the reference's over the same images.
+@dataclass(frozen=True)
+class _Sides:
+    """One metric of N rows: their own, and JPEG's of the same images at three qualities: the reference, STEP_QUALITY
+    and the one that entered."""
 
-    scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run.
-    Returns a row per GROUP and metric:
-    mean, reference_mean: over the same images; a NaN score makes its mean NaN.
+    own: Floats
+    reference: Floats
+    lower: Floats
+    entered: Floats
+
+
+@dataclass(frozen=True)
+class _Yardstick:
+    """JPEG as it is, with the places of two of its qualities: the reference and STEP_QUALITY."""
+
+    baseline: Baseline
+    reference: int
+    lower: int
+
+    def paired(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Keep the rows whose images have a score at the reference quality; all where no image has one."""
+        known = self.baseline.known[self.reference]
+        return rows[known[self.baseline.place_images(rows)]] if known.any() else rows
+
+    def sides(self, rows: pd.DataFrame) -> dict[str, _Sides]:
+        """Return each metric's sides."""
+        images, entered = self.baseline.place_images(rows), self.baseline.place_qualities(rows["input_quality"])
+        return {
+            metric: _Sides(
+                rows[metric].to_numpy(np.float64),
+                jpeg[self.reference, images],
+                jpeg[self.lower, images],
+                jpeg[entered, images],
+            )
+            for metric, jpeg in self.baseline.scores.items()
+        }
+
+
+def compare(
+    scores: pd.DataFrame,
+    baseline_ids: Collection[str],
+    reference_quality: int,
+    by_system: bool = False,
+    groups: Mapping[int, int] | None = None,
+) -> pd.DataFrame:
+    """Average every trial's scores, and those of JPEG as it is over the same images.
+
+    scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run;
+    groups: image -> group of images that belong together, for the intervals.
+    Returns a row per metric and GROUP, and per system if asked for:
+    mean, reference_mean: over the same images; a NaN score makes its mean NaN. sd, low, high: over images, the latter
+        the 95 % interval of the mean; NaN where a single image or group tells of no spread.
     step: the reference's mean minus JPEG-50's, as a size; margin: (mean - reference_mean) / step, signed so that
         positive is better; both NaN where JPEG-50 is missing or equal.
     reaches: the mean is at least as good as the reference's; False where either is NaN.
     n_images: in the mean; n_left_out: images identical to their original on either side, whose PSNR is infinite.
+    change, change_sd, change_low, change_high: of restored minus input, image by image (relative reconstruction in the
+        thesis' section 3.5); n_changed: images in it; n_improved: those of them that are better than their input.
     """
-    paired = _pair(scores, baseline_ids, reference_quality)
-    return pd.concat([_metric_rows(paired, metric) for metric in METRICS], ignore_index=True)
-
-
-def _pair(scores: pd.DataFrame, baseline_ids: Collection[str], reference_quality: int) -> pd.DataFrame:
-    baseline = scores[scores["trial_id"].isin(baseline_ids)]
-    reference = _baseline_scores(baseline, reference_quality, "reference")
-    lower = _baseline_scores(baseline, STEP_QUALITY, "lower")
-    paired = scores.merge(reference, on=IMAGE, how="left" if reference.empty else "inner")
-    return paired.merge(lower, on=IMAGE, how="left")
-
-
-def _baseline_scores(baseline: pd.DataFrame, quality: int, suffix: str) -> pd.DataFrame:
-    rows = baseline.loc[baseline["input_quality"] == quality, [*IMAGE, *METRICS]].drop_duplicates(IMAGE)
-    return rows.rename(columns={metric: f"{metric}_{suffix}" for metric in METRICS})
-
-
-def _metric_rows(paired: pd.DataFrame, metric: str) -> pd.DataFrame:
-    direction = METRIC_DIRECTIONS[metric]
-    sides = {metric: "mean", f"{metric}_reference": "reference_mean", f"{metric}_lower": "lower_mean"}
-    values = paired[[*GROUP, *sides]].rename(columns=sides)
-    perfect = (values[list(sides.values())] == direction * np.inf).any(axis=1)
-    n_all = values.groupby(GROUP, observed=True).size()
-    kept = values[~perfect].groupby(GROUP, observed=True)
-    rows = kept.mean(skipna=False).reindex(n_all.index)
-    rows["n_images"] = kept.size().reindex(n_all.index, fill_value=0)
-    rows["n_left_out"] = n_all - rows["n_images"]
-    rows["step"] = (rows["reference_mean"] - rows.pop("lower_mean")).abs().replace(0.0, np.nan)
-    gain = direction * (rows["mean"] - rows["reference_mean"])
-    rows["margin"] = gain / rows["step"]
-    rows["reaches"] = gain >= 0
-    words = dict.fromkeys(("trial_id", "split", "region"), str)
-    return rows.reset_index().astype(words).assign(metric=metric)
+    baseline = baseline_of(scores, baseline_ids)
+    yardstick = _Yardstick(baseline, baseline.place_quality(reference_quality), baseline.place_quality(STEP_QUALITY))
+    keys = [*GROUP[1:], *(["system"] if by_system else [])]
+    parts = [
+        _compare_trial(yardstick.paired(rows), yardstick, keys, groups).assign(trial_id=str(trial_id))
+        for trial_id, rows in scores.groupby("trial_id", sort=True, observed=True)
+    ]
+    columns = ["trial_id", *keys, *MEASURED, "metric"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts, ignore_index=True)
+    by_metric = np.argsort(pd.Categorical(table["metric"], METRICS).codes, kind="stable")
+    return table.iloc[by_metric].reset_index(drop=True)[columns]
 
 
 def comparison_notes(comparison: pd.DataFrame) -> list[str]:
@@ -74,3 +110,54 @@ def comparison_notes(comparison: pd.DataFrame) -> list[str]:
     for trial_id in unknown["trial_id"].unique():
         notes.append(f"Some scores of {trial_id} are not finite numbers: those means count as not reaching JPEG.")
     return notes
+
+
+def _compare_trial(
+    rows: pd.DataFrame, yardstick: _Yardstick, keys: list[str], groups: Mapping[int, int] | None
+) -> pd.DataFrame:
+    by_cell = rows.groupby(keys, sort=True, observed=True)
+    cells = Cells(by_cell.ngroups, by_cell.ngroup().to_numpy(np.int64), _clusters(by_cell, rows["image"], groups))
+    words = dict.fromkeys(set(keys) - {"input_quality"}, str)
+    index = by_cell.size().index.to_frame(index=False).astype(words)
+    sides = yardstick.sides(rows)
+    return pd.concat(
+        [index.assign(**_compare_metric(sides[metric], cells, metric), metric=metric) for metric in METRICS],
+        ignore_index=True,
+    )
+
+
+def _compare_metric(sides: _Sides, cells: Cells, metric: str) -> dict[str, NDArray[Any]]:
+    direction = METRIC_DIRECTIONS[metric]
+    perfect = direction * np.inf
+    kept = (sides.own != perfect) & (sides.reference != perfect) & (sides.lower != perfect)
+    own = moments(sides.own[kept], cells.of(kept))
+    reference, lower = (cells.of(kept).mean(side[kept]) for side in (sides.reference, sides.lower))
+    step = np.abs(reference - lower)
+    step[step == 0] = np.nan
+    gain = direction * (own.mean - reference)
+    return {
+        **{"mean": own.mean, "sd": own.sd, "low": own.low, "high": own.high, "reference_mean": reference},
+        **{"n_images": own.n, "n_left_out": cells.count() - own.n},
+        **{"step": step, "margin": gain / step, "reaches": gain >= 0},
+        **_change(sides, cells, direction),
+    }
+
+
+def _change(sides: _Sides, cells: Cells, direction: int) -> dict[str, NDArray[Any]]:
+    perfect = direction * np.inf
+    kept = (sides.own != perfect) & (sides.entered != perfect) & ~np.isnan(sides.entered)
+    change, changed = sides.own[kept] - sides.entered[kept], cells.of(kept)
+    found = moments(change, changed)
+    return {
+        **{"change": found.mean, "change_sd": found.sd, "change_low": found.low, "change_high": found.high},
+        **{"n_changed": found.n, "n_improved": changed.count(direction * change > 0)},
+    }
+
+
+def _clusters(by_cell: Any, images: "pd.Series[Any]", groups: Mapping[int, int] | None) -> Places | None:
+    """Return a number for each cell and group of images; an image without a group is one of its own."""
+    if groups is None:
+        return None
+    known = images.map(groups)
+    named = pd.MultiIndex.from_arrays([by_cell.ngroup(), known.isna(), known.fillna(images)])
+    return np.asarray(named.factorize()[0])

@@ -9,22 +9,13 @@ from analysis import display
 from analysis.comparison import compare, comparison_notes
 from analysis.pick import Pick, candidates, choose
 from analysis.run import Run
-from analysis.tables.left_out import left_out_lines
-from analysis.tables.quality import columns_of, quality_table
-from analysis.tables.requirements import requirements_table
-from analysis.tables.sizes import size_table
-from analysis.tables.trials import trials_table
-from models.names import REGIONS
+from analysis.tables.left_out import with_left_out
+from analysis.tables.quality import quality_tables
+from analysis.tables.requirements import requirements_tables
+from analysis.tables.sizes import size_tables
+from analysis.tables.table import Table
+from analysis.tables.trials import trials_tables
 from search.records import TrialRecord
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table twice: numbers for a machine, and the same as strings for a reader; below: lines to read with it."""
-
-    numbers: pd.DataFrame
-    shown: pd.DataFrame
-    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,10 +37,12 @@ class Findings:
 
 def find(run: Run) -> Findings:
     """Work out what a run says."""
-    comparison = compare(run.scores, [record.trial_id for record in run.baselines], run.reference_quality)
+    baselines = [record.trial_id for record in run.baselines]
+    comparison = compare(run.scores, baselines, run.reference_quality)
+    by_system = compare(run.scores, baselines, run.reference_quality, by_system=True)
     pick = choose(run, comparison)
     notes = (*run.notes, *comparison_notes(comparison))
-    return Findings(run, comparison, pick, _best(run, pick), _tables(run, comparison, pick), notes)
+    return Findings(run, comparison, pick, _best(run, pick), _tables(run, comparison, by_system, pick), notes)
 
 
 def _best(run: Run, pick: Pick) -> TrialRecord | None:
@@ -58,24 +51,21 @@ def _best(run: Run, pick: Pick) -> TrialRecord | None:
     return next(iter([*picked, *shown]), None)
 
 
-def _tables(run: Run, comparison: pd.DataFrame, pick: Pick) -> dict[str, Table]:
-    sizes, trials = size_table(run), trials_table(run)
-    requirements = requirements_table(run, comparison, run.deciding_split)
-    listed = candidates(run, comparison)
-    evidence = pd.DataFrame([dict(row) for row in pick.evidence])
-    below = left_out_lines(run)
-    tables = {
-        "sizes": Table(sizes, display.show_sizes(sizes, run.reference_quality), below),
-        "trials": Table(trials, display.show_trials(trials), below),
-        "requirements": Table(requirements, display.show_requirements(requirements), below),
-        "candidates": Table(listed, display.show_candidates(listed), below),
+def _tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame, pick: Pick) -> dict[str, Table]:
+    of_trials = {
+        **trials_tables(run),
+        **quality_tables(run, comparison, by_system),
+        **_pick_tables(candidates(run, comparison), pick),
     }
-    if not evidence.empty:
-        tables["evidence"] = Table(evidence, display.show_evidence(evidence), below)
-    for split in ("test", "validation"):
-        for region in REGIONS:
-            records = columns_of(run, split)
-            numbers = quality_table(comparison, records, split, region)
-            shown = display.show_quality(numbers, records)
-            tables[f"quality_{split}_{region}"] = Table(numbers, shown, below)
+    tables = {
+        **size_tables(run),
+        **requirements_tables(run, comparison, by_system),
+        **{name: with_left_out(table, run) for name, table in of_trials.items() if not table.numbers.empty},
+    }
     return {name: table for name, table in tables.items() if not table.numbers.empty}
+
+
+def _pick_tables(listed: pd.DataFrame, pick: Pick) -> dict[str, Table]:
+    evidence = pd.DataFrame([dict(row) for row in pick.evidence])
+    shown = {} if evidence.empty else {"evidence": Table(evidence, display.show_evidence(evidence))}
+    return {"candidates": Table(listed, display.show_candidates(listed)), **shown}

@@ -8,13 +8,13 @@ from pathlib import Path
 from analysis.chapters.book import write_chapters
 from analysis.figures.album import Picture, draw_pictures
 from analysis.findings import Findings
-from analysis.markup import to_markdown
+from analysis.markup import to_latex, to_markdown
 from analysis.page import build_page
 from analysis.run import RunError
-from analysis.tables.left_out import with_left_out
 
 PAGE = "index.html"
 PICK = "pick.json"
+WRITERS = {"md": to_markdown, "tex": to_latex}
 
 
 def write_report(findings: Findings, out: Path) -> Path:
@@ -47,9 +47,9 @@ def _write_files(findings: Findings, pictures: Sequence[Picture], notes: Sequenc
     for part in (folder / "tables", folder / "figures"):
         part.mkdir(parents=True)
     for name, table in findings.tables.items():
-        numbers = with_left_out(table.numbers, findings.run) if table.below else table.numbers
-        numbers.to_csv(folder / "tables" / f"{name}.csv", index=False)
-        (folder / "tables" / f"{name}.md").write_text(to_markdown(table.shown, table.below), encoding="utf-8")
+        table.numbers.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        for ending, write in WRITERS.items():
+            (folder / "tables" / f"{name}.{ending}").write_text(write(table.shown, table.below), encoding="utf-8")
     for picture in pictures:
         (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
         (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)

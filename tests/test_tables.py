@@ -1,5 +1,7 @@
 """Tables of a run, checked against means and sizes that the fixture makes easy to work out by hand."""
 
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,15 +10,16 @@ import pandas as pd
 import pytest
 
 from analysis import display
+from analysis.cell import REACHES
 from analysis.comparison import compare, comparison_notes
-from analysis.display import REACHES
 from analysis.findings import find
 from analysis.labels import fidelity, fidelity_sentence, heading, label
-from analysis.markup import to_html, to_markdown, to_text
+from analysis.markup import bold, to_html, to_latex, to_markdown, to_text
+from analysis.report import write_report
 from analysis.run import Run, open_run
-from analysis.tables.quality import columns_of, quality_table
+from analysis.tables.quality import columns_of, quality_table, show_quality
 from analysis.tables.requirements import requirements_table
-from analysis.tables.sizes import size_table
+from analysis.tables.sizes import size_table, system_size_table
 from analysis.tables.trials import trials_table
 from models.names import METRICS
 from search.records import TrialRecord, append_record
@@ -151,7 +154,7 @@ def test_every_cell_of_the_quality_table_holds_a_mean_or_a_reason(tmp_path: Path
     by_seed = {record.spec.seed: held[record.trial_id] for record in opened.trials}
     assert by_seed == {0: ["mean"], 1: ["mean"], 2: ["diverged"], 3: ["failed"], 4: ["not scored"]}
     assert set(table.loc[table["input_quality"] == 40, "holds"]) == {"mean", "not scored", "diverged", "failed"}
-    shown = display.show_quality(table, records)
+    shown = show_quality(table, records)
     assert list(shown["quality"].unique()) == ["75", "50", "25"]
     assert not (shown == "").any(axis=None)
 
@@ -171,11 +174,11 @@ def test_shown_cell_marks_what_reaches_and_counts_what_is_left_out(tmp_path: Pat
     write_scores(run, trial.spec.trial_id, scores)
     opened = open_run(run)
     records = columns_of(opened, "test")
-    shown = display.show_quality(quality_table(_compare(opened), records, "test", "full"), records)
+    shown = show_quality(quality_table(_compare(opened), records, "test", "full"), records)
     cells = shown.set_index(["quality", "metric"])[heading(records[1])]
-    assert cells["50", "PSNR, dB"] == f"40.20 {REACHES}"
-    assert cells["25", "PSNR, dB"] == "37.87 (-1)"
-    assert cells["25", "SSIM"] == "0.9750"
+    assert cells["50", "PSNR, dB"] == f"40.20 ±0.55 (0.34) {REACHES}"
+    assert cells["25", "PSNR, dB"] == "37.87 ±0.66 (0.27) (-1)"
+    assert cells["25", "SSIM"] == "0.9750 ±0.0027 (0.0017)"
 
 
 def test_file_sizes_are_those_of_the_jpeg_files(tmp_path: Path) -> None:
@@ -185,6 +188,21 @@ def test_file_sizes_are_those_of_the_jpeg_files(tmp_path: Path) -> None:
     assert table.loc[50, "saved_percent"] == pytest.approx(30.0)
     assert table.loc[75, "saved_raw_percent"] == pytest.approx(100 * (1 - 1000 / (3 * 64 * 64)))
     assert (table["n_images"] == 16).all()
+
+
+def test_file_sizes_by_system_are_those_of_the_scored_images(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    scores = baseline_scores(4)
+    whites = scores.loc[scores["system"] == "white", "image"].unique()
+    scores.loc[(scores["image"] == whites[0]) & (scores["input_quality"] == 50), "jpeg_bytes"] = 900
+    write_scores(run, BASELINE.trial_id, scores)
+    table = system_size_table(open_run(run)).set_index(["system", "input_quality"])
+    assert list(table.index[:8]) == [("green", quality) for quality in (90, 80, 75, 60, 50, 40, 25, 10)]
+    white = table.loc[("white", 50)]  # one file of 900 bytes and three of 700
+    assert (white["n_images"], white["mean_kb"], white["sd_kb"]) == (4, pytest.approx(0.75), pytest.approx(0.1))
+    assert white["high_kb"] - white["mean_kb"] == pytest.approx(3.182446 * 0.1 / 2)  # Student's t of 3 degrees
+    assert white["saved_percent"] == pytest.approx(25.0)
+    assert table.loc[("green", 50), "saved_percent"] == pytest.approx(30.0)
 
 
 def test_requirements_are_the_means_of_the_reference(tmp_path: Path) -> None:
@@ -235,7 +253,7 @@ def test_same_run_gives_the_same_tables(tmp_path: Path) -> None:
 
 
 def test_numbers_survive_csv(tmp_path: Path) -> None:
-    table = find(open_run(write_run(tmp_path / "run", [plan()]))).tables["quality_test_full"].numbers
+    table = find(open_run(write_run(tmp_path / "run", [plan()], left_out=[]))).tables["quality_test_full"].numbers
     table.to_csv(tmp_path / "table.csv", index=False)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv"), table, check_dtype=False)
 
@@ -255,6 +273,8 @@ def test_markup_escapes_and_aligns() -> None:
     assert "<th scope='col'>two<br>lines</th>" in to_html(table)
     assert f"<td class='reaches'>1 {REACHES}</td>" in to_html(table)
     assert to_markdown(table).splitlines()[2] == "| <i>\\| | 10 |"
+    assert to_text(pd.DataFrame({"n": [bold("1")]})).splitlines() == ["n", "-", "1"]
+    assert "<td><strong>1</strong> a</td>" in to_html(pd.DataFrame({"n": [bold("1") + " a"]}))
     assert to_text(table).splitlines() == ["two", "lines  n", "-----  --", "<i>|   10", f"1 {REACHES}    2"]
 
 
@@ -265,3 +285,35 @@ def test_split_that_was_never_scored_gives_no_table(tmp_path: Path) -> None:
     tables = find(open_run(run)).tables
     assert "quality_validation_full" in tables
     assert "quality_test_full" not in tables
+
+
+def test_latex_is_escaped_and_ruled() -> None:
+    table = pd.DataFrame({"two\nlines": ["near_identity & 5 %", f"-1.5 {REACHES}"], "n": [bold("1 ±2"), "a-1 [2]"]})
+    assert to_latex(table, ["100 % of x_y"]).splitlines()[1:] == [
+        r"\begin{tabular}{ll}",
+        r"\toprule",
+        r"\shortstack[l]{two \\ lines} & n \\",
+        r"\midrule",
+        r"near\_identity \& 5 \% & \textbf{1 $\pm$2} \\",
+        r"$-$1.5 $\checkmark$ & a-1 {[}2{]} \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+        r"\par\smallskip{\footnotesize 100 \% of x\_y\par}",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_every_latex_table_of_a_run_compiles(tmp_path: Path) -> None:
+    system = "a_b & 5 % {#} ^~ <x>"
+    run = write_run(tmp_path / "run", [plan(0), plan(1, status=TrialStatus.STOPPED, epochs_run=1)])
+    write_scores(run, BASELINE.trial_id, baseline_scores(4).replace({"system": {"white": system}}))
+    tables = write_report(find(open_run(run)), tmp_path / "out").parent / "tables"
+    names = sorted(path.name for path in tables.glob("*.tex"))
+    inputs = "".join(f"\\input{{{name}}}\n\\clearpage\n" for name in names)
+    preamble = "\\documentclass{article}\n\\usepackage{booktabs,amssymb}\n\\begin{document}\n"
+    (tables / "all.tex").write_text(f"{preamble}{inputs}\\end{{document}}\n")
+    call = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    result = subprocess.run(call, cwd=tables, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert len(names) == len(list(tables.glob("*.csv")))

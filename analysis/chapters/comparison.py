@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from analysis.cell import REACHES
 from analysis.chapters.pieces import figure
-from analysis.display import REACHES
 from analysis.figures.album import Picture
 from analysis.findings import Findings
 from analysis.labels import fidelity_sentence
@@ -21,12 +21,13 @@ def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     parts += [figure(item) for name, item in drawn.items() if name.startswith("strip_")]
     for split in ("test", "validation"):
         for region, title in REGION_TITLES.items():
-            parts += _quality(findings, split, region, f"Quality and model, {split} split, {title}")
+            heading = f"Quality and model, {split} split, {title}"
+            parts += _quality(findings, f"quality_{split}_{region}", split, heading)
+            parts += _quality(findings, f"quality_{split}_{region}_by_system", split, f"{heading}, by camera system")
     return parts or [paragraph("No trial has scores to compare.")]
 
 
-def _quality(findings: Findings, split: str, region: str, title: str) -> list[str]:
-    name = f"quality_{split}_{region}"
+def _quality(findings: Findings, name: str, split: str, title: str) -> list[str]:
     if name not in findings.tables:
         return []
     table = findings.tables[name]

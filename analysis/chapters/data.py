@@ -20,8 +20,6 @@ def data(findings: Findings) -> list[str]:
             f"{dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} images."
         ),
     ]
-    caption = "1 kB is 1000 bytes; raw is three bytes a pixel. Over every image of the dataset."
-    parts += named_table(findings, "sizes", "JPEG files by quality", caption)
-    quality, split = findings.run.reference_quality, findings.run.deciding_split
-    title = f"What has to be reached: the means of JPEG-{quality} over the {split} images"
-    return [*parts, *named_table(findings, "requirements", title, "")]
+    for name in ("sizes", "sizes_by_system", "requirements", "requirements_by_system"):
+        parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
+    return parts

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.comparison import IMAGE
+from analysis.baseline import IMAGE
 from analysis.figures.canvas import COLOURS, GRID_COLOUR, JPEG_COLOUR, MARKERS, new_figure
 from analysis.labels import label
 from analysis.pick import Pick

@@ -1,8 +1,11 @@
 """What a run was to compare and did not: lines below its tables, and rows of their CSV files."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from analysis.run import Run
+from analysis.tables.table import Table
 from search.records import describe_left_out
 
 
@@ -11,10 +14,13 @@ def left_out_lines(run: Run) -> tuple[str, ...]:
     return tuple(describe_left_out(item) for item in run.facts.get("left_out", []))
 
 
-def with_left_out(table: pd.DataFrame, run: Run) -> pd.DataFrame:
-    """Return a table of trials with a row for each thing left out of the run: what as its trial_id, why as its status.
+def with_left_out(table: Table, run: Run) -> Table:
+    """Return a table of trials with what was left out of the run: lines below it, and a row each among its numbers.
 
-    Other cells of such a row are empty.
+    Such a row has what as its trial_id, why as its status, and nothing else.
     """
+    lines, numbers = left_out_lines(run), table.numbers
     rows = [{"trial_id": item["what"], "status": f"not run, {item['why']}"} for item in run.facts.get("left_out", [])]
-    return pd.concat([table.convert_dtypes(), pd.DataFrame(rows)], ignore_index=True)  # whole numbers stay whole
+    if rows:
+        numbers = pd.concat([numbers.convert_dtypes(), pd.DataFrame(rows)], ignore_index=True)  # whole numbers stay so
+    return replace(table, numbers=numbers, below=(*table.below, *lines))

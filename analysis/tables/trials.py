@@ -4,8 +4,17 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from analysis.cell import show_signed
+from analysis.labels import BASELINE_LABEL
 from analysis.run import Run
+from analysis.tables.table import Table
 from search.records import TrialRecord
+
+
+def trials_tables(run: Run) -> dict[str, Table]:
+    """Return the table of every trial."""
+    numbers = trials_table(run)
+    return {"trials": Table(numbers, show_trials(numbers), (), "All trials")}
 
 
 def trials_table(run: Run) -> pd.DataFrame:
@@ -34,3 +43,24 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "device": record.device,
         "error": record.error,
     }
+
+
+def show_trials(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay a `trials_table` out with what tells one trial from another; the CSV file holds the whole spec."""
+    epochs = [f"{run}/{allowed}" for run, allowed in zip(table["epochs_run"], table["epochs_allowed"], strict=True)]
+    return pd.DataFrame(
+        {
+            "trial": table["trial_id"],
+            "status": table["status"],
+            "epochs": epochs,
+            "margin": table["margin"].map(show_signed),
+            "its input's": table["input_margin"].map(show_signed),
+            "PSNR gain, dB": table["psnr_gain_db"].map(show_signed),
+            "network": table["architecture"].replace("identity", BASELINE_LABEL),
+            "loss": table["loss"],
+            "activation": table["output_activation"],
+            "trained at": table["training_quality"].astype(str),
+            "parameters": table["parameters"].map("{:,}".format),
+            "seconds": table["seconds"].map("{:.0f}".format),
+        }
+    )
