@@ -10,6 +10,7 @@ from datasets.errors import InputError
 from search.cluster import send_logs_to
 from search.cluster_delivery import deliver
 from search.cluster_preflight import alive_nodes
+from search.cluster_rivals import compare_rivals
 from search.cluster_tasks import Site, score_finalists, start_baseline
 from search.finalists import choose_finalists
 from search.keeper import collect_record, keeper_name, pause, start_keeper
@@ -120,6 +121,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
         return False
     try:
         _score_finalists(run, task, site, say)
+        compare_rivals(run, task, site, say)
     except OSError as error:
         raise _trouble(run, error.strerror or str(error)) from error
     return True

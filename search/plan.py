@@ -20,6 +20,7 @@ BACKWARD_FACTOR = 3  # forward once, backward about twice that
 # Estimates from single runs on the same machine; the time left that a search shows is soon its own.
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
 SCORING_S = 0.06  # an image at a quality: both regions' metrics
+CODECS_S = 4.0  # an image in every setting of the other codecs
 START_S = 20.0  # Ray, and the workers' imports
 END_S = 30.0  # the finalists' workers and the report
 
@@ -94,6 +95,7 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
     largest = max(specs, key=lambda spec: FOOTPRINTS[spec.architecture].macs_per_pixel)
     tested = workload.n_tested * workload.n_qualities * scale.n_finalists
     testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
+    codecs_s = CODECS_S * min(workload.n_tested, protocol.n_compared) / machine.n_slots / machine.n_threads
     return Plan(
         n_trials=len(specs),
         n_cells=len(space.cells()),
@@ -101,7 +103,7 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
         stops_early=space.stops_early,
         n_epochs_expected=share * sum(spec.epochs for spec in specs),
         trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
-        finish_s=END_S + testing_s / machine.n_slots,
+        finish_s=END_S + testing_s / machine.n_slots + codecs_s,
     )
 
 

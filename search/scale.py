@@ -22,11 +22,13 @@ class Protocol:
     """What is measured of every trial of a run, the same for all: numbers of images, sides in pixels.
 
     n_scored: validation images scored when a trial ends, and test images for finalists; None is all of them.
+    n_compared: the most of these test images on which other codecs are tried.
     """
 
     n_monitored: int
     monitor_px: int
     n_scored: int | None
+    n_compared: int = 256
     crop_px: int = 192
     scored_qualities: tuple[int, ...] = SCORED_QUALITIES
 
@@ -43,6 +45,13 @@ class Protocol:
         if split == "tiny" and subset == "test":
             split = "data101"
         return pack.images_of(split, subset)[: self.n_scored]
+
+    def images_to_compare(self, pack: PackedDataset, split: str, seed: int) -> NDArray[np.int64]:
+        """Return the test images on which other codecs are tried: all that are scored, or a random n_compared."""
+        images = self.images_to_score(pack, split, "test")
+        if len(images) <= self.n_compared:
+            return images
+        return np.sort(np.random.default_rng(seed).choice(images, self.n_compared, replace=False))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.build import build_model
-from models.evaluation import restore, score_regions, to_8_bits
+from models.evaluation import restore, score_regions, score_shown, to_8_bits
 from models.metrics import measure
 from models.names import REGIONS, REPORTED_METRICS
 
@@ -51,6 +51,16 @@ def test_floats_are_clipped_and_rounded_to_the_nearest_of_256_steps(value: float
     assert pixels.dtype == np.uint8
     assert pixels.shape == (1, 2, 2, 3)
     assert np.all(pixels == expected)
+
+
+def test_an_image_of_8_bits_has_the_scores_of_the_same_one_restored(restored: NDArray[np.float32]) -> None:
+    shown = to_8_bits(restored)
+    scored = score_shown(ORIGINAL, shown, CROP_PX)
+    as_restored = score_regions(ORIGINAL, restored, CROP_PX)
+    assert scored.keys() == set(REGIONS)
+    for region, scores in scored.items():
+        rounded = {name: value for name, value in as_restored[region].items() if not name.endswith("_raw")}
+        assert scores == pytest.approx(rounded, rel=1e-5)
 
 
 def test_8_bits_to_floats_and_back_changes_nothing() -> None:

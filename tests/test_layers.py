@@ -16,7 +16,7 @@ MAY_IMPORT = {
 RAY_AND_OPTUNA = ("search/tune.py", "search/searcher.py", "search/keeper.py", "search/cluster")
 OWNERS = {  # outside package -> the beginnings of the files that may import it
     "PIL": ("datasets/",),
-    "keras": ("models/", "search/trial.py", "search/monitor.py", "search/scoring.py"),
+    "keras": ("models/", "search/trial.py", "search/monitor.py", "search/scoring.py", "search/rivals.py"),
     "ray": RAY_AND_OPTUNA,
     "optuna": RAY_AND_OPTUNA,
     "pandas": ("analysis/",),

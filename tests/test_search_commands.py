@@ -13,16 +13,24 @@ import pytest
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
+from models.names import METRICS
 from search.cli import main
+from search.finalists import choose_finalists
 from search.records import RECORDS, TrialRecord, read_proposed, read_records
 from search.request import parse_duration
+from search.score_files import Row, scores_from_bytes
 from search.spec import TrialStatus
 
+TEST_75 = ("test", 75)
 RUN_PY = Path(__file__).resolve().parent.parent / "search" / "run.py"
 
 
 def _command(*arguments: object) -> list[str]:
     return [sys.executable, str(RUN_PY), *map(str, arguments)]
+
+
+def _rows(path: Path) -> list[Row]:
+    return scores_from_bytes(path.read_bytes())
 
 
 def _run(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -90,11 +98,36 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]
 
 def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
-    before = (run / RECORDS).read_text()
+    once = [run / name for name in (RECORDS, "codecs.parquet", "restoring.parquet")]
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in once]
     again = _run(run.parent, "--resume", "run")
     assert again.returncode == 0, again.stderr
     assert "starts" not in again.stdout
-    assert (run / RECORDS).read_text() == before
+    assert "other codecs" not in again.stdout
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in once] == before
+
+
+def test_a_search_tries_other_codecs_on_the_images_of_its_test_scores_and_times_its_finalists(
+    smoke: tuple[Path, str], small_pack: PackedDataset
+) -> None:
+    run, output = smoke
+    images = set(small_pack.images_of("data101", "test").tolist())
+    assert f"trying other codecs on {len(images)} test images" in output
+    codecs = [row for row in _rows(run / "codecs.parquet") if row["not_run"] is None]
+    assert {row["image"] for row in codecs} == images
+    reference = [row for row in codecs if (row["codec"], row["setting"]) == ("jpeg", 75)]
+    (baseline,) = (record for record in read_records(run) if record.spec.is_baseline)
+    scores = _rows(run / "scores" / f"{baseline.trial_id}.parquet")
+    scored = {(row["image"], row["region"]): row for row in scores if (row["split"], row["input_quality"]) == TEST_75}
+    assert len(reference) == len(scored) == 2 * len(images)
+    for row in reference:
+        same = scored[row["image"], row["region"]]
+        assert row["file_bytes"] == same["jpeg_bytes"]
+        assert [row[metric] for metric in METRICS] == pytest.approx([same[metric] for metric in METRICS], rel=1e-5)
+    finalists = {record.trial_id for record in choose_finalists(read_records(run), 1)}
+    timed = _rows(run / "restoring.parquet")
+    assert {row["trial_id"] for row in timed} == finalists
+    assert {row["image"] for row in timed} == images
 
 
 def _started(pack: PackedDataset, folder: Path) -> "subprocess.Popen[str]":
