@@ -13,8 +13,11 @@ from analysis.facts import read_facts
 from analysis.records import RESUME, read_told_records
 from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
 from analysis.scores import read_scores
-from search.records import TrialRecord
+from search.records import RUN_FACTS, TrialRecord
 from search.spec import TrialStatus
+
+# Where a search puts its run unless it is told otherwise, seen from a checkout.
+RUNS = Path(__file__).resolve().parent.parent / "runs"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,14 @@ def open_run(path: Path) -> Run:
     scores, score_notes = read_scores(path, records)
     notes = (*record_notes, *progress_notes, *score_notes, *_reference_notes(records, scores, facts))
     return Run(path, facts, records, scores, notes)
+
+
+def newest_run(folder: Path = RUNS) -> Path:
+    """Return the run in a folder whose facts were written last. Raises RunError when there is none."""
+    facts = sorted(folder.glob(f"*/{RUN_FACTS}"), key=lambda file: (file.stat().st_mtime_ns, file))
+    if not facts:
+        raise RunError(f"a run directory is wanted, found none in {folder}; make one with python search/run.py")
+    return facts[-1].parent
 
 
 def _rank(record: TrialRecord) -> tuple[bool, float, str]:

@@ -1,13 +1,14 @@
 """Reading a run directory: what is there is read whole, and whatever is missing or broken is said."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from analysis.run import SCORE_COLUMNS, RunError, open_run
+from analysis.run import SCORE_COLUMNS, RunError, newest_run, open_run
 from search.records import RECORDS, RUN_FACTS
 from search.spec import BASELINE, TrialStatus
 from tests.run_fixture import baseline_scores, plan, run_facts, trial_scores, write_run, write_scores
@@ -298,3 +299,16 @@ def test_images_without_a_reference_are_told(tmp_path: Path) -> None:
     baseline = baseline_scores(4)
     write_scores(run, BASELINE.trial_id, baseline[baseline["image"] != 0])
     assert any("for want of a JPEG-75 score: 2" in note for note in open_run(run).notes)
+
+
+def test_newest_run_is_the_one_whose_facts_were_written_last(tmp_path: Path) -> None:
+    for number, name in enumerate(("b", "c", "a")):
+        run = write_run(tmp_path / name)
+        os.utime(run / RUN_FACTS, (number, number))
+    (tmp_path / "z").mkdir()
+    assert newest_run(tmp_path) == tmp_path / "a"
+
+
+def test_folder_without_runs_has_no_newest_one(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"found none in .*; make one with python search/run"):
+        newest_run(tmp_path)
