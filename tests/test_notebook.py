@@ -12,10 +12,8 @@ NOTEBOOK = Path(__file__).resolve().parent.parent / "analysis" / "explore.ipynb"
 
 
 def _execute(folder: Path) -> nbformat.NotebookNode:
-    copy = Path(shutil.copy(NOTEBOOK, folder))
-    return NotebookClient(
-        nbformat.read(copy, as_version=4), timeout=300, resources={"metadata": {"path": folder}}
-    ).execute()
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": folder}}).execute()
 
 
 def _words(notebook: nbformat.NotebookNode) -> str:
