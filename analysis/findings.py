@@ -9,6 +9,8 @@ from analysis import display
 from analysis.comparison import compare, comparison_notes
 from analysis.pick import Pick, candidates, choose
 from analysis.run import Run
+from analysis.study import study_of
+from analysis.tables.book import study_tables
 from analysis.tables.left_out import with_left_out
 from analysis.tables.quality import quality_tables
 from analysis.tables.requirements import requirements_tables
@@ -52,8 +54,10 @@ def _best(run: Run, pick: Pick) -> TrialRecord | None:
 
 
 def _tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame, pick: Pick) -> dict[str, Table]:
+    study = study_of(run, comparison, by_system, {})
     of_trials = {
         **trials_tables(run),
+        **study_tables(study),
         **quality_tables(run, comparison, by_system),
         **_pick_tables(candidates(run, comparison), pick),
     }

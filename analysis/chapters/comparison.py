@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from analysis.cell import REACHES
-from analysis.chapters.pieces import figure
+from analysis.chapters.pieces import figure, folded_tables
 from analysis.figures.album import Picture
 from analysis.findings import Findings
 from analysis.labels import fidelity_sentence
@@ -24,6 +24,8 @@ def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
             heading = f"Quality and model, {split} split, {title}"
             parts += _quality(findings, f"quality_{split}_{region}", split, heading)
             parts += _quality(findings, f"quality_{split}_{region}_by_system", split, f"{heading}, by camera system")
+    parts += folded_tables(findings, "Losses by network, output activation and training quality", "appendix_")
+    parts += folded_tables(findings, "Training qualities by network, loss and output activation", "training_quality_")
     return parts or [paragraph("No trial has scores to compare.")]
 
 

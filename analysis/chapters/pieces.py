@@ -1,4 +1,6 @@
-"""What several chapters show alike: a table of the findings by its name, and a drawn figure."""
+"""What several chapters show alike: tables of the findings by their names, and a drawn figure."""
+
+from html import escape
 
 from analysis.figures.album import Picture
 from analysis.findings import Findings
@@ -11,6 +13,15 @@ def named_table(findings: Findings, name: str, title: str, caption: str) -> list
         return []
     table = findings.tables[name]
     return [titled_table(title, caption, table.shown, table.below)]
+
+
+def folded_tables(findings: Findings, title: str, prefix: str) -> list[str]:
+    """Write the tables whose names begin with prefix, folded away under a title with their number."""
+    tables = {name: table for name, table in findings.tables.items() if name.startswith(prefix)}
+    if not tables:
+        return []
+    inside = "".join(titled_table(table.title, "", table.shown, table.below) for table in tables.values())
+    return [f"<details><summary>{escape(title)} ({len(tables)})</summary>\n{inside}</details>\n"]
 
 
 def figure(item: Picture) -> str:
