@@ -4,33 +4,16 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 
 import pandas as pd
 
 from analysis.markup import to_html
 
-STYLE = """
-:root { color-scheme: light; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a;
-  background: #ffffff; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.5rem 0; }
-h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; padding-top: 0.75rem; border-top: 1px solid #cccccc; }
-h3 { font-size: 1rem; margin: 1.5rem 0 0.25rem; }
-p, li { max-width: 46rem; overflow-wrap: anywhere; }
-nav a { margin-right: 1rem; white-space: nowrap; }
-.decision { border-left: 5px solid #0072b2; background: #eef5fa; padding: 0.75rem 1rem; font-size: 1.1rem; }
-.warning { border-left: 5px solid #d55e00; background: #fdf1ea; padding: 0.5rem 1rem; }
-.caption { color: #444444; font-size: 0.9rem; margin: 0.25rem 0; }
-.scroll { overflow-x: auto; margin: 0.5rem 0 1rem; }
-table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.75rem 0.25rem 0; text-align: left; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
-th { vertical-align: bottom; border-bottom: 2px solid #888888; font-weight: 600; line-height: 1.3; }
-td.reaches { color: #00624a; font-weight: 600; }
-figure { margin: 1rem 0 1.5rem; }
-img { max-width: 100%; height: auto; display: block; }
-figure img { min-width: 46rem; }
-"""
+# A longer table starts folded; its title says how many rows it has.
+N_ROWS_OPEN = 20
+# The browser itself refuses whatever is not in the file.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
@@ -43,7 +26,7 @@ class Section:
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Write a paragraph of plain text; kind: a class of STYLE."""
+    """Write a paragraph of plain text; kind: a class of assets/style.css."""
     mark = f" class='{kind}'" if kind else ""
     return f"<p{mark}>{escape(text)}</p>\n"
 
@@ -54,23 +37,34 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def titled_table(title: str, caption: str, table: pd.DataFrame, below: Iterable[str] = ()) -> str:
-    """Write a table of strings under its title, and lines below it; it scrolls by itself where the window is narrow."""
+    """Write a table of strings under its title, and lines below it.
+
+    It scrolls by itself where the window is narrow, can be folded, and starts so when it is long.
+    """
+    count = f"{len(table)} {'row' if len(table) == 1 else 'rows'}"
+    head = f"<summary><h3>{escape(title)}</h3><span class='count'>{count}</span></summary>"
     above = paragraph(caption, "caption") if caption else ""
     notes = "".join(paragraph(line, "caption") for line in below)
-    return f"<h3>{escape(title)}</h3>\n{above}<div class='scroll'>{to_html(table)}</div>\n{notes}"
+    mark = "" if len(table) > N_ROWS_OPEN else " open"
+    return f"<details{mark}>{head}\n{above}<div class='scroll'>{to_html(table)}</div>\n{notes}</details>\n"
+
+
+def fold(title: str, parts: Iterable[str]) -> str:
+    """Write parts that start folded under one title: many tables or pictures of a kind."""
+    return f"<details class='group'><summary><h3>{escape(title)}</h3></summary>\n{''.join(parts)}</details>\n"
 
 
 def picture(png: bytes, caption: str) -> str:
-    """Write a figure with its PNG inside; in a narrow window it scrolls rather than shrink past reading."""
+    """Write a figure with its PNG inside, no wider than the window; a click shows it in full size."""
     source = base64.b64encode(png).decode()
-    image = f"<div class='scroll'><img alt='{escape(caption, quote=True)}' src='data:image/png;base64,{source}'></div>"
-    below = f"<figcaption class='caption'>{escape(caption)}</figcaption>"
-    return f"<figure>{image}{below}</figure>\n"
+    image = f"<img alt='{escape(caption, quote=True)}' src='data:image/png;base64,{source}'>"
+    zoomed = f"<button type='button' class='zoom' title='show in full size'>{image}</button>"
+    return f"<figure>{zoomed}<figcaption class='caption'>{escape(caption)}</figcaption></figure>\n"
 
 
 def build_page(title: str, sections: Sequence[Section]) -> str:
-    """Write the whole page, with links to its sections on top."""
-    links = "".join(f"<a href='#{section.name}'>{escape(section.title)}</a> " for section in sections)
+    """Write the whole page: contents, sections, and what sorts, folds and enlarges them."""
+    links = "".join(f"<li><a href='#{section.name}'>{escape(section.title)}</a></li>" for section in sections)
     body = "".join(
         f"<section id='{section.name}'>\n<h2>{escape(section.title)}</h2>\n{''.join(section.parts)}</section>\n"
         for section in sections
@@ -78,6 +72,15 @@ def build_page(title: str, sections: Sequence[Section]) -> str:
     return (
         "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}</body>\n</html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_asset('style.css')}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n<nav aria-label='Contents'><ol>{links}</ol></nav>\n"
+        "<button type='button' class='plain' id='unfold'>unfold all</button>"
+        "<button type='button' class='plain' id='fold'>fold all</button>\n"
+        f"{body}<dialog aria-label='picture in full size'><button type='button' class='plain'>close</button>"
+        f"<img alt=''></dialog>\n<script>\n{_asset('script.js')}</script>\n</body>\n</html>\n"
     )
+
+
+def _asset(name: str) -> str:
+    return (files("analysis") / "assets" / name).read_text(encoding="utf-8")
