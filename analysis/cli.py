@@ -14,6 +14,7 @@ from analysis.report import require_report_place, write_report
 from analysis.run import RunError, open_run
 from analysis.tables.left_out import left_out_lines
 from analysis.tables.quality import columns_of
+from analysis.verdict import BARS
 
 USER_ERROR = 2
 # Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.
@@ -50,6 +51,7 @@ def summarise(findings: Findings) -> str:
     if run.finalists:
         lines += _split_table(findings, "test")
     lines += [_sizes(findings)]
+    lines += [f"other codecs: {sentence}" for sentence in _verdicts(findings)]
     lines += [f"note: {note}" for note in findings.notes]
     lines += [f"pick: {' '.join(filter(None, (findings.pick.sentence(), findings.pick.warning)))}"]
     return "\n".join(lines)
@@ -71,6 +73,10 @@ def _split_table(findings: Findings, split: str) -> list[str]:
     if len(records) > len(shown):
         lines.append(f"(further trials, in the report: {len(records) - len(shown)})")
     return [*lines, *left_out_lines(run), *filter(None, [fidelity_sentence(shown[n_baseline:])]), ""]
+
+
+def _verdicts(findings: Findings) -> tuple[str, ...]:
+    return findings.tables["rivals"].below[: len(BARS)] if "rivals" in findings.tables else ()
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

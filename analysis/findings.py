@@ -8,12 +8,14 @@ import pandas as pd
 from analysis import display
 from analysis.comparison import compare, comparison_notes
 from analysis.pick import Pick, candidates, choose
+from analysis.rivals import read_rivals
 from analysis.run import Run
 from analysis.study import study_of
 from analysis.tables.book import study_tables
 from analysis.tables.left_out import with_left_out
 from analysis.tables.quality import quality_tables
 from analysis.tables.requirements import requirements_tables
+from analysis.tables.rivals import rivals_tables
 from analysis.tables.sizes import size_tables
 from analysis.tables.table import Table
 from analysis.tables.trials import trials_tables
@@ -43,8 +45,10 @@ def find(run: Run) -> Findings:
     comparison = compare(run.scores, baselines, run.reference_quality)
     by_system = compare(run.scores, baselines, run.reference_quality, by_system=True)
     pick = choose(run, comparison)
-    notes = (*run.notes, *comparison_notes(comparison))
-    return Findings(run, comparison, pick, _best(run, pick), _tables(run, comparison, by_system, pick), notes)
+    rivals = read_rivals(run)
+    notes = (*run.notes, *comparison_notes(comparison), *rivals.notes)
+    tables = {**_tables(run, comparison, by_system, pick), **rivals_tables(run, rivals, pick)}
+    return Findings(run, comparison, pick, _best(run, pick), tables, notes)
 
 
 def _best(run: Run, pick: Pick) -> TrialRecord | None:

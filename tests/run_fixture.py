@@ -31,6 +31,14 @@ JPEG_MEANS: dict[int, dict[str, float]] = {
 }
 STEPS = {"mae": 0.002, "mse": 0.0001, "psnr_db": 2.0, "ssim": 0.01}
 JPEG_BYTES = {10: 300, 25: 500, 40: 600, 50: 700, 60: 800, 75: 1000, 80: 1200, 90: 2000}
+# Other codecs: bytes, and the margin of each metric at a setting. AVIF has JPEG-75's PSNR before it has the rest.
+CODECS: dict[tuple[str, int], tuple[int, dict[str, float]]] = {
+    ("avif", 50): (400, {"mae": -0.2, "mse": 0.2, "psnr_db": 0.2, "ssim": -0.2}),
+    ("avif", 70): (800, dict.fromkeys(STEPS, 0.2)),
+    ("webp", 80): (500, dict.fromkeys(STEPS, -0.5)),
+    ("webp", 90): (1100, dict.fromkeys(STEPS, 0.1)),
+}
+DECODE_MS, RESTORE_MS = 2.0, 40.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,9 @@ def write_run(path: Path, plans: Sequence[Plan] = (), n_images: int = 4, baselin
         if item.scored:
             write_scores(path, item.spec.trial_id, trial_scores(item, n_images))
             write_samples(path, item.spec.trial_id, item.spec.seed)
+    if baseline:
+        write_codecs(path, CODECS, n_images)
+        write_restoring(path, [item.spec.trial_id for item in plans if item.finalist], n_images)
     return path
 
 
@@ -165,7 +176,7 @@ def score_rows(means: Mapping[str, float], quality: int, split: str, region: str
             "input_quality": quality,
             "region": region,
             "crop_px": CROP_PX,
-            "jpeg_bytes": JPEG_BYTES[quality],
+            "jpeg_bytes": JPEG_BYTES.get(quality, 0),
         }
     )
     for metric, mean in means.items():
@@ -196,10 +207,41 @@ def write_samples(path: Path, trial_id: str, seed: int) -> None:
     )
 
 
+def write_codecs(path: Path, codecs: Mapping[tuple[str, int], tuple[int, Mapping[str, float]]], n_images: int) -> None:
+    """Write what the search measures of other codecs on its test images, and of JPEG as it is; JPEG XL is not there."""
+    tried = {("jpeg", quality): (JPEG_BYTES[quality], JPEG_MEANS[quality]) for quality in QUALITIES}
+    tried |= {key: (size, _means_at(margins)) for key, (size, margins) in codecs.items()}
+    rows = [
+        score_rows(means, setting, "test", region, n_images).assign(codec=codec, file_bytes=size, decode_ms=DECODE_MS)
+        for (codec, setting), (size, means) in tried.items()
+        for region in REGIONS
+    ]
+    lacking = pd.DataFrame([{"codec": "jpeg-xl", "not_run": "no JPEG XL plugin"}])
+    table = pd.concat([*rows, lacking], ignore_index=True).rename(columns={"input_quality": "setting"})
+    table.drop(columns="jpeg_bytes").to_parquet(path / "codecs.parquet", index=False)
+
+
+def write_restoring(path: Path, trial_ids: Sequence[str], n_images: int) -> None:
+    """Write what the search measures of restoring: RESTORE_MS in the mean, on two threads."""
+    rows = [
+        {"trial_id": trial_id, "image": n_images + number, "restore_ms": spent, "device": "CPU", "n_threads": 2}
+        for trial_id in trial_ids
+        for number, spent in enumerate((RESTORE_MS - 10, RESTORE_MS + 10))
+    ]
+    columns = ["trial_id", "image", "restore_ms", "device", "n_threads"]
+    pd.DataFrame(rows, columns=columns).to_parquet(path / "restoring.parquet", index=False)
+
+
+def _means_at(margins: Mapping[str, float]) -> dict[str, float]:
+    """Return the means that are so far above JPEG-75's, in steps from JPEG-75 to JPEG-50."""
+    return {
+        metric: JPEG_MEANS[75][metric] + METRIC_DIRECTIONS[metric] * margin * STEPS[metric]
+        for metric, margin in margins.items()
+    }
+
+
 def _trial_means(item: Plan, quality: int, region: str) -> dict[str, float]:
     margins = {metric: item.margins[quality] for metric in STEPS}
     if region == "crop":
         margins |= {metric: margin for (where, metric), margin in item.crop_margins.items() if where == quality}
-    return {
-        metric: JPEG_MEANS[75][metric] + METRIC_DIRECTIONS[metric] * margins[metric] * STEPS[metric] for metric in STEPS
-    }
+    return _means_at(margins)

@@ -7,6 +7,7 @@ from analysis.chapters.data import data
 from analysis.chapters.decision import decision
 from analysis.chapters.evidence import evidence
 from analysis.chapters.method import method
+from analysis.chapters.rivals import rivals, verdict
 from analysis.chapters.trials import trials
 from analysis.figures.album import Picture
 from analysis.findings import Findings
@@ -17,9 +18,9 @@ def write_chapters(findings: Findings, pictures: Sequence[Picture], notes: Seque
     """Write every section of the report. notes: all of them, those of the figures too."""
     drawn = {item.name: item for item in pictures}
     return [
-        Section("decision", "Decision", decision(findings, notes)),
+        Section("decision", "Decision", [*decision(findings, notes), *verdict(findings)]),
         Section("evidence", "Evidence", evidence(findings, drawn)),
-        Section("comparison", "Comparison", comparison(findings, drawn)),
+        Section("comparison", "Comparison", [*comparison(findings, drawn), *rivals(findings)]),
         Section("trials", "Trials", trials(findings)),
         Section("data", "Data", data(findings)),
         Section("method", "Method and notes", method(findings, notes)),
