@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.chapters.book import write_chapters
-from analysis.figures.album import Picture, draw_pictures
+from analysis.figures.album import draw_pictures
+from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.markup import to_latex, to_markdown
 from analysis.page import build_page

@@ -9,7 +9,7 @@ from analysis.chapters.evidence import evidence
 from analysis.chapters.method import method
 from analysis.chapters.rivals import rivals, verdict
 from analysis.chapters.trials import trials
-from analysis.figures.album import Picture
+from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.page import Section
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from analysis.cell import REACHES
 from analysis.chapters.pieces import figure, folded_tables
-from analysis.figures.album import Picture
+from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.labels import fidelity_sentence
 from analysis.page import paragraph, titled_table

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from analysis.chapters.pieces import figure, named_table
-from analysis.figures.album import Picture
+from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.labels import fidelity_sentence, label
 from analysis.page import paragraph

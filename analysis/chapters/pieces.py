@@ -2,7 +2,7 @@
 
 from html import escape
 
-from analysis.figures.album import Picture
+from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.page import picture, titled_table
 
