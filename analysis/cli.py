@@ -8,9 +8,10 @@ from typing import NoReturn
 
 from analysis.display import show_summary
 from analysis.findings import Findings, find
+from analysis.folder import require_report_place
 from analysis.labels import fidelity_sentence
 from analysis.markup import to_text
-from analysis.report import require_report_place, write_report
+from analysis.report import write_report
 from analysis.run import RunError, open_run
 from analysis.tables.left_out import left_out_lines
 from analysis.tables.quality import columns_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import report
+from analysis import folder
 from analysis.cli import main
 from analysis.findings import find
 from analysis.report import write_report
@@ -133,7 +133,7 @@ def test_interrupted_writing_leaves_the_earlier_report(tmp_path: Path, monkeypat
     def interrupt(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "build_page", interrupt)
+    monkeypatch.setitem(folder.WRITERS, "tex", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_report(findings, out)
     assert (out / "index.html").read_bytes() == before
