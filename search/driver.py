@@ -13,6 +13,7 @@ from search.cluster_preflight import alive_nodes
 from search.cluster_rivals import compare_rivals
 from search.cluster_tasks import Site, score_finalists, start_baseline
 from search.finalists import choose_finalists
+from search.images import describe_images
 from search.keeper import collect_record, keeper_name, pause, start_keeper
 from search.ledger import Ledger
 from search.perceptual import weights_facts
@@ -120,6 +121,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     if not events.closed and searcher.n_open:
         return False
     try:
+        describe_images(run, task.pack, say)
         _score_finalists(run, task, site, say)
         compare_rivals(run, task, site, say)
     except OSError as error:

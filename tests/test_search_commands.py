@@ -98,7 +98,7 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]
 
 def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
-    once = [run / name for name in (RECORDS, "codecs.parquet", "restoring.parquet")]
+    once = [run / name for name in (RECORDS, "images.parquet", "codecs.parquet", "restoring.parquet")]
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in once]
     again = _run(run.parent, "--resume", "run")
     assert again.returncode == 0, again.stderr
