@@ -25,6 +25,15 @@ class Samples:
     qualities: tuple[int, ...]
     kinds: tuple[str, ...]
 
+    def versions(self, name: str, quality: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return an image as original, as its JPEG file shows it, and restored: uint8 [H, W, 3] each."""
+        image, place = self.names.index(name), self.qualities.index(quality)
+        return self.original[image], self.degraded[image, place], self.restored[image, place]
+
+    def nearest_quality(self, wanted: int) -> int:
+        """Return the largest sampled quality up to the wanted one, the smallest where all are above it."""
+        return max((quality for quality in self.qualities if quality <= wanted), default=min(self.qualities))
+
 
 def read_samples(run: Path, trial_id: str) -> Samples:
     """Read the samples of a trial. Raises RunError when the file is missing, torn or of another shape."""

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from analysis.comparison import compare
 from analysis.figures.album import draw_pictures
 from analysis.figures.canvas import COLOURS, MARKERS, new_figure, to_png, to_svg
 from analysis.figures.curve import draw_quality_curve, quality_curve
-from analysis.figures.strip import ZOOM_PX, amplification, comparison_strip, draw_comparison_strip
 from analysis.figures.violin import draw_psnr_violin, psnr_by_quality
 from analysis.findings import find
 from analysis.pick import choose
@@ -21,6 +19,7 @@ from search.records import TrialRecord
 from search.spec import BASELINE, TrialStatus
 from tests.run_fixture import QUALITIES, plan, trial_scores, write_run, write_scores
 
+PANELS = ["panel_fixed_q75", "panel_fixed_q50", "panel_worst_q50"]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
@@ -104,52 +103,12 @@ def test_violin_is_drawn_of_any_number_of_images(tmp_path: Path, n_images: int) 
     assert to_png(figure).startswith(PNG_MAGIC)
 
 
-def test_strip_shows_the_centre_and_the_psnr_of_the_whole_image() -> None:
-    samples = _samples()
-    samples.original[0, 16, 16] = 7  # the top left corner of the centre
-    first, second = comparison_strip(samples, 0, [50, 25])
-    assert first.original.shape == (ZOOM_PX, ZOOM_PX, 3)
-    assert (first.original[0, 0] == 7).all()
-    assert second.degraded_psnr_db < first.degraded_psnr_db
-
-
-def test_strip_psnr_is_that_of_the_definition() -> None:
-    (row,) = comparison_strip(_samples(), 0, [50])
-    assert row.degraded_psnr_db == pytest.approx(20 * np.log10(255 / 10))
-    assert row.restored_psnr_db == np.inf
-
-
-def test_strip_leaves_out_qualities_without_samples() -> None:
-    assert [row.quality for row in comparison_strip(_samples(), 0, [75, 25])] == [25]
-
-
-def test_image_smaller_than_the_zoom_is_shown_whole() -> None:
-    (row,) = comparison_strip(_samples(size_px=40), 0, [50])
-    assert row.original.shape == (40, 40, 3)
-
-
-def test_one_amplification_serves_the_whole_strip_and_is_said() -> None:
-    rows = comparison_strip(_samples(), 0, [50, 25])
-    assert amplification(rows) == 12  # 255 over the largest difference of 20
-    figure = draw_comparison_strip(rows, "cell 0")
-    assert "amplified 12 times" in figure.get_suptitle()
-    brightest: list[NDArray[np.uint8]] = [axes.images[0].get_array() for axes in figure.axes]  # type: ignore[misc]
-    assert [int(np.max(picture)) for picture in brightest[3:5]] == [120, 0]
-    assert [int(np.max(picture)) for picture in brightest[8:10]] == [240, 120]
-
-
-def test_identical_pictures_are_amplified_without_error() -> None:
-    samples = _samples()
-    same = Samples(samples.original, samples.restored[:, :1], samples.restored[:, :1], ("a",), (50,), ("fixed",))
-    assert "identical" in draw_comparison_strip(comparison_strip(same, 0, [50]), "a").axes[1].get_xlabel()
-
-
 def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
     (first, first_notes), (second, second_notes) = draw_pictures(findings), draw_pictures(findings)
     assert first == second
     assert first_notes == second_notes == []
-    assert [picture.name for picture in first] == ["quality_curve", "psnr_violin", "strip_fixed", "strip_worst"]
+    assert [picture.name for picture in first] == ["quality_curve", "psnr_violin", *PANELS]
     for picture in first:
         assert picture.png.startswith(PNG_MAGIC)
         assert b"<svg" in picture.svg
@@ -237,3 +196,12 @@ def test_canvas_leaves_no_figure_behind() -> None:
     before = pyplot.get_fignums()
     assert b"<svg" in to_svg(new_figure(2, 1))
     assert pyplot.get_fignums() == before
+
+
+def test_trial_whose_samples_are_missing_is_named_in_the_caption(tmp_path: Path) -> None:
+    plans = [plan(0), plan(1, margin=-1.6)]
+    run = write_run(tmp_path / "run", plans)
+    (run / "samples" / f"{plans[1].spec.trial_id}.npz").unlink()
+    pictures, notes = draw_pictures(find(open_run(run)))
+    assert notes == []
+    assert f"not shown: {plans[1].spec.trial_id}." in next(p.caption for p in pictures if p.name == PANELS[0])

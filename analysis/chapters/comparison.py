@@ -18,7 +18,7 @@ REGION_TITLES = {"full": "whole image", "crop": "centre crop"}
 def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     """Compare the models at every quality, as figures and as tables."""
     parts = [figure(drawn["psnr_violin"])] if "psnr_violin" in drawn else []
-    parts += [figure(item) for name, item in drawn.items() if name.startswith("strip_")]
+    parts += [figure(item) for name, item in drawn.items() if name.startswith("panel_")]
     for split in ("test", "validation"):
         for region, title in REGION_TITLES.items():
             heading = f"Quality and model, {split} split, {title}"

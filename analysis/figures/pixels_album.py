@@ -2,31 +2,71 @@
 
 from collections.abc import Callable
 
+from analysis.figures.panel import comparison_panel, draw_comparison_panel
 from analysis.figures.picture import Picture, take_picture
-from analysis.figures.strip import comparison_strip, draw_comparison_strip
 from analysis.findings import Findings
+from analysis.labels import heading
 from analysis.run import RunError
 from analysis.samples import Samples, read_samples
+from search.records import TrialRecord
 
-STRIP_QUALITIES = (50, 25)
+# The quality to look at where there is no pick.
+USUAL_QUALITY = 50
+N_MODELS = 3
+WHY_SHOWN = {"fixed": "chosen beforehand", "worst": "among those that JPEG treats worst"}
+ERRORS = "Errors are in steps of 8 bits: mid-grey is none, white is too dark a picture, black too bright a one."
 
 
-def strips(findings: Findings) -> list[Picture]:
+def panels(findings: Findings) -> list[Picture]:
+    samples, lacking = _samples_of_models(findings)
+    first = next(iter(samples.values()))
+    quality = _looked_at(findings, first)
+    wanted = {"fixed": (findings.run.reference_quality, quality)}
+    return [
+        _panel(samples, kind, shown, lacking)
+        for kind in dict.fromkeys(first.kinds)
+        for shown in dict.fromkeys(map(first.nearest_quality, wanted.get(kind, (quality,))))
+    ]
+
+
+def _panel(samples: dict[str, Samples], kind: str, quality: int, lacking: str) -> Picture:
+    first = next(iter(samples.values()))
+    name, why = first.names[first.kinds.index(kind)], WHY_SHOWN.get(kind, kind)
+    caption = (
+        f"The centre of {name}, {why}: original, JPEG-{quality} and restored. Below in grey, by the curve that makes "
+        "the original's levels equally frequent, which shows JPEG's blocks; at the bottom what each version lacks, "
+        f"which is what a network is to add to the JPEG picture. {ERRORS}{lacking}"
+    )
+    columns = comparison_panel({title: one for title, one in samples.items() if name in one.names}, name, quality)
+    figure = draw_comparison_panel(columns, f"{name}: {why}")
+    return take_picture(f"panel_{kind}_q{quality}", caption, figure)
+
+
+def _samples_of_models(findings: Findings) -> tuple[dict[str, Samples], str]:
+    """Read the samples of the best trial and a few more, by heading; and name those that cannot be shown."""
+    best = _best(findings)
+    samples = {heading(best): read_samples(findings.run.path, best.trial_id)}
+    others = {record.trial_id: record for record in (*findings.run.finalists, *findings.run.alive)}
+    lacking = []
+    for trial_id, record in others.items():
+        if trial_id == best.trial_id or len(samples) == N_MODELS:
+            continue
+        try:
+            samples[heading(record)] = read_samples(findings.run.path, trial_id)
+        except RunError:
+            lacking.append(trial_id)
+    return samples, f" Without readable pictures, and so not shown: {', '.join(lacking)}." if lacking else ""
+
+
+def _looked_at(findings: Findings, samples: Samples) -> int:
+    """Return the quality to show: the picked one or the usual one, or the nearest sampled one below it."""
+    return samples.nearest_quality(findings.pick.quality or USUAL_QUALITY)
+
+
+def _best(findings: Findings) -> TrialRecord:
     if findings.best is None:
         raise RunError("No comparison of pixels: no trial has scores.")
-    samples = read_samples(findings.run.path, findings.best.trial_id)
-    picked = findings.pick.quality
-    wanted = STRIP_QUALITIES if picked is None else (picked, *(q for q in STRIP_QUALITIES if q < picked))
-    return [_strip(samples, kind, wanted) for kind in dict.fromkeys(samples.kinds)]
+    return findings.best
 
 
-def _strip(samples: Samples, kind: str, wanted: tuple[int, ...]) -> Picture:
-    image = samples.kinds.index(kind)
-    qualities = [quality for quality in wanted if quality in samples.qualities] or [min(samples.qualities)]
-    why = "among those that JPEG treats worst" if kind == "worst" else "chosen beforehand"
-    caption = f"The centre of {samples.names[image]}, {why}: original, JPEG, restored, and what each changed."
-    figure = draw_comparison_strip(comparison_strip(samples, image, qualities), f"{samples.names[image]}: {why}")
-    return take_picture(f"strip_{kind}", caption, figure)
-
-
-PIXELS_ALBUM: tuple[Callable[[Findings], list[Picture]], ...] = (strips,)
+PIXELS_ALBUM: tuple[Callable[[Findings], list[Picture]], ...] = (panels,)

@@ -1,0 +1,74 @@
+"""One picture in a grid of pictures: its centre, its pixels as they are, and errors as lighter or darker than grey."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+# Side of the centre shown: a macroblock of 16 pixels is then a sixth of the tile.
+ZOOM_PX = 96
+# Of all errors that share a scale, this share stays inside it.
+SHOWN_SHARE = 0.995
+FONT_SIZE = 8
+Number = TypeVar("Number", bound=np.generic)
+Pixels = NDArray[np.uint8]
+Errors = NDArray[np.float64]
+
+
+def centre(picture: NDArray[Number], side_px: int = ZOOM_PX) -> NDArray[Number]:
+    """Cut the central side_px x side_px of a picture [H, W, ...]; a smaller picture is left as it is."""
+    top, left = (max(0, side - side_px) // 2 for side in picture.shape[:2])
+    return picture[top : top + side_px, left : left + side_px]
+
+
+def psnr_db(original: Pixels, other: Pixels) -> float:
+    """Return the PSNR of uint8 pictures of one shape in dB, infinite where they are identical."""
+    mse = float(np.mean(np.square(original.astype(np.float64) - other)))
+    return float(20 * np.log10(255) - 10 * np.log10(mse)) if mse else float(np.inf)
+
+
+def psnr_text(value_db: float) -> str:
+    """Say the PSNR of a whole picture."""
+    return "identical to the original" if np.isinf(value_db) else f"{value_db:.2f} dB (whole image)"
+
+
+def error_limit(errors: Iterable[Errors]) -> int:
+    """Return the error, in steps of 8 bits, that is to be black or white where all of these share a scale."""
+    sizes = np.concatenate([np.abs(error).ravel() for error in errors])
+    return max(1, int(np.ceil(np.quantile(sizes, SHOWN_SHARE))))
+
+
+def show_pixels(axes: Axes, pixels: Pixels, title: str = "", below: str = "") -> None:
+    """Show uint8 pixels, [H, W, 3] or grey [H, W], between black and white."""
+    axes.imshow(pixels, interpolation=_interpolation(pixels), cmap="gray", vmin=0, vmax=255)
+    _label(axes, title, below)
+
+
+def show_error(axes: Axes, error: Errors, limit: float, title: str = "", below: str = "") -> AxesImage:
+    """Show an error [H, W] in steps of 8 bits: none is mid-grey, +limit white, -limit black."""
+    image = axes.imshow(error, interpolation=_interpolation(error), cmap="gray", vmin=-limit, vmax=limit)
+    _label(axes, title, below)
+    return image
+
+
+def add_error_scale(figure: Figure, image: AxesImage, grid: NDArray[np.object_], meaning: str) -> None:
+    """Draw the scale that all errors of a grid of axes share, at its right, beside the last row."""
+    bar = figure.colorbar(image, ax=grid, shrink=0.8 / len(grid), anchor=(0.0, 0.05), aspect=16, pad=0.01)
+    bar.set_label(meaning, fontsize=FONT_SIZE)
+    bar.ax.tick_params(labelsize=FONT_SIZE)
+
+
+def _interpolation(picture: NDArray[Number]) -> str:
+    """Show the pixels of a small picture, and average those of one that has more than the paper shows."""
+    return "nearest" if max(picture.shape[:2]) <= ZOOM_PX else "antialiased"
+
+
+def _label(axes: Axes, title: str, below: str) -> None:
+    axes.set_title(title, fontsize=FONT_SIZE)
+    axes.set_xlabel(below, fontsize=FONT_SIZE)
+    axes.set_xticks([])
+    axes.set_yticks([])
