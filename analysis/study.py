@@ -29,9 +29,10 @@ class Study:
     """Trained trials and what is known of them.
 
     trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, ...; cells, by_system: as
-    `analysis.comparison.compare` returns them, of all images and of each camera system; a column `printed` holds the
-    digits that a source printed. unfit: trial_id -> in a word why it is kept out of what is best and of conclusions.
-    planned: axis -> the values that were to be compared; not_run: a value that could not be, -> why.
+    `analysis.comparison.compare` returns them, of all images and of each camera system; columns `printed` and
+    `mislabelled` hold the digits that a source printed, and whether under another metric's name. unfit: trial_id -> in
+    a word why it is kept out of what is best and of conclusions. planned: axis -> the values that were to be compared;
+    not_run: a value that could not be, -> why.
     """
 
     trials: pd.DataFrame

@@ -27,6 +27,10 @@ LEGEND = {
     "§": "§ dead: it returns its input, never the best.",
     SUSPECT: f"{SUSPECT} suspect, see the forensics, never the best.",
 }
+MISLABELLED = (
+    "The labels of its rows MAE and MSE are exchanged, see the forensics: the numbers stand as printed, and those of "
+    f"these rows have no part in {BEST_OF_ALL}."
+)
 MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
 REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
 
@@ -84,11 +88,12 @@ def lay_out(study: Study, chosen: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Tabulate every cell of every table of a layout.
 
     Returns a row for each table (its name), AXES and what lies down: trial_id, status, epochs_run, epochs_allowed,
-    unfit, n_trials, MEASURED, printed (where the source printed digits), holds ("mean", or why there is none),
-    is_best (in its row of the table) and is_best_of_all (of all tables of the layout whose trials saw the same split).
+    unfit, n_trials, MEASURED, printed and mislabelled (where a source printed digits), holds ("mean", or why there is
+    none), is_best (in its row of the table) and is_best_of_all (of all tables of the layout whose trials saw the same
+    split; what is mislabelled has no part in it).
     """
     cells = study.by_system if layout.by_system else study.cells
-    printed = [name for name in ("printed",) if name in cells]
+    printed = [name for name in ("printed", "mislabelled") if name in cells]
     is_ours = (cells["split"] == layout.split) & (cells["region"] == layout.region)
     cells = cells.loc[
         is_ours & cells["trial_id"].isin(chosen["trial_id"]), ["trial_id", *layout.down, *MEASURED, *printed]
@@ -135,6 +140,9 @@ def _with_best(table: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     value = (table["mean"].astype(float) * table["metric"].map(METRIC_DIRECTIONS).astype(float)).where(fit)
     by_row = value.groupby([table[name] for name in ("table", *layout.down)], sort=False)
     row = by_row.transform("max").where(by_row.transform("count") > 1)  # one alone is no best
+    if "mislabelled" in table:
+        table["mislabelled"] = table["mislabelled"].eq(True)
+        value = value.where(~table["mislabelled"])
     of_all = value.groupby([table[name] for name in ("split", *layout.down)], sort=False).transform("max")
     return table.assign(is_best=fit & (value == row), is_best_of_all=fit & (value == of_all))
 
@@ -172,7 +180,8 @@ def _head(row: Row, across: str) -> str:
     """Head a column: the value, how long its trial was trained, how that ended, of how many it was chosen."""
     if row["status"] == NOT_RUN:
         return f"{row[across]}\n{NOT_RUN}"
-    epochs: str = "" if pd.isna(row["epochs_run"]) else f"{row['epochs_run']}/{row['epochs_allowed']} epochs"
+    allowed = "" if pd.isna(row["epochs_allowed"]) else f"/{row['epochs_allowed']}"
+    epochs = "" if pd.isna(row["epochs_run"]) else f"{row['epochs_run']}{allowed} epochs"
     others = f"1 of {row['n_trials']} trials" if row["n_trials"] > 1 else ""
     status = "" if row["status"] == TrialStatus.COMPLETED else row["status"]
     odd = row["unfit"] if row["unfit"] != status else ""
@@ -194,6 +203,7 @@ def _below(numbers: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     ]
     marks = {mark_of(row) for row in means.to_dict("records")}
     lines += [LEGEND[mark] for mark in LEGEND if mark in marks]
+    lines += [MISLABELLED] if "mislabelled" in numbers and numbers["mislabelled"].any() else []
     lines += [RULE] if (numbers["n_trials"] > 1).any() else []
     return tuple(lines)
 
