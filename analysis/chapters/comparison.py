@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from analysis.cell import REACHES
-from analysis.chapters.pieces import figure, folded_tables
+from analysis.chapters.pieces import figure, folded_tables, named_table
 from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.labels import fidelity_sentence
@@ -24,6 +24,8 @@ def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
             heading = f"Quality and model, {split} split, {title}"
             parts += _quality(findings, f"quality_{split}_{region}", split, heading)
             parts += _quality(findings, f"quality_{split}_{region}_by_system", split, f"{heading}, by camera system")
+    for name in ("conclusions", "conclusions_by_system"):
+        parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
     parts += folded_tables(findings, "Losses by network, output activation and training quality", "appendix_")
     parts += folded_tables(findings, "Training qualities by network, loss and output activation", "training_quality_")
     return parts or [paragraph("No trial has scores to compare.")]

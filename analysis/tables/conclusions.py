@@ -30,7 +30,7 @@ MEASURES = {"psnr_db": METRIC_TITLES["psnr_db"], "ssim": METRIC_TITLES["ssim"], 
 FORMATS = {"psnr_db": "{:.2f}", "ssim": "{:.4f}", MARGIN: "{:.3f}"}
 # Networks have batch sizes of their own where memory asks for it.
 MAY_DIFFER: dict[str, set[str]] = {"architecture": {"batch_size"}}
-NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
+ANY, NO_PARTNER, NOT_SCORED = "any", "without a partner", "not scored"
 READING = (
     "A pair: two trials whose settings differ in this alone, both alive. A difference: the first minus the second, the "
     "mean over pairs ± half of its 95 % interval over pairs, and in how many of them the first is better. PSNR and "
@@ -54,7 +54,7 @@ def conclusions_tables(study: Study) -> dict[str, Table]:
     title = "What a setting brings: pairs of trials that differ in it alone"
     for ending, cells in (("", study.cells), ("_by_system", study.by_system)):
         numbers = conclusions_table(study, cells)
-        if not numbers.empty:
+        if not numbers.empty and (numbers["n_pairs"].any() or not ending):
             below = (READING, UNEQUAL) if numbers["n_unequal"].any() else (READING,)
             heading = f"{title}, by camera system" if ending else title
             tables[f"conclusions{ending}"] = Table(numbers, show_conclusions(numbers), below, heading)
@@ -67,8 +67,7 @@ def conclusions_table(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     cells: those of the study, or its by_system.
     Returns (system,) axis, first, second, n_pairs, n_not_used, why, n_unequal (pairs not trained equally long), and of
     each of MEASURES the mean difference of pairs in which it is known, with _low and _high (95 % interval over pairs,
-    infinite of a single one), _n (such pairs) and _better (those of them in which the first is better). The margin is
-    of all camera systems.
+    infinite of a single one), _n (such pairs) and _better (those of them in which the first is better).
     """
     trials = study.trials.set_index("trial_id")
     parts = cells.groupby("system", observed=True) if "system" in cells else [(None, cells)]
@@ -87,7 +86,10 @@ def conclusions_table(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_conclusions(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay a `conclusions_table` out."""
+    """Lay a `conclusions_table` out; of a setting without any pair one row, which says so."""
+    has_pairs = table.groupby("axis")["n_pairs"].transform("sum") > 0
+    bare = table[~has_pairs].drop_duplicates("axis").assign(first=ANY, second=ANY, n_not_used=0)
+    table = pd.concat([table[table["n_pairs"] > 0], bare]).sort_index()
     rows = table.to_dict("records")
     unequal = [f" ({row['n_unequal']} unequally long)" if row["n_unequal"] else "" for row in rows]
     return pd.DataFrame(
@@ -97,8 +99,8 @@ def show_conclusions(table: pd.DataFrame) -> pd.DataFrame:
             "first": table["first"].astype(str),
             "second": table["second"].astype(str),
             "pairs": [f"{row['n_pairs']}{note}" for row, note in zip(rows, unequal, strict=True)],
-            "not used": [f"{row['n_not_used']}: {row['why']}" if row["n_not_used"] else "0" for row in rows],
-            **{title: [_show(row, measure) for row in rows] for measure, title in MEASURES.items()},
+            "not used": [_not_used(row) for row in rows],
+            **{MEASURES[measure]: [_show(row, measure) for row in rows] for measure in MEASURES if measure in table},
         }
     )
 
@@ -138,9 +140,12 @@ def _measured(cells: pd.DataFrame, trials: pd.DataFrame) -> dict[str, pd.DataFra
         metric: whole[whole["metric"] == metric].pivot(
             index="trial_id", columns=["split", "input_quality"], values="mean"
         )
-        for metric in ("psnr_db", "ssim")
+        for metric in MEASURES
+        if metric != MARGIN
     }
-    return {**{metric: table.astype(float) for metric, table in wide.items()}, MARGIN: trials[[MARGIN]].astype(float)}
+    has_margin = "system" not in cells and trials[MARGIN].notna().any()  # a margin is of all camera systems
+    own = {MARGIN: trials[[MARGIN]]} if has_margin else {}
+    return {measure: table.astype(float) for measure, table in {**wide, **own}.items()}
 
 
 def _count(pairs: _Pairs, epochs_run: "pd.Series[Any]") -> dict[str, Any]:
@@ -149,12 +154,12 @@ def _count(pairs: _Pairs, epochs_run: "pd.Series[Any]") -> dict[str, Any]:
         "n_pairs": len(pairs.alive),
         "n_not_used": pairs.not_used.total(),
         "why": why,
-        "n_unequal": sum(bool(epochs_run[first] != epochs_run[second]) for first, second in pairs.alive),
+        "n_unequal": sum(bool(abs(epochs_run[first] - epochs_run[second]) > 0) for first, second in pairs.alive),
     }
 
 
 def _differences(pairs: _Pairs, measured: dict[str, pd.DataFrame]) -> dict[str, float]:
-    row = {}
+    row: dict[str, float] = {}
     firsts, seconds = [first for first, _ in pairs.alive], [second for _, second in pairs.alive]
     for measure, table in measured.items():
         by_place = table.reindex(firsts).to_numpy() - table.reindex(seconds).to_numpy()
@@ -164,6 +169,12 @@ def _differences(pairs: _Pairs, measured: dict[str, pd.DataFrame]) -> dict[str, 
         row |= {measure: found.estimate, f"{measure}_low": found.low, f"{measure}_high": found.high}
         row |= {f"{measure}_n": found.n, f"{measure}_better": int((known > 0).sum())}
     return row
+
+
+def _not_used(row: Row) -> str:
+    if row["first"] == ANY:
+        return "no two trials, both alive, differ in it alone"
+    return f"{row['n_not_used']}: {row['why']}" if row["n_not_used"] else "0"
 
 
 def _show(row: Row, measure: str) -> str:

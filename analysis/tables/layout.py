@@ -180,8 +180,8 @@ def _head(row: Row, across: str) -> str:
     """Head a column: the value, how long its trial was trained, how that ended, of how many it was chosen."""
     if row["status"] == NOT_RUN:
         return f"{row[across]}\n{NOT_RUN}"
-    allowed = "" if pd.isna(row["epochs_allowed"]) else f"/{row['epochs_allowed']}"
-    epochs = "" if pd.isna(row["epochs_run"]) else f"{row['epochs_run']}{allowed} epochs"
+    allowed: str = "" if pd.isna(row["epochs_allowed"]) else f"/{row['epochs_allowed']}"
+    epochs: str = "" if pd.isna(row["epochs_run"]) else f"{row['epochs_run']}{allowed} epochs"
     others = f"1 of {row['n_trials']} trials" if row["n_trials"] > 1 else ""
     status = "" if row["status"] == TrialStatus.COMPLETED else row["status"]
     odd = row["unfit"] if row["unfit"] != status else ""

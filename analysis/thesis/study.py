@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.cell import Row
 from analysis.forensics import SWAPPED, Finding, examine
 from analysis.study import AXES, Study
 from analysis.thesis.reference import REFERENCE_QUALITY, Reference
@@ -48,9 +49,7 @@ def study_of_printed(printed: pd.DataFrame, findings: Sequence[Finding], referen
     trials = trials.assign(
         global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, margin=np.nan, psnr_gain_db=np.nan
     )
-    trials["epochs_run"] = [
-        _epochs(*row, reference) for row in trials[["architecture", "training_quality", "split"]].to_numpy()
-    ]
+    trials["epochs_run"] = [_epochs(row, reference) for row in trials.to_dict("records")]
     trials["epochs_allowed"] = trials["epochs_run"].where(trials["split"] == "tiny")
     cells = printed[["trial_id", "input_quality", "metric", "mean", "printed"]].assign(
         split=printed["split"].map(scored_split),
@@ -63,12 +62,12 @@ def study_of_printed(printed: pd.DataFrame, findings: Sequence[Finding], referen
     return Study(trials, cells, cells.iloc[:0].assign(system=""), unfit, {}, {})
 
 
-def _epochs(architecture: str, training_quality: object, split: str, reference: Reference) -> float:
+def _epochs(trial: Row, reference: Reference) -> float:
     """Return the epochs run: Table 5 for tiny, Table 7 for data100; data101's are not printed."""
-    if split == "tiny":
+    if trial["split"] == "tiny":
         return TINY_EPOCHS
-    model = f"{architecture}-{training_quality}"
-    return reference.epochs.get(model, np.nan) if split == "data100" else np.nan
+    model = f"{trial['architecture']}-{trial['training_quality']}"
+    return reference.epochs.get(model, np.nan) if trial["split"] == "data100" else np.nan
 
 
 def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Finding]:
@@ -79,14 +78,13 @@ def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Finding]:
     is_bold = pd.MultiIndex.from_frame(told).isin(pd.MultiIndex.from_frame(marked[list(told.columns)]))
     signed = printed["mean"] * printed["metric"].map(METRIC_DIRECTIONS)
     row = signed.groupby([printed[name] for name in ("table", "input_quality", "metric")])
-    best = printed.loc[row.idxmax().to_numpy()].set_index(["table", "input_quality", "metric"])["printed"]
+    cells = printed.assign(better=printed.loc[row.transform("idxmax"), "printed"].to_numpy())
     findings = []
-    for cell in printed[is_bold & (signed < row.transform("max"))].itertuples():
-        place = f"{cell.split} {REGION} at {cell.input_quality}"
-        better = best[(cell.table, cell.input_quality, cell.metric)]
+    for cell in cells[is_bold & (signed < row.transform("max"))].to_dict("records"):
+        place = f"{cell['split']} {REGION} at {cell['input_quality']}"
         sentence = (
-            f"{cell.trial_id}: Table {cell.table} sets its {cell.metric} of {cell.printed} in bold, beside {better} "
-            f"({place})"
+            f"{cell['trial_id']}: Table {cell['table']} sets its {cell['metric']} of {cell['printed']} in bold, though "
+            f"{cell['better']} stands beside it ({place})"
         )
-        findings.append(Finding(BOLD, (str(cell.trial_id),), place, sentence))
+        findings.append(Finding(BOLD, (cell["trial_id"],), place, sentence))
     return findings
