@@ -1,4 +1,7 @@
-"""`python -m analysis RUN [OUT]`: write the report of a run, and say the essence of it in the terminal."""
+"""`python -m analysis RUN [OUT]`: write the report of a run, and say the essence of it in the terminal.
+
+RUN may be a CSV file of printed means: then they are rebuilt, examined and decided by the thesis' rule.
+"""
 
 import argparse
 import sys
@@ -15,6 +18,7 @@ from analysis.report import write_report
 from analysis.run import RunError, open_run
 from analysis.tables.left_out import left_out_lines
 from analysis.tables.quality import columns_of
+from analysis.thesis.report import report_printed
 from analysis.verdict import BARS
 
 USER_ERROR = 2
@@ -32,6 +36,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code, 2 with one line on stderr for a user's mistake."""
     try:
         options = _parse(arguments)
+        if options.run.is_file():
+            essence, page = report_printed(options.run, options.out or options.run.with_suffix(".report"))
+            print(f"{essence}\nreport: {page}")
+            return 0
         out = options.out or options.run / "report"
         run = open_run(options.run)
         require_report_place(out.resolve())
@@ -82,7 +90,7 @@ def _verdicts(findings: Findings) -> tuple[str, ...]:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="python -m analysis", description="Write the report of a run.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="the directory a search wrote")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a search, or a CSV file of means")
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder of the report (default: RUN/report)")
     return parser.parse_args(arguments)
 

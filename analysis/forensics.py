@@ -58,9 +58,7 @@ def examine(
     recorded = _recorded(statuses)
     if means.empty:
         return tuple(recorded)
-    table = _by_metric(means, ROW)
-    swapped = _is_swapped(table)
-    table.loc[swapped, ["mae", "mse"]] = table.loc[swapped, ["mse", "mae"]].to_numpy()  # as they were meant
+    table, swapped = _as_meant(means)
     twins = _twins(table, trials.set_index("trial")["kin"])
     inferred = _inferred(table, twins, trials.set_index("trial")["network"])
     beside = _beside(table, inferred if inputs.empty else _by_metric(inputs, ROW[1:]), inferred)
@@ -81,6 +79,16 @@ def examine(
     findings += _listed(WORSE, worse, "its mean PSNR is under its input's at every quality")
     told = {(finding.kind, finding.trials) for finding in recorded}
     return (*recorded, *(finding for finding in findings if (finding.kind, finding.trials) not in told))
+
+
+def inferred_inputs(means: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the means on which trials of different networks agree, a row per split, region and quality: their input's.
+
+    means, trials: as `examine` takes them.
+    """
+    table, _ = _as_meant(means)
+    listed = trials.set_index("trial")
+    return _inferred(table, _twins(table, listed["kin"]), listed["network"]).reset_index()
 
 
 def suspects(findings: Iterable[Finding]) -> frozenset[str]:
@@ -115,6 +123,14 @@ def _recorded(statuses: Mapping[str, str]) -> list[Finding]:
         for trial, status in statuses.items()
         if status in (DEAD, DIVERGED)
     ]
+
+
+def _as_meant(means: pd.DataFrame) -> tuple[pd.DataFrame, "pd.Series[bool]"]:
+    """Return the means by ROW with swapped labels put right, and which rows were."""
+    table = _by_metric(means, ROW)
+    swapped = _is_swapped(table)
+    table.loc[swapped, ["mae", "mse"]] = table.loc[swapped, ["mse", "mae"]].to_numpy()
+    return table, swapped
 
 
 def _by_metric(means: pd.DataFrame, row: list[str]) -> pd.DataFrame:

@@ -140,11 +140,12 @@ def _with_best(table: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     value = (table["mean"].astype(float) * table["metric"].map(METRIC_DIRECTIONS).astype(float)).where(fit)
     by_row = value.groupby([table[name] for name in ("table", *layout.down)], sort=False)
     row = by_row.transform("max").where(by_row.transform("count") > 1)  # one alone is no best
+    is_best = fit & (value == row)
     if "mislabelled" in table:
         table["mislabelled"] = table["mislabelled"].eq(True)
         value = value.where(~table["mislabelled"])
     of_all = value.groupby([table[name] for name in ("split", *layout.down)], sort=False).transform("max")
-    return table.assign(is_best=fit & (value == row), is_best_of_all=fit & (value == of_all))
+    return table.assign(is_best=is_best, is_best_of_all=fit & (value == of_all))
 
 
 def _table(numbers: pd.DataFrame, layout: Layout) -> Table:

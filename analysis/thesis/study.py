@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.cell import Row
 from analysis.forensics import SWAPPED, Finding, examine
+from analysis.labels import METRIC_TITLES
 from analysis.study import AXES, Study
 from analysis.thesis.reference import REFERENCE_QUALITY, Reference
 from models.names import METRIC_DIRECTIONS
@@ -23,10 +24,16 @@ def scored_split(split: str) -> str:
     return "validation" if split == "tiny" else "test"
 
 
-def examine_printed(printed: pd.DataFrame, reference: Reference) -> tuple[Finding, ...]:
-    """Examine printed means; what they are compared with is Table 3, and what they have in common."""
+def means_of(printed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return means and trials as `analysis.forensics.examine` takes them; no two trials are of one kin."""
     means = printed[["trial_id", "split", "input_quality", "metric", "mean"]].rename(columns={"trial_id": "trial"})
     trials = printed[["trial_id", "architecture"]].drop_duplicates().set_axis(["trial", "network"], axis=1)
+    return means.assign(region=REGION), trials.assign(kin=trials["trial"])
+
+
+def examine_printed(printed: pd.DataFrame, reference: Reference) -> tuple[Finding, ...]:
+    """Examine printed means; what they are compared with is Table 3, and what they have in common."""
+    means, trials = means_of(printed)
     inputs = pd.DataFrame(
         [
             {"split": split, "region": REGION, "input_quality": REFERENCE_QUALITY, "metric": metric, "mean": mean}
@@ -35,7 +42,7 @@ def examine_printed(printed: pd.DataFrame, reference: Reference) -> tuple[Findin
             for metric, mean in reference.requirements.items()
         ]
     )
-    found = examine(means.assign(region=REGION), trials.assign(kin=trials["trial"]), inputs, {})
+    found = examine(means, trials, inputs, {})
     return (*found, *_examine_bold(printed, reference.bold))
 
 
@@ -83,7 +90,7 @@ def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Finding]:
     for cell in cells[is_bold & (signed < row.transform("max"))].to_dict("records"):
         place = f"{cell['split']} {REGION} at {cell['input_quality']}"
         sentence = (
-            f"{cell['trial_id']}: Table {cell['table']} sets its {cell['metric']} of {cell['printed']} in bold, though "
+            f"{cell['trial_id']}: Table {cell['table']} sets its {METRIC_TITLES[cell['metric']]} of {cell['printed']} in bold, though "
             f"{cell['better']} stands beside it ({place})"
         )
         findings.append(Finding(BOLD, (cell["trial_id"],), place, sentence))
