@@ -60,7 +60,7 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise RunError(f"{path} must be a CSV file, found {error}; name a run directory or a table") from error
 

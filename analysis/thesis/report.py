@@ -26,7 +26,7 @@ SCORED = (
 
 @dataclass(frozen=True)
 class PrintedFindings:
-    """Everything printed means say. found: a line for each kind of finding; notes: what the reader of the file must know."""
+    """Everything printed means say. found: a line for each kind of finding; notes: what a reader must know."""
 
     pick: PrintedPick
     tables: dict[str, Table]
@@ -80,7 +80,7 @@ def _page(path: Path, findings: PrintedFindings) -> str:
             Section(
                 "method",
                 "Source and notes",
-                [bullets([SOURCE, SCORED, *findings.notes]), *_show(tables, ["reference"])],
+                [bullets(notes), *_show(tables, ["reference"])],
             ),
         ],
     )

@@ -90,8 +90,8 @@ def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Finding]:
     for cell in cells[is_bold & (signed < row.transform("max"))].to_dict("records"):
         place = f"{cell['split']} {REGION} at {cell['input_quality']}"
         sentence = (
-            f"{cell['trial_id']}: Table {cell['table']} sets its {METRIC_TITLES[cell['metric']]} of {cell['printed']} in bold, though "
-            f"{cell['better']} stands beside it ({place})"
+            f"{cell['trial_id']}: Table {cell['table']} sets its {METRIC_TITLES[cell['metric']]} {cell['printed']} in "
+            f"bold, though {cell['better']} stands beside it ({place})"
         )
         findings.append(Finding(BOLD, (cell["trial_id"],), place, sentence))
     return findings

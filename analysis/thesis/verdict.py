@@ -68,28 +68,14 @@ def judge(study: Study, printed: pd.DataFrame, reference: Reference) -> pd.DataF
     trial_id, unfit ("" or why), mean, printed, required, reaches.
     """
     rows = printed[printed["split"] != "tiny"]
-    required = rows["metric"].map(reference.requirements)
-    better = (rows["mean"] - required) * rows["metric"].map(METRIC_DIRECTIONS)
+    required = rows["metric"].map(reference.requirements).astype(float)
+    better = (rows["mean"] - required) * rows["metric"].map(METRIC_DIRECTIONS).astype(float)
     return rows.assign(
         name=rows["network"] + "-" + rows["training_quality"].astype(str),
         unfit=[study.unfit.get(trial, "") for trial in rows["trial_id"]],
         required=required,
         reaches=better >= 0,
-    )[
-        [
-            "name",
-            "model",
-            "input_quality",
-            "split",
-            "metric",
-            "trial_id",
-            "unfit",
-            "mean",
-            "printed",
-            "required",
-            "reaches",
-        ]
-    ]
+    )[[*PLACE, "trial_id", "unfit", "mean", "printed", "required", "reaches"]]
 
 
 def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
@@ -97,11 +83,12 @@ def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
     n_wanted = len(METRICS) * judged["split"].nunique()
     qualities = tuple(sorted((int(quality) for quality in judged["input_quality"].unique()), reverse=True))
     fit = judged[judged["unfit"] == ""]
-    passing = fit.groupby(["input_quality", "model"])["reaches"].sum().loc[lambda reached: reached == n_wanted]
-    if not n_wanted or passing.empty:
-        reason = (
-            "no model reaches what Table 3 asks on every split." if n_wanted else "no means of test images are given."
-        )
+    models = fit.assign(cell=fit["split"] + fit["metric"]).groupby(["input_quality", "model"])
+    passes = models["reaches"].all() & (models["cell"].nunique() == n_wanted)
+    passing = passes[passes]
+    if passing.empty:
+        shortfall = "no model reaches what Table 3 asks on every split."
+        reason = shortfall if n_wanted else "the file has no means of test images."
         return PrintedPick(REFERENCE_QUALITY, qualities, None, None, (), None, (), reason)
     quality = int(passing.index.get_level_values("input_quality").min())
     there = fit[(fit["input_quality"] == quality) & fit["model"].isin(passing.loc[quality].index)]
