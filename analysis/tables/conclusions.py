@@ -174,7 +174,7 @@ def _differences(pairs: _Pairs, measured: dict[str, pd.DataFrame]) -> dict[str, 
 def _not_used(row: Row) -> str:
     if row["first"] == ANY:
         return "no two trials, both alive, differ in it alone"
-    return f"{row['n_not_used']}: {row['why']}" if row["n_not_used"] else "0"
+    return str(row["why"]) if row["n_not_used"] else "0"
 
 
 def _show(row: Row, measure: str) -> str:

@@ -26,8 +26,8 @@ def forensics_tables(findings: Sequence[Finding], n_trials: int) -> dict[str, Ta
     shown = pd.DataFrame(
         {
             "what": numbers["kind"],
+            "in the best": numbers["kept_out"].map({True: "kept out", False: "stays in"}),
             "found": numbers["sentence"],
-            "best and conclusions": numbers["kept_out"].map({True: "kept out", False: "stays in"}),
         }
     )
     below = (f"{len(suspects(findings))} of {n_trials} trials are kept out of what is best, and of conclusions.",)

@@ -90,8 +90,9 @@ def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
         shortfall = "no model reaches what Table 3 asks on every split."
         reason = shortfall if n_wanted else "the file has no means of test images."
         return PrintedPick(REFERENCE_QUALITY, qualities, None, None, (), None, (), reason)
-    quality = int(passing.index.get_level_values("input_quality").min())
-    there = fit[(fit["input_quality"] == quality) & fit["model"].isin(passing.loc[quality].index)]
+    quality = min(int(quality) for quality, _ in passing.index)
+    named = [model for where, model in passing.index if where == quality]
+    there = fit[(fit["input_quality"] == quality) & fit["model"].isin(named)]
     model = there[there["metric"] == "psnr_db"].groupby("model")["mean"].mean().idxmax()
     own = there[there["model"] == model].sort_values("split", kind="stable")
     sizes = reference.sizes_kb
