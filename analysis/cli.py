@@ -1,4 +1,4 @@
-"""`python -m analysis RUN [OUT]`: write the report of a run, and say the essence of it in the terminal.
+"""`python -m analysis RUN [OUT]` and `compare RUN RUN`: write a report, and say the essence of it in the terminal.
 
 RUN may be a CSV file of printed means: then they are rebuilt, examined and decided by the thesis' rule.
 """
@@ -16,12 +16,16 @@ from analysis.labels import fidelity_sentence
 from analysis.markup import to_text
 from analysis.report import write_report
 from analysis.run import RunError, open_run
+from analysis.run_pair import open_pair
+from analysis.run_pair_report import summarise_pair, write_pair
 from analysis.tables.left_out import left_out_lines
 from analysis.tables.quality import columns_of
+from analysis.tables.run_pair import run_pair_tables
 from analysis.thesis.report import report_printed
 from analysis.verdict import BARS
 
 USER_ERROR = 2
+COMPARE = "compare"  # a run in a folder of this name is told as ./compare
 # Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.
 N_TRIALS_PRINTED = 5
 WHO = {"validation": "the best of all trials", "test": "the finalists"}
@@ -35,22 +39,38 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code, 2 with one line on stderr for a user's mistake."""
     try:
-        options = _parse(arguments)
-        if options.run.is_file():
-            essence, page = report_printed(options.run, options.out or options.run.with_suffix(".report"))
-            print(f"{essence}\nreport: {page}")
-            return 0
-        out = options.out or options.run / "report"
-        run = open_run(options.run)
-        require_report_place(out.resolve())
-        findings = find(run)
-        page = write_report(findings, out)
+        said = _compare(arguments[1:]) if arguments[:1] == [COMPARE] else _report(arguments)
     except (RunError, OSError) as error:
         print(f"lowq: {' '.join(str(error).split())}", file=sys.stderr)
         return USER_ERROR
-    print(summarise(findings))
-    print(f"report: {page}")
+    print(said)
     return 0
+
+
+def _report(arguments: Sequence[str]) -> str:
+    options = _parse(arguments)
+    if options.run.is_file():
+        essence, page = report_printed(options.run, options.out or options.run.with_suffix(".report"))
+        return f"{essence}\nreport: {page}"
+    out = options.out or options.run / "report"
+    run = open_run(options.run)
+    require_report_place(out.resolve())
+    findings = find(run)
+    page = write_report(findings, out)
+    return f"{summarise(findings)}\nreport: {page}"
+
+
+def _compare(arguments: Sequence[str]) -> str:
+    parser = _Parser(prog=f"python -m analysis {COMPARE}", description="Say what differs between two runs of one pack.")
+    parser.add_argument("runs", type=Path, nargs=2, metavar="RUN", help="a directory that a search wrote")
+    parser.add_argument("--out", type=Path, metavar="OUT", help="folder for a page and tables (default: print alone)")
+    options = parser.parse_args(arguments)
+    if options.out:
+        require_report_place(options.out.resolve())
+    pair = open_pair(*options.runs)
+    tables = run_pair_tables(pair)
+    page = f"\nreport: {write_pair(pair, tables, options.out)}" if options.out else ""
+    return summarise_pair(pair, tables) + page
 
 
 def summarise(findings: Findings) -> str:
