@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from search.records import TrialRecord
 
 METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
+REGION_TITLES = {"full": "whole image", "crop": "centre crop"}
 BASELINE_LABEL = "JPEG as it is"
 
 

@@ -1,6 +1,10 @@
 """What several rooms' tests share: a small pack of synthetic smears."""
 
+import os
 from pathlib import Path
+
+# As python -m analysis has it, before numpy is loaded: tests in parallel would wait for each other's threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
@@ -17,3 +21,18 @@ def small_pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
     folder: Path = tmp_path_factory.mktemp("packs") / "small"
     write_pack(synthesize(N_IMAGES, seed=0), folder, PackSettings(SIZE_PX, description="12 small smears"))
     return open_pack(folder)
+
+
+@pytest.fixture
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have reports draw the quality curve alone: all figures take seconds, and have tests of their own."""
+    from analysis.figures.scores_album import curve
+
+    monkeypatch.setattr("analysis.figures.album.ALBUM", (curve,))
+
+
+@pytest.fixture
+def unsaved_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures and do not save them, which takes most of the time."""
+    monkeypatch.setattr("analysis.figures.picture.to_png", lambda figure: b"\x89PNG")
+    monkeypatch.setattr("analysis.figures.picture.to_svg", lambda figure: b"<svg/>")

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 from analysis.comparison import compare
+from analysis.figures import album
 from analysis.figures.album import draw_pictures
-from analysis.figures.canvas import COLOURS, MARKERS, new_figure, to_png, to_svg
+from analysis.figures.canvas import COLOURS, MARKERS, new_figure, to_svg
 from analysis.figures.curve import draw_quality_curve, quality_curve
-from analysis.figures.violin import draw_psnr_violin, psnr_by_quality
+from analysis.figures.scores_album import curve
 from analysis.findings import find
 from analysis.pick import choose
 from analysis.run import Run, RunError, open_run
 from analysis.samples import Samples, read_samples
 from search.records import TrialRecord
 from search.spec import BASELINE, TrialStatus
-from tests.run_fixture import QUALITIES, plan, trial_scores, write_run, write_scores
+from tests.run_fixture import QUALITIES, Plan, plan, trial_scores, write_run, write_scores
 
 PANELS = ["panel_fixed_q75", "panel_fixed_q50", "panel_worst_q50"]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -80,35 +81,14 @@ def test_curve_draws_a_line_per_model_and_rings_the_pick(tmp_path: Path) -> None
     np.testing.assert_array_equal(np.asarray(figure.axes[0].get_lines()[0].get_xdata()), QUALITIES)
 
 
-def test_violin_pairs_the_same_images(tmp_path: Path) -> None:
-    trial = plan(margins={25: 0.0, 50: 0.0})
-    run = write_run(tmp_path / "run", [trial])
-    scores = trial_scores(trial, 4)
-    scores.loc[(scores["image"] == 7) & (scores["input_quality"] == 25), "psnr_db"] = np.inf
-    write_scores(run, trial.spec.trial_id, scores)
-    opened = open_run(run)
-    table, n_left_out = psnr_by_quality(opened.scores, _baseline(opened), opened.trials[0], "test")
-    assert n_left_out == 1
-    assert table.groupby(["input_quality", "model"]).size().to_dict().keys() == {
-        (quality, model) for quality in (25, 50) for model in table["model"].unique()
-    }
-    assert len(table) == 2 * (3 + 4)
-
-
-@pytest.mark.parametrize("n_images", [1, 2, 12])
-def test_violin_is_drawn_of_any_number_of_images(tmp_path: Path, n_images: int) -> None:
-    run = open_run(write_run(tmp_path / "run", [plan()], n_images=n_images))
-    table, n_left_out = psnr_by_quality(run.scores, _baseline(run), run.trials[0], "test")
-    figure = draw_psnr_violin(table, n_left_out, 75, "test")
-    assert to_png(figure).startswith(PNG_MAGIC)
-
-
 def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
     (first, first_notes), (second, second_notes) = draw_pictures(findings), draw_pictures(findings)
     assert first == second
     assert first_notes == second_notes == []
-    assert [picture.name for picture in first] == ["quality_curve", "psnr_violin", *PANELS]
+    names = [picture.name for picture in first]
+    assert {"quality_curve", "model_violins_full", *PANELS} <= set(names)
+    assert len(names) == len(set(names))
     for picture in first:
         assert picture.png.startswith(PNG_MAGIC)
         assert b"<svg" in picture.svg
@@ -118,17 +98,18 @@ def test_more_trials_than_colours_are_counted_in_the_caption(tmp_path: Path) -> 
     plans = [plan(seed) for seed in range(len(COLOURS) + 2)]
     run = write_run(tmp_path / "run", plans)
     shutil.rmtree(run / "samples")
-    pictures, _ = draw_pictures(find(open_run(run)))
-    assert "Further trials, in the tables: 2" in pictures[0].caption
+    (picture,) = curve(find(open_run(run)))
+    assert "Further trials, in the tables: 2" in picture.caption
     assert len(MARKERS) == len(COLOURS)
 
 
+@pytest.mark.usefixtures("unsaved_pictures")
 def test_missing_samples_are_told(tmp_path: Path) -> None:
     trial = plan()
     run = write_run(tmp_path / "run", [trial])
     (run / "samples" / f"{trial.spec.trial_id}.npz").unlink()
     pictures, notes = draw_pictures(find(open_run(run)))
-    assert [picture.name for picture in pictures] == ["quality_curve", "psnr_violin"]
+    assert not [picture.name for picture in pictures if picture.name.startswith("panel_")]
     assert notes == [f"{trial.spec.trial_id} has no sample pictures: there is no comparison of pixels."]
 
 
@@ -166,12 +147,14 @@ def test_samples_are_read_as_written(tmp_path: Path) -> None:
     assert (samples.qualities, samples.kinds, samples.names) == ((25, 50, 75), ("fixed", "worst"), ("cell 4", "cell 5"))
 
 
-def test_run_without_trials_draws_nothing_and_says_why(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_run_without_trials_draws_jpeg_alone_and_says_why(tmp_path: Path) -> None:
     pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run"))))
-    assert pictures == []
-    assert [note.split(":")[0] for note in notes] == ["No quality curve", "No violins", "No comparison of pixels"]
+    assert all(picture.name.startswith("input_violins") for picture in pictures)
+    assert {"No quality curve", "No violins of models", "No comparison of pixels"} <= {n.split(":")[0] for n in notes}
 
 
+@pytest.mark.usefixtures("unsaved_pictures")
 def test_trial_that_shares_no_image_with_jpeg_is_not_drawn(tmp_path: Path) -> None:
     trial = plan(finalist=False)
     run = write_run(tmp_path / "run", [trial])
@@ -179,7 +162,7 @@ def test_trial_that_shares_no_image_with_jpeg_is_not_drawn(tmp_path: Path) -> No
     write_scores(run, trial.spec.trial_id, scores.assign(image=scores["image"] + 100))
     _, notes = draw_pictures(find(open_run(run)))
     assert any("share no scored image" in note for note in notes)
-    assert any("share no image of finite PSNR" in note for note in notes)
+    assert any(note.startswith("No violins of models") for note in notes)
 
 
 def test_dead_trial_is_never_the_best(tmp_path: Path) -> None:
@@ -190,6 +173,28 @@ def test_dead_trial_is_never_the_best(tmp_path: Path) -> None:
     assert best.spec.seed == 1
 
 
+ODD_PLANS: dict[str, list[Plan]] = {
+    "one failed": [plan(0, status=TrialStatus.FAILED, scored=False, margin=None)],
+    "one not scored": [plan(0, scored=False)],
+    "one quality": [plan(0, margins={75: 0.1})],
+    "no finalist": [plan(0, finalist=False), plan(1, finalist=False, margin=None, status=TrialStatus.DIVERGED)],
+}
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+@pytest.mark.parametrize("plans", ODD_PLANS.values(), ids=ODD_PLANS.keys())
+@pytest.mark.parametrize("baseline", [True, False], ids=["JPEG as it is", "no JPEG as it is"])
+def test_every_figure_of_an_odd_run_of_one_image_is_drawn_or_says_why(
+    tmp_path: Path, plans: list[Plan], baseline: bool
+) -> None:
+    pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run", plans, n_images=1, baseline=baseline))))
+    makers = {make.__name__ for make in album.ALBUM}
+    assert len(notes) + len(pictures) >= len(makers)
+    for text in (*notes, *(picture.caption for picture in pictures)):
+        assert text.endswith(".")
+        assert "nan" not in text.lower()
+
+
 def test_canvas_leaves_no_figure_behind() -> None:
     from matplotlib import pyplot
 
@@ -198,6 +203,7 @@ def test_canvas_leaves_no_figure_behind() -> None:
     assert pyplot.get_fignums() == before
 
 
+@pytest.mark.usefixtures("unsaved_pictures")
 def test_trial_whose_samples_are_missing_is_named_in_the_caption(tmp_path: Path) -> None:
     plans = [plan(0), plan(1, margin=-1.6)]
     run = write_run(tmp_path / "run", plans)

@@ -19,6 +19,8 @@ from search.records import RECORDS
 from search.spec import BASELINE, TrialStatus
 from tests.run_fixture import Plan, plan, run_facts, write_run
 
+pytestmark = pytest.mark.usefixtures("few_pictures")
+
 ROOT = Path(__file__).resolve().parents[1]
 VOID_TAGS = {"meta", "img", "br"}
 

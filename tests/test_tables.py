@@ -304,6 +304,7 @@ def test_latex_is_escaped_and_ruled() -> None:
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.usefixtures("few_pictures")
 def test_every_latex_table_of_a_run_compiles(tmp_path: Path) -> None:
     system = "a_b & 5 % {#} ^~ <x>"
     run = write_run(tmp_path / "run", [plan(0), plan(1, status=TrialStatus.STOPPED, epochs_run=1)])

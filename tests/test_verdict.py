@@ -122,6 +122,7 @@ def test_a_run_without_rivals_has_a_note_and_no_table(tmp_path: Path) -> None:
     assert note.startswith("Other codecs are not compared: the run has no codecs.parquet, which the search writes")
 
 
+@pytest.mark.usefixtures("few_pictures")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -163,6 +164,7 @@ def test_without_restoring_times_the_table_says_unknown(tmp_path: Path) -> None:
     assert "restoring from quality 50 (30.0 %)." in _sentences(findings)[0]
 
 
+@pytest.mark.usefixtures("few_pictures")
 def test_the_command_and_the_page_say_the_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "run", [plan(0)])
     assert main([str(run)]) == 0

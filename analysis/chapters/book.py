@@ -22,6 +22,6 @@ def write_chapters(findings: Findings, pictures: Sequence[Picture], notes: Seque
         Section("evidence", "Evidence", evidence(findings, drawn)),
         Section("comparison", "Comparison", [*comparison(findings, drawn), *rivals(findings)]),
         Section("trials", "Trials", trials(findings)),
-        Section("data", "Data", data(findings)),
+        Section("data", "Data", data(findings, drawn)),
         Section("method", "Method and notes", method(findings, notes)),
     ]

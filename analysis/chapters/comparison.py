@@ -3,21 +3,22 @@
 from collections.abc import Mapping
 
 from analysis.cell import REACHES
-from analysis.chapters.pieces import figure, folded_tables, named_table
+from analysis.chapters.pieces import figure, figures, folded_tables, named_table
 from analysis.figures.picture import Picture
 from analysis.findings import Findings
-from analysis.labels import fidelity_sentence
-from analysis.page import paragraph, titled_table
+from analysis.labels import REGION_TITLES, fidelity_sentence
+from analysis.page import fold, paragraph, titled_table
 from analysis.tables.quality import columns_of
 
 # More columns than this are not read but scrolled past; the files hold them all.
 N_TRIALS_SHOWN = 8
-REGION_TITLES = {"full": "whole image", "crop": "centre crop"}
 
 
 def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     """Compare the models at every quality, as figures and as tables."""
-    parts = [figure(drawn["psnr_violin"])] if "psnr_violin" in drawn else []
+    parts = figures(drawn, "model_violins_full", "change_violins_full", "system_violins")
+    crops = figures(drawn, "model_violins_crop", "change_violins_crop")
+    parts += [fold("The same of the centre crop", crops)] if crops else []
     parts += [figure(item) for name, item in drawn.items() if name.startswith("panel_")]
     for split in ("test", "validation"):
         for region, title in REGION_TITLES.items():

@@ -1,11 +1,14 @@
 """The fifth chapter: the images that were searched on."""
 
-from analysis.chapters.pieces import named_table
+from collections.abc import Mapping
+
+from analysis.chapters.pieces import figures, named_table
+from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.page import paragraph
 
 
-def data(findings: Findings) -> list[str]:
+def data(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     """Describe the images, their files and what has to be reached."""
     facts = findings.run.facts
     dataset = facts["dataset"]
@@ -22,4 +25,4 @@ def data(findings: Findings) -> list[str]:
     ]
     for name in ("sizes", "sizes_by_system", "requirements", "requirements_by_system"):
         parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
-    return parts
+    return parts + figures(drawn, "input_violins", "input_violins_by_system")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from analysis.chapters.pieces import figure, named_table
+from analysis.chapters.pieces import figures, named_table
 from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.labels import fidelity_sentence, label
@@ -25,5 +25,5 @@ def evidence(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
         "The smallest of a finalist's eight margins decides; where says which mean that is. "
         f"{fidelity_sentence(findings.run.finalists)}",
     )
-    parts += [figure(drawn["quality_curve"])] if "quality_curve" in drawn else []
+    parts += figures(drawn, "quality_curve")
     return parts or [paragraph("There is no evidence to show: see the reason above.")]

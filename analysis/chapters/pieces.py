@@ -1,5 +1,6 @@
 """What several chapters show alike: tables of the findings by their names, and a drawn figure."""
 
+from collections.abc import Mapping
 from html import escape
 
 from analysis.figures.picture import Picture
@@ -22,6 +23,11 @@ def folded_tables(findings: Findings, title: str, prefix: str) -> list[str]:
         return []
     inside = "".join(titled_table(table.title, "", table.shown, table.below) for table in tables.values())
     return [f"<details><summary>{escape(title)} ({len(tables)})</summary>\n{inside}</details>\n"]
+
+
+def figures(drawn: Mapping[str, Picture], *names: str) -> list[str]:
+    """Write those of the named figures that were drawn."""
+    return [figure(drawn[name]) for name in names if name in drawn]
 
 
 def figure(item: Picture) -> str:

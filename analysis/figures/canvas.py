@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 JPEG_COLOUR = "#000000"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 GRID_COLOUR = "#dddddd"
 PNG_DPI = 150
 
@@ -34,6 +36,6 @@ def to_svg(figure: Figure) -> bytes:
 def _file(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context({"svg.hashsalt": "lowq"}):
+    with matplotlib.rc_context({"svg.hashsalt": "lowq", "hatch.linewidth": 0.5}):
         figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)
     return buffer.getvalue()

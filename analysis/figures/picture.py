@@ -19,4 +19,6 @@ class Picture:
 
 def take_picture(name: str, caption: str, figure: Figure) -> Picture:
     """Save a figure in both of its forms."""
-    return Picture(name, caption, to_png(figure), to_svg(figure))
+    png = to_png(figure)
+    figure.set_layout_engine("none")  # it is laid out; a second time would take as long and change nothing
+    return Picture(name, caption, png, to_svg(figure))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from analysis.figures.canvas import COLOURS
 from analysis.figures.curve import draw_quality_curve, quality_curve
 from analysis.figures.picture import Picture, take_picture
-from analysis.figures.violin import draw_psnr_violin, psnr_by_quality
+from analysis.figures.violins_album import VIOLINS_ALBUM
 from analysis.findings import Findings
 from analysis.run import RunError
 
@@ -28,19 +28,4 @@ def curve(findings: Findings) -> list[Picture]:
     return [take_picture("quality_curve", caption, draw_quality_curve(table, findings.pick, split))]
 
 
-def violin(findings: Findings) -> list[Picture]:
-    run, split = findings.run, findings.run.deciding_split
-    if run.baseline is None or findings.best is None:
-        raise RunError("No violins: they take JPEG as it is and a trial, both scored.")
-    table, n_left_out = psnr_by_quality(run.scores, run.baseline, findings.best, split)
-    if table.empty:
-        raise RunError("No violins: JPEG as it is and the best trial share no image of finite PSNR.")
-    caption = (
-        "PSNR of every image, before and after restoring, by the quality of its JPEG file. A long lower tail means "
-        "that some images are served badly, which a mean does not show."
-    )
-    figure = draw_psnr_violin(table, n_left_out, run.reference_quality, split)
-    return [take_picture("psnr_violin", caption, figure)]
-
-
-SCORES_ALBUM: tuple[Callable[[Findings], list[Picture]], ...] = (curve, violin)
+SCORES_ALBUM: tuple[Callable[[Findings], list[Picture]], ...] = (curve, *VIOLINS_ALBUM)

@@ -1,0 +1,253 @@
+"""Violins: distributions by hand, what is left out of them is counted, and drawings show what the tables hold."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from analysis.figures.canvas import COLOURS, HATCHES, to_png
+from analysis.figures.distribution import Distribution, distribution_of, relative_rows
+from analysis.figures.lineup import line_up, shared_rows
+from analysis.figures.picture import Picture
+from analysis.figures.violin import N_QUANTILES, ViolinSheet, draw_violins, thin
+from analysis.figures.violins_album import change_violins, input_violins, model_violins, system_violins
+from analysis.findings import Findings, find
+from analysis.labels import BASELINE_LABEL
+from analysis.run import RunError, open_run
+from models.names import METRICS
+from search.records import append_record
+from search.spec import BASELINE
+from tests.run_fixture import baseline_scores, plan, record_of, trial_scores, write_run, write_scores
+
+
+def _findings(path: Path, n_images: int = 4) -> Findings:
+    return find(open_run(write_run(path / "run", [plan(0), plan(1)], n_images=n_images)))
+
+
+def _rows(psnr_db: list[float], series: list[str]) -> pd.DataFrame:
+    n = len(psnr_db)
+    scores = {"mae": [0.01] * n, "mse": [0.001] * n, "psnr_db": psnr_db, "ssim": [0.9] * n}
+    return pd.DataFrame({"image": range(n), "input_quality": 50, "series": series, **scores})
+
+
+def _bodies(figure: Figure) -> list[PolyCollection]:
+    return [body for body in figure.axes[2].collections if isinstance(body, PolyCollection)]
+
+
+def _sheet(**given: object) -> ViolinSheet:
+    return ViolinSheet("title", "quality", **given)  # type: ignore[arg-type]
+
+
+def test_distribution_holds_every_value_by_place_series_and_metric() -> None:
+    found = distribution_of(_rows([40.0, 41.0], ["a", "b"]), "input_quality", "series")
+    assert len(found.table) == 2 * len(METRICS)
+    psnr = found.table[found.table["metric"] == "psnr_db"]
+    assert psnr[["x", "series", "value"]].to_numpy().tolist() == [[50, "a", 40.0], [50, "b", 41.0]]
+    assert (found.n_images, found.n_left_out, found.left_out()) == (2, {}, "")
+
+
+def test_values_that_no_axis_can_show_are_left_out_and_counted() -> None:
+    rows = _rows([np.inf, np.nan, 40.0], ["a", "a", "a"])
+    rows.loc[0, ["mae", "mse"]] = 0.0
+    found = distribution_of(rows, "input_quality", "series")
+    assert found.n_left_out == {"mae": 1, "mse": 1, "psnr_db": 2}
+    assert "1 of MAE, 1 of MSE, 2 of PSNR, dB" in found.left_out()
+    assert "mae" not in distribution_of(rows, "input_quality", "series", logarithmic=()).n_left_out
+
+
+def test_change_is_restored_minus_the_input_of_the_same_image(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run", [plan(margins={50: 0.5})]))
+    assert run.baseline is not None
+    rows, n_alone = relative_rows(run.scores, run.baseline, run.scores)
+    assert n_alone == 0
+    assert set(rows["trial_id"]) == {run.trials[0].trial_id}
+    # 0.5 of a step above JPEG-75's 40 dB, of an input of 38 dB; MAE 0.007 - 0.5 * 0.002, of 0.009
+    assert rows["psnr_db"].to_numpy() == pytest.approx(np.full(len(rows), 3.0))
+    assert rows["mae"].to_numpy() == pytest.approx(np.full(len(rows), -0.003))
+
+
+def test_change_of_an_input_without_scores_is_counted_and_left_out(tmp_path: Path) -> None:
+    run_path = write_run(tmp_path / "run", [plan(margins={50: 0.5}, finalist=False)])
+    scores = baseline_scores(4)
+    write_scores(run_path, BASELINE.trial_id, scores[scores["image"] != 2])
+    run = open_run(run_path)
+    assert run.baseline is not None
+    rows, n_alone = relative_rows(run.scores, run.baseline, run.scores)
+    assert n_alone == 2  # whole image and centre crop
+    assert 2 not in set(rows["image"])
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_images_that_a_trial_lacks_are_left_out_for_all_and_counted(tmp_path: Path) -> None:
+    first, second = plan(0, margins={50: 0.1}), plan(1, margins={50: 0.1})
+    path = write_run(tmp_path / "run", [first, second])
+    scores = trial_scores(second, 4)
+    write_scores(path, second.spec.trial_id, scores[(scores["image"] != 5) | (scores["region"] == "crop")])
+    findings = find(open_run(path))
+    rows, n_unshared = shared_rows(findings.run.scores, line_up(findings, "figure"), "test")
+    at_50 = rows[rows["input_quality"] == 50]
+    assert n_unshared == 1
+    assert at_50.groupby("region", observed=True)["image"].nunique().to_dict() == {"crop": 4, "full": 3}
+    assert (at_50.groupby(["region", "image"], observed=True).size() == 3).all()  # JPEG and both trials
+    assert "left out: 1" in model_violins(findings)[0].caption
+
+
+def test_thinned_violin_keeps_ends_quartiles_and_median() -> None:
+    values = np.random.default_rng(0).lognormal(size=4001)
+    rows = _rows(values.tolist(), ["a"] * len(values))
+    table = thin(distribution_of(rows, "input_quality", "series").table)
+    drawn = table.loc[table["metric"] == "psnr_db", "value"].to_numpy()
+    assert len(drawn) == N_QUANTILES
+    levels = [0, 0.25, 0.5, 0.75, 1]
+    assert np.quantile(drawn, levels) == pytest.approx(np.quantile(values, levels))
+
+
+def test_small_violin_is_not_thinned() -> None:
+    table = distribution_of(_rows([40.0, 41.0], ["a", "b"]), "input_quality", "series").table
+    pd.testing.assert_frame_equal(thin(table).sort_values(["metric", "series"], ignore_index=True), table)
+
+
+def test_violins_have_a_panel_for_each_metric_with_its_unit_and_direction() -> None:
+    rows = pd.concat([_rows([40.0, 41.0, 42.0], ["a"] * 3), _rows([43.0, 44.0, 45.0], ["b"] * 3)])
+    figure = draw_violins(distribution_of(rows, "input_quality", "series"), _sheet())
+    labels = [panel.get_ylabel().split("\n") for panel in figure.axes]
+    assert [name for name, _ in labels] == ["MAE", "MSE", "PSNR, dB", "SSIM"]
+    assert [direction.split()[0] for _, direction in labels] == ["lower", "lower", "higher", "higher"]
+    assert [panel.get_yscale() for panel in figure.axes] == ["log", "log", "linear", "linear"]
+    assert figure.axes[-1].get_xlabel() == "quality"
+    assert [text.get_text() for text in figure.axes[-1].get_xticklabels()] == ["50"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert len(_bodies(figure)) == 2
+    assert figure.axes[2].get_ylim()[1] >= 45
+
+
+def test_series_differ_in_colour_and_in_hatch() -> None:
+    names = [BASELINE_LABEL, *(f"trial {number}" for number in range(len(COLOURS)))]
+    rows = pd.concat([_rows([40.0 + i, 41.0 + i], [name] * 2) for i, name in enumerate(names)])
+    rows["series"] = pd.Categorical(rows["series"], names)
+    bodies = _bodies(draw_violins(distribution_of(rows, "input_quality", "series"), _sheet()))
+    assert len({tuple(body.get_facecolor()[0]) for body in bodies}) == len(names)
+    assert [body.get_hatch() or "" for body in bodies] == ["", *HATCHES]
+
+
+def test_changes_are_drawn_on_linear_axes_with_the_zero_line(tmp_path: Path) -> None:
+    zero = _sheet(levels=dict.fromkeys(METRICS, 0.0), level="as its input", is_change=True)
+    rows = _rows([-1.0, 0.5, 1.0], ["a"] * 3).assign(mae=[-0.1, 0.1, 0.0], mse=0.0)
+    figure = draw_violins(distribution_of(rows, "input_quality", "series", logarithmic=()), zero)
+    for panel in figure.axes:
+        assert panel.get_yscale() == "linear"
+        assert any(np.allclose(np.asarray(line.get_ydata(), float), 0) for line in panel.get_lines()[-4:])
+        assert panel.get_ylabel().startswith("change of ")
+    assert "above 0: better" in figure.axes[2].get_ylabel()
+    assert "below 0: better" in figure.axes[0].get_ylabel()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "as its input"]
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+@pytest.mark.parametrize("n_images", [1, 30])
+def test_every_violin_is_drawn_of_any_number_of_images(tmp_path: Path, n_images: int) -> None:
+    findings = _findings(tmp_path, n_images)
+    for make in (input_violins, model_violins, change_violins):
+        assert all(picture.png.startswith(b"\x89PNG") for picture in make(findings))
+
+
+def test_images_are_points_where_they_are_few() -> None:
+    rows = [_rows(list(np.linspace(40, 42, n)), ["a"] * n) for n in (5, 30)]
+    few, many = (draw_violins(distribution_of(table, "input_quality", "series"), _sheet()) for table in rows)
+    assert "points: images" in few.get_suptitle()
+    assert "points" not in many.get_suptitle()
+    assert len(few.axes[2].collections) == len(many.axes[2].collections) + 1
+
+
+def test_metric_without_a_finite_value_leaves_its_panel_empty() -> None:
+    found = distribution_of(_rows([np.inf, np.inf], ["a", "a"]), "input_quality", "series")
+    figure = draw_violins(found, _sheet())
+    assert found.n_left_out == {"psnr_db": 2}
+    assert not _bodies(figure)
+    assert to_png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_inputs_are_shown_whole_and_cropped_and_by_camera_system(tmp_path: Path) -> None:
+    pictures = input_violins(_findings(tmp_path))
+    assert [picture.name for picture in pictures] == ["input_violins", "input_violins_by_system"]
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_inputs_of_one_camera_system_are_not_shown_by_system(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", [plan()])
+    write_scores(path, BASELINE.trial_id, baseline_scores(4).assign(system="white"))
+    write_scores(path, plan().spec.trial_id, trial_scores(plan(), 4).assign(system="white"))
+    findings = find(open_run(path))
+    assert [picture.name for picture in input_violins(findings)] == ["input_violins"]
+    with pytest.raises(RunError, match="No violins by camera system: the images that were scored are of a single one"):
+        system_violins(findings)
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_camera_systems_beyond_the_colours_are_named(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run")
+    scores = baseline_scores(16)
+    write_scores(path, BASELINE.trial_id, scores.assign(system=[f"system {n % 8}" for n in scores["image"]]))
+    by_system = input_violins(find(open_run(path)))[1]
+    assert "Further camera systems, in the tables: system 6, system 7" in by_system.caption
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_models_are_drawn_for_both_regions_and_name_the_qualities_left_to_the_tables(tmp_path: Path) -> None:
+    findings = _findings(tmp_path)
+    for make, name in ((model_violins, "model_violins"), (change_violins, "change_violins")):
+        pictures: list[Picture] = make(findings)
+        assert [picture.name for picture in pictures] == [f"{name}_full", f"{name}_crop"]
+        assert "Further qualities, in the tables: 10, 60, 80, 90" in pictures[0].caption
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_systems_are_compared_at_the_quality_of_the_pick(tmp_path: Path) -> None:
+    (picture,) = system_violins(_findings(tmp_path))
+    assert "JPEG-50" in picture.caption
+
+
+def test_violins_without_jpeg_as_it_is_say_so(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan()], baseline=False)))
+    with pytest.raises(RunError, match="No violins of JPEG as it is: it has no scores on test images"):
+        input_violins(findings)
+    with pytest.raises(RunError, match="No violins of models: it takes JPEG as it is and a trial"):
+        model_violins(findings)
+
+
+def test_trial_of_other_images_than_jpeg_has_no_violins(tmp_path: Path) -> None:
+    trial = plan(finalist=False)
+    path = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    write_scores(path, trial.spec.trial_id, scores.assign(image=scores["image"] + 100))
+    with pytest.raises(RunError, match="share no scored image"):
+        change_violins(find(open_run(path)))
+
+
+def test_restored_images_without_scores_of_their_input_have_no_violins_of_change(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", [plan(margins={50: 0.1})])
+    scores = baseline_scores(4)
+    write_scores(path, BASELINE.trial_id, scores[scores["input_quality"] != 50])
+    with pytest.raises(RunError, match="No violins of relative reconstruction: no restored image has scores of its"):
+        change_violins(find(open_run(path)))
+
+
+def test_lineup_compares_trials_of_one_split_and_counts_those_it_leaves_out(tmp_path: Path) -> None:
+    plans = [plan(seed, margin=-seed / 10) for seed in range(len(COLOURS) + 2)]
+    path = write_run(tmp_path / "run", plans)
+    other = plan(99, split="data100", margin=1.0, finalist=False, scored=False)
+    append_record(path, record_of(other))
+    lineup = line_up(find(open_run(path)), "figure")
+    assert [record.spec.seed for record in lineup.trials] == list(range(len(COLOURS)))
+    assert lineup.further() == " Further trials, in the tables: 2."
+    assert lineup.records[0].spec == BASELINE
+
+
+def test_distribution_without_rows_is_empty() -> None:
+    found = distribution_of(_rows([], []), "input_quality", "series")
+    assert isinstance(found, Distribution)
+    assert found.table.empty
