@@ -38,6 +38,7 @@ EXTRA_FACTS: Mapping[str, Any] = {
     "created": str,
     "left_out": list[dict[str, str]],
 }
+EXTRA_DATASET_FACTS: Mapping[str, Any] = {"splits": dict[str, dict[str, dict[str, int]]]}
 SUBSETS = ("validation", "test")
 
 
@@ -55,7 +56,8 @@ def read_facts(path: Path) -> dict[str, Any]:
     if missing:
         raise _refusal(path, f"must name {', '.join(missing)}, and does not")
     extra = {name: kind for name, kind in EXTRA_FACTS.items() if name in facts}
-    for found, kinds in ((facts, {**FACTS, **extra}), (dataset, DATASET_FACTS)):
+    more = {name: kind for name, kind in EXTRA_DATASET_FACTS.items() if name in dataset}
+    for found, kinds in ((facts, {**FACTS, **extra}), (dataset, {**DATASET_FACTS, **more})):
         for name, kind in kinds.items():
             if not fits(found[name], kind):
                 raise _refusal(path, f"must give {name} as {describe(kind)}, found {str(found[name])[:60]!r}")
@@ -69,6 +71,8 @@ def _check_dataset(path: Path, dataset: Mapping[str, Any]) -> None:
     lacking = [subset for subset in SUBSETS if subset not in dataset["scored"]]
     if lacking:
         raise _refusal(path, f"must say how many images of {', '.join(lacking)} are scored, and does not")
+    if not all({"subsets", "scored"} <= set(split) for split in dataset.get("splits", {}).values()):
+        raise _refusal(path, "must say subsets and scored of each of its splits, and does not")
     sizes = dataset["mean_jpeg_bytes"]
     if not all(name.isdecimal() and math.isfinite(size) and size > 0 for name, size in sizes.items()):
         raise _refusal(path, f"must give mean_jpeg_bytes by quality, found {str(sizes)[:60]!r}")

@@ -11,7 +11,7 @@ from analysis.pick import Pick, candidates, choose
 from analysis.rivals import read_rivals
 from analysis.run import Run
 from analysis.study import study_of
-from analysis.tables.book import study_tables
+from analysis.tables.book import run_tables, study_tables
 from analysis.tables.left_out import with_left_out
 from analysis.tables.quality import quality_tables
 from analysis.tables.requirements import requirements_tables
@@ -67,6 +67,7 @@ def _tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame, pick: P
     }
     tables = {
         **size_tables(run),
+        **run_tables(run, comparison, by_system),
         **requirements_tables(run, comparison, by_system),
         **{name: with_left_out(table, run) for name, table in of_trials.items() if not table.numbers.empty},
     }

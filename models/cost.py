@@ -1,6 +1,8 @@
 """What a network costs, counted from the network as built: multiply-accumulates, receptive field, floats to keep."""
 
 import math
+import tempfile
+from pathlib import Path
 
 import keras
 
@@ -19,6 +21,14 @@ def macs_per_pixel(architecture: str) -> int:
             kernels = [weight for weight in layer.trainable_weights if len(weight.shape) == 4]
             macs += math.prod(layer.output.shape[1:3]) * sum(math.prod(kernel.shape) for kernel in kernels)
     return round(macs / SIDE_PX**2)
+
+
+def weights_bytes(model: keras.Model) -> int:
+    """Return the size of a file of a model's weights alone, in Keras' HDF5 format."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.weights.h5"
+        model.save_weights(path)
+        return path.stat().st_size
 
 
 def count_footprint(architecture: str) -> Footprint:

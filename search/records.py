@@ -25,6 +25,7 @@ class TrialRecord:
     input_margin: the margin of JPEG as it is on the same monitored images: what a trial must beat.
     curve: a row per epoch (epoch, loss, margin, psnr_gain_db, steps, batch_size, seconds).
     macs_per_pixel: multiply-accumulates of one restored pixel.
+    weights_bytes: size of a file of the network's weights alone; 0 in records of older versions.
     """
 
     spec: TrialSpec
@@ -37,6 +38,7 @@ class TrialRecord:
     curve: tuple[Mapping[str, float | None], ...] = ()
     parameters: int = 0
     macs_per_pixel: int = 0
+    weights_bytes: int = 0
     node: str = ""
     device: str = ""
     dataset_fingerprint: str = ""

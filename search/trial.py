@@ -17,7 +17,7 @@ from datasets.batches import Batch, BatchSettings, training_batches, validation_
 from datasets.packed import PackedDataset
 from models.backend import device_name, is_out_of_memory
 from models.build import build_model
-from models.cost import macs_per_pixel
+from models.cost import macs_per_pixel, weights_bytes
 from models.losses import LOSSES
 from models.training import Row, TrainingPlan, TrainingState, has_plateaued, set_weights, train
 from search.monitor import Monitor, read_monitor
@@ -235,6 +235,7 @@ def _record(
         scored = state.best_epoch if spec.restore_best else state.epoch
         rows = {row["epoch"]: row for row in state.curve}
         margin, gain_db = (rows[scored]["margin"], rows[scored]["psnr_gain_db"]) if scored in rows else (None, None)
+    model = _build(spec)
     return TrialRecord(
         spec=spec,
         status=status,
@@ -244,8 +245,9 @@ def _record(
         input_margin=as_input.margin,
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
-        parameters=_build(spec).count_params(),
+        parameters=model.count_params(),
         macs_per_pixel=macs_per_pixel(spec.architecture),
+        weights_bytes=weights_bytes(model),
         node=node_name(),
         device=device_name(),
         dataset_fingerprint=pack.fingerprint,

@@ -25,6 +25,7 @@ def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
             heading = f"Quality and model, {split} split, {title}"
             parts += _quality(findings, f"quality_{split}_{region}", split, heading)
             parts += _quality(findings, f"quality_{split}_{region}_by_system", split, f"{heading}, by camera system")
+    parts += folded_tables(findings, "What restoring changes of each image", "relative_")
     for name in ("conclusions", "conclusions_by_system"):
         parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
     parts += folded_tables(findings, "Losses by network, output activation and training quality", "appendix_")

@@ -12,6 +12,12 @@ def trials(findings: Findings) -> list[str]:
         "Best monitored margin first. A trial is of use only where its margin is above its input's. "
         f"{fidelity_sentence(findings.run.trials)} The whole of every spec is in tables/trials.csv."
     )
+    costs = [part for name in ("epochs", "configuration", "networks") for part in _titled(findings, name)]
     failed = [f"{record.trial_id}: {record.error}" for record in findings.run.trials if record.error]
-    parts = named_table(findings, "trials", "All trials", caption)
+    parts = named_table(findings, "trials", "All trials", caption) + costs
     return [*parts, paragraph("Errors of trials that failed:"), bullets(failed)] if failed else parts
+
+
+def _titled(findings: Findings, name: str) -> list[str]:
+    table = findings.tables.get(name)
+    return named_table(findings, name, table.title, "") if table else []

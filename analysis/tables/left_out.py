@@ -17,10 +17,10 @@ def left_out_lines(run: Run) -> tuple[str, ...]:
 def with_left_out(table: Table, run: Run) -> Table:
     """Return a table of trials with what was left out of the run: lines below it, and a row each among its numbers.
 
-    Such a row has what as its trial_id, why as its status, and nothing else.
+    Such a row has what as its trial_id, why as its status, and nothing else; a table without trials has none.
     """
     lines, numbers = left_out_lines(run), table.numbers
     rows = [{"trial_id": item["what"], "status": f"not run, {item['why']}"} for item in run.facts.get("left_out", [])]
-    if rows:
+    if rows and "trial_id" in numbers:
         numbers = pd.concat([numbers.convert_dtypes(), pd.DataFrame(rows)], ignore_index=True)  # whole numbers stay so
     return replace(table, numbers=numbers, below=(*table.below, *lines))

@@ -37,6 +37,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "psnr_gain_db": record.psnr_gain_db,
         "parameters": record.parameters,
         "macs_per_pixel": record.macs_per_pixel,
+        "weights_bytes": record.weights_bytes,
         "seconds": record.seconds,
         **spec,
         "trained_batch_size": record.trained_batch_size,
