@@ -14,6 +14,7 @@ from analysis.study import study_of
 from analysis.tables.book import run_tables, study_tables
 from analysis.tables.left_out import with_left_out
 from analysis.tables.quality import quality_tables
+from analysis.tables.relative import relative_tables
 from analysis.tables.requirements import requirements_tables
 from analysis.tables.rivals import rivals_tables
 from analysis.tables.sizes import size_tables
@@ -63,11 +64,12 @@ def _tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame, pick: P
         **trials_tables(run),
         **study_tables(study),
         **quality_tables(run, comparison, by_system),
+        **relative_tables(run, comparison, by_system),
         **_pick_tables(candidates(run, comparison), pick),
     }
     tables = {
         **size_tables(run),
-        **run_tables(run, comparison, by_system),
+        **run_tables(run),
         **requirements_tables(run, comparison, by_system),
         **{name: with_left_out(table, run) for name, table in of_trials.items() if not table.numbers.empty},
     }

@@ -22,7 +22,7 @@ SPLITS = {
 
 
 def _tables(path: Path, plans: list[Plan], **facts: Any) -> dict[str, Table]:
-    return dict(find(open_run(write_run(path / "run", plans, **facts))).tables)
+    return dict(find(open_run(write_run(path / "run", plans, **{"left_out": [], **facts}))).tables)
 
 
 def _with_splits(splits: object) -> dict[str, Any]:

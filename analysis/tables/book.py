@@ -1,7 +1,5 @@
 """Which tables there are: those of a study, be it of a run or of what a source printed, and those of a run alone."""
 
-import pandas as pd
-
 from analysis.run import Run
 from analysis.study import Study
 from analysis.tables.conclusions import conclusions_tables
@@ -9,7 +7,6 @@ from analysis.tables.configuration import configuration_tables
 from analysis.tables.epochs import epoch_tables
 from analysis.tables.layout import layout_tables
 from analysis.tables.networks import network_tables
-from analysis.tables.relative import relative_tables
 from analysis.tables.splits import split_tables
 from analysis.tables.table import Table
 
@@ -21,11 +18,6 @@ def study_tables(study: Study) -> dict[str, Table]:
     return {**conclusions_tables(study), **epoch_tables(study), **layout_tables(study)}
 
 
-def run_tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame) -> dict[str, Table]:
-    """Return the tables of what a run was made of, and of what its trials change, by the names of their files."""
-    return {
-        **split_tables(run),
-        **network_tables(run),
-        **configuration_tables(run),
-        **relative_tables(run, comparison, by_system),
-    }
+def run_tables(run: Run) -> dict[str, Table]:
+    """Return the tables of what a run was made of by the names of their files."""
+    return {**split_tables(run), **network_tables(run), **configuration_tables(run)}

@@ -53,7 +53,8 @@ def relative_table(cells: pd.DataFrame, records: Sequence[TrialRecord], split: s
         }
     )
     columns = ["trial_id", *named, "input_quality", "metric", *MEASURED[:-1]]
-    table = trials.merge(rows[columns], on="trial_id", how="left")
+    keyed = {"trial_id": object}  # also where there is no row to tell
+    table = trials.astype(keyed).merge(rows[columns].astype(keyed), on="trial_id", how="left")
     table[["n_changed", "n_improved"]] = table[["n_changed", "n_improved"]].fillna(0).astype(int)
     table["improved_percent"] = 100 * table["n_improved"] / table["n_changed"].where(table["n_changed"] > 0)
     table["place"] = table["metric"].map({metric: place for place, metric in enumerate(METRICS)})
