@@ -21,7 +21,7 @@ def write_chapters(findings: Findings, pictures: Sequence[Picture], notes: Seque
         Section("decision", "Decision", [*decision(findings, notes), *verdict(findings)]),
         Section("evidence", "Evidence", evidence(findings, drawn)),
         Section("comparison", "Comparison", [*comparison(findings, drawn), *rivals(findings)]),
-        Section("trials", "Trials", trials(findings)),
+        Section("trials", "Trials", trials(findings, drawn)),
         Section("data", "Data", data(findings, drawn)),
         Section("method", "Method and notes", method(findings, notes)),
     ]
