@@ -110,7 +110,7 @@ def test_missing_samples_are_told(tmp_path: Path) -> None:
     (run / "samples" / f"{trial.spec.trial_id}.npz").unlink()
     pictures, notes = draw_pictures(find(open_run(run)))
     assert not [picture.name for picture in pictures if picture.name.startswith("panel_")]
-    assert notes == [f"{trial.spec.trial_id} has no sample pictures: there is no comparison of pixels."]
+    assert f"{trial.spec.trial_id} has no sample pictures: there is no comparison of pixels." in notes
 
 
 @pytest.mark.parametrize("n_bytes", [0, 10, 3000])
