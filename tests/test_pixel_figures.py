@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.figures.canvas import to_png
+from analysis.figures.channels import CHANNELS, draw_channels, split_channels
+from analysis.figures.equalised import draw_equalised_greys, equalised_greys
+from analysis.figures.histograms import draw_value_histograms, value_histograms
+from analysis.figures.noise import draw_predicted_noise, predicted_noise
 from analysis.figures.panel import ROW_TITLES, comparison_panel, draw_comparison_panel
+from analysis.figures.spectra import draw_spectra, mean_spectra, radial_spectrum, windowed
 from analysis.figures.tile import ZOOM_PX, centre, error_limit, psnr_db, psnr_text
 from analysis.samples import Samples
 
@@ -51,7 +56,7 @@ def test_panel_shows_the_centre_its_error_and_the_psnr_of_the_whole_image() -> N
     assert degraded.psnr_db == psnr_db(samples.original[0], samples.degraded[0, 1]) < restored.psnr_db
 
 
-def test_panel_equalises_every_version_by_the_curve_of_the_original() -> None:
+def test_panel_equalises_every_version_by_the_curve_of_the_originals_centre() -> None:
     samples = flat_samples()
     samples.original[0, :64] = 200
     original, degraded, restored = comparison_panel({"jjnet": samples}, "cell 0", 50)
@@ -83,3 +88,130 @@ def test_panel_of_identical_pictures_has_a_scale_too() -> None:
 @pytest.mark.parametrize(("wanted", "shown"), [(75, 50), (50, 50), (40, 25), (10, 25)])
 def test_nearest_sampled_quality_is_the_largest_up_to_the_wanted_one(wanted: int, shown: int) -> None:
     assert flat_samples().nearest_quality(wanted) == shown
+
+
+def test_noise_is_what_jpeg_took_what_the_network_adds_and_what_is_left() -> None:
+    samples = flat_samples(restored_by=4)
+    at_25, at_50 = predicted_noise(samples, "cell 0", [25, 50])
+    assert (at_25.quality, at_50.quality) == (25, 50)
+    assert at_25.rms == pytest.approx((20, 4, 16))
+    np.testing.assert_allclose(at_50.lost, -10)
+    np.testing.assert_allclose(at_50.added, -4)
+    np.testing.assert_allclose(at_50.left, -6)
+    assert at_50.correlation is None  # both are the same everywhere
+    assert at_50.psnr_db[1] == pytest.approx(20 * np.log10(255 / 6))
+
+
+def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
+    samples = flat_samples(restored_by=0)
+    samples.degraded[0, 0, ::2] -= 6
+    samples.restored[0, 0] = 105
+    samples.restored[0, 0, ::2] = 102
+    (row,) = predicted_noise(samples, "cell 0", [50])  # lost is -10 and -4, added is -5 and -2
+    assert row.correlation == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size_px", [40, 128])
+def test_noise_is_drawn_on_one_scale_with_a_row_per_quality(size_px: int) -> None:
+    figure = draw_predicted_noise(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
+    *tiles, _ = figure.axes
+    assert [axes.get_title() for axes in tiles[::5]] == ["JPEG-50", "JPEG-25"]
+    assert [axes.images[0].get_clim() for axes in tiles[1:5] if axes.get_title() != "restored"] == [(-20, 20)] * 3
+    assert tiles[2].get_xlabel() == "RMS 10.00"
+    assert to_png(figure).startswith(PNG_MAGIC)
+
+
+def test_channels_are_luma_and_chroma_and_their_errors_over_the_whole_image() -> None:
+    samples = flat_samples()
+    samples.degraded[0, 0, ..., 2] += 100  # blue alone
+    luma, blueness, redness = split_channels(samples, "cell 0", 50)
+    assert (luma.title, blueness.title, redness.title) == CHANNELS
+    np.testing.assert_allclose(luma.degraded, 110 + 11.4)
+    np.testing.assert_allclose(blueness.degraded, 128 + 50)
+    np.testing.assert_allclose(redness.degraded, 128 - 8.1312411)
+    assert blueness.rms == pytest.approx((50, 0), abs=1e-3)
+    assert luma.rms == pytest.approx((21.4, 0), abs=1e-3)
+
+
+@pytest.mark.parametrize("size_px", [40, 128])
+def test_channels_are_drawn_a_row_each_with_their_errors(size_px: int) -> None:
+    figure = draw_channels(split_channels(flat_samples(size_px), "cell 0", 50), 50, "cell 0")
+    *tiles, _ = figure.axes
+    assert len(tiles) == 15
+    assert [axes.get_ylabel() for axes in tiles[::5]] == list(CHANNELS)
+    assert tiles[3].get_xlabel() == "RMS 10.00"
+    assert to_png(figure).startswith(PNG_MAGIC)
+
+
+def test_sine_has_its_power_in_the_ring_of_its_frequency() -> None:
+    columns = np.arange(64)
+    plane = np.tile(3 * np.sin(2 * np.pi * 8 * columns / 64), (64, 1))
+    table = radial_spectrum(plane).set_index("frequency")
+    power = table["power"] * table["n"]
+    assert power[1 / 8] == pytest.approx(9 / 2)  # the mean square of 3 sin
+    assert power.drop(1 / 8).abs().max() < 1e-20
+
+
+def test_power_of_all_rings_is_the_mean_square_of_the_picture() -> None:
+    plane = np.random.default_rng(0).normal(5, 2, (24, 36))
+    table = radial_spectrum(plane)
+    assert (table["power"] * table["n"]).sum() == pytest.approx(np.mean(plane**2))
+    assert table["n"].sum() == plane.size
+    assert table.loc[0, "power"] == pytest.approx(plane.mean() ** 2)
+
+
+def test_window_keeps_the_power_of_noise_and_fades_to_the_borders() -> None:
+    noise = np.random.default_rng(0).normal(100, 2, (200, 200))
+    faded = windowed(noise)
+    assert np.mean(faded**2) == pytest.approx(4, rel=0.05)
+    assert np.abs(faded[0]).max() < 0.1
+    assert not windowed(np.full((8, 8), 9.0)).any()
+
+
+def test_mean_spectra_are_those_of_pictures_and_of_their_errors() -> None:
+    samples = flat_samples(size_px=32)
+    samples.degraded[0, 0, :, ::2] += 8
+    table = mean_spectra(samples, ["cell 0"], 50)
+    assert table["frequency"].between(0, 0.5, inclusive="right").all()
+    assert not table["original"].any()  # a flat picture holds no detail
+    assert table["lost"].idxmax() == len(table) - 1  # every second column
+    np.testing.assert_allclose(table["lost"], table["degraded"])
+    assert not table["left"].any()
+
+
+@pytest.mark.parametrize("size_px", [16, 48])
+def test_spectra_are_drawn_of_pictures_and_of_errors_flat_ones_too(size_px: int) -> None:
+    table = mean_spectra(flat_samples(size_px), ["cell 0"], 50)
+    figure = draw_spectra(table, "cell 0")
+    assert [len(axes.get_lines()) for axes in figure.axes] == [3, 2]
+    assert to_png(figure).startswith(PNG_MAGIC)
+
+
+def test_histograms_share_out_the_pixels_of_every_channel() -> None:
+    samples = flat_samples()
+    samples.degraded[0, 0, :64] = 30
+    table = value_histograms(samples, ["cell 0"], 50)
+    shares = table.set_index(["channel", "side", "value"])["share"]
+    assert shares["red", "original", 100] == 1
+    assert shares["blue", "JPEG", 30] == shares["Y", "JPEG", 110] == 0.5
+    assert shares["Cr", "restored", 128] == 1
+    assert table.groupby(["channel", "side"])["share"].sum().to_numpy() == pytest.approx(1)
+
+
+def test_histograms_are_drawn_a_panel_per_channel() -> None:
+    figure = draw_value_histograms(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0")
+    assert [axes.get_title() for axes in figure.axes] == ["red", "green", "blue", "Y", "Cb", "Cr"]
+    assert {axes.get_yscale() for axes in figure.axes} == {"log"}
+    assert to_png(figure).startswith(PNG_MAGIC)
+
+
+@pytest.mark.parametrize("size_px", [40, 128])
+def test_equalised_greys_stand_in_a_row_with_the_original_last(size_px: int) -> None:
+    samples = flat_samples(size_px)
+    samples.original[0, : size_px // 2] = 200
+    greys = equalised_greys(samples, "cell 0", [25, 50])
+    assert list(greys) == ["JPEG-25", "JPEG-50", "original"]
+    assert set(np.unique(greys["original"])) == {0, 255}
+    figure = draw_equalised_greys(greys, "cell 0")
+    assert [axes.get_title() for axes in figure.axes] == list(greys)
+    assert to_png(figure).startswith(PNG_MAGIC)

@@ -9,7 +9,7 @@ from analysis.page import paragraph
 
 
 def data(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
-    """Describe the images, their files and what has to be reached."""
+    """Describe the images, show some, and give the sizes of their files and what has to be reached."""
     facts = findings.run.facts
     dataset = facts["dataset"]
     systems = ", ".join(f"{name} ({count})" for name, count in dataset["systems"].items())
@@ -23,6 +23,7 @@ def data(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
             f"{dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} images."
         ),
     ]
+    parts += figures(drawn, "equalised")
     for name in ("splits", "sizes", "sizes_by_system", "requirements", "requirements_by_system"):
         parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
     return parts + figures(drawn, "input_violins", "input_violins_by_system")

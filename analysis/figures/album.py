@@ -21,4 +21,4 @@ def draw_pictures(findings: Findings) -> tuple[list[Picture], list[str]]:
             pictures += make(findings)
         except RunError as error:
             notes.append(str(error))
-    return pictures, notes
+    return pictures, list(dict.fromkeys(notes))

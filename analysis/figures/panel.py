@@ -28,8 +28,8 @@ ROW_TITLES = ("colour", "grey, equalised", "error of luma")
 class PanelColumn:
     """The centre of one version of an image.
 
-    colour: uint8 [Z, Z, 3]; equalised: uint8 [Z, Z], grey by the curve that equalises the whole original;
-    error: [Z, Z], luma of the original less that of this version, in steps of 8 bits; psnr_db: of the whole image.
+    colour: uint8 [Z, Z, 3]; equalised: uint8 [Z, Z], grey by the curve that equalises the original's centre;
+    error: [Z, Z], luma of the original minus that of this version, in steps of 8 bits; psnr_db: of the whole image.
     """
 
     title: str
@@ -63,13 +63,13 @@ def draw_comparison_panel(columns: list[PanelColumn], title: str) -> Figure:
         image = show_error(error, column.error, limit)
     for axes, row_title in zip(grid[:, 0], ROW_TITLES, strict=True):
         axes.set_ylabel(row_title, fontsize=FONT_SIZE)
-    add_error_scale(figure, image, grid, "original less version,\nsteps of 8 bits")
+    add_error_scale(figure, image, grid, "original minus version,\nsteps of 8 bits")
     figure.suptitle(title, fontsize=10)
     return figure
 
 
 def _column(title: str, original: Pixels, version: Pixels) -> PanelColumn:
-    curve = equalising_curve(to_grey(original))
+    curve = equalising_curve(to_grey(centre(original)))
     return PanelColumn(
         title,
         centre(version),

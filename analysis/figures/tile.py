@@ -1,7 +1,7 @@
 """One picture in a grid of pictures: its centre, its pixels as they are, and errors as lighter or darker than grey."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,12 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from analysis.figures.canvas import COLOURS, JPEG_COLOUR
+
 # Side of the centre shown: a macroblock of 16 pixels is then a sixth of the tile.
 ZOOM_PX = 96
 # Of all errors that share a scale, this share stays inside it.
 SHOWN_SHARE = 0.995
 FONT_SIZE = 8
 Number = TypeVar("Number", bound=np.generic)
+# How the versions of an image are drawn as lines; JPEG's dashes lie on top, for the restored line may be the same.
+SIDES: dict[str, dict[str, Any]] = {
+    "original": {"color": "#999999", "linewidth": 2.6},
+    "JPEG": {"color": JPEG_COLOUR, "linewidth": 1.1, "linestyle": "--", "zorder": 3},
+    "restored": {"color": COLOURS[0], "linewidth": 1.1},
+}
 Pixels = NDArray[np.uint8]
 Errors = NDArray[np.float64]
 
@@ -45,6 +53,12 @@ def error_limit(errors: Iterable[Errors]) -> int:
 def show_pixels(axes: Axes, pixels: Pixels, title: str = "", below: str = "") -> None:
     """Show uint8 pixels, [H, W, 3] or grey [H, W], between black and white."""
     axes.imshow(pixels, interpolation=_interpolation(pixels), cmap="gray", vmin=0, vmax=255)
+    _label(axes, title, below)
+
+
+def show_plane(axes: Axes, plane: Errors, span: tuple[float, float], title: str = "", below: str = "") -> None:
+    """Show one channel [H, W] in grey, the lower end of the span black and the upper one white."""
+    axes.imshow(plane, interpolation=_interpolation(plane), cmap="gray", vmin=span[0], vmax=span[1])
     _label(axes, title, below)
 
 
