@@ -25,5 +25,5 @@ def evidence(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
         "The smallest of a finalist's eight margins decides; where says which mean that is. "
         f"{fidelity_sentence(findings.run.finalists)}",
     )
-    parts += figures(drawn, "quality_curve")
+    parts += figures(drawn, "quality_curve", "quality_and_bytes")
     return parts or [paragraph("There is no evidence to show: see the reason above.")]

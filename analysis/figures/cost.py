@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
-from numpy.typing import NDArray
 
 from analysis.figures.canvas import COLOURS, GRID_COLOUR, MARKERS, new_figure
+from analysis.figures.front import on_front
 from analysis.figures.margin import MarginAxis
 from models.names import ARCHITECTURES
 from search.records import TrialRecord
@@ -41,7 +41,7 @@ def quality_and_cost(records: Sequence[TrialRecord]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "margin", *COSTS])
     for cost in COSTS:
-        table[f"front_{cost}"] = _on_front(table[cost], table["margin"])
+        table[f"front_{cost}"] = on_front(table[cost], table["margin"])
     return table
 
 
@@ -74,13 +74,6 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.suptitle(f"Quality and cost of {len(table)} trials", fontsize=11)
     return figure
-
-
-def _on_front(costs: "pd.Series[float]", margins: "pd.Series[float]") -> NDArray[np.bool_]:
-    cost, margin = costs.to_numpy(np.float64), margins.to_numpy(np.float64)
-    as_good = (cost <= cost[:, None]) & (margin >= margin[:, None])
-    beaten = as_good & ((cost < cost[:, None]) | (margin > margin[:, None]))
-    return np.isfinite(cost) & ~beaten.any(axis=1)
 
 
 def _draw_front(panel: Axes, front: pd.DataFrame, cost: str, axis: MarginAxis) -> None:

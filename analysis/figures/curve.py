@@ -1,94 +1,101 @@
-"""Quality curve: mean PSNR and SSIM by input quality, for JPEG as it is and for the trials shown beside it."""
+"""Quality curve: mean PSNR and SSIM with intervals by input quality, for JPEG as it is and the trials beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.baseline import IMAGE
-from analysis.figures.canvas import COLOURS, GRID_COLOUR, JPEG_COLOUR, MARKERS, new_figure
+from analysis.comparison import compare
+from analysis.figures.canvas import COLOURS, DASHES, GRID_COLOUR, JPEG_COLOUR, MARKERS, new_figure
+from analysis.figures.lineup import Lineup, shared_rows
 from analysis.labels import label
 from analysis.pick import Pick
-from search.records import TrialRecord
 
 PANELS = {"psnr_db": "mean PSNR, dB", "ssim": "mean SSIM"}
+# Between the models at one quality, in steps of JPEG quality, so that their intervals stand side by side.
+ASIDE = 0.5
 
 
-def quality_curve(scores: pd.DataFrame, records: Sequence[TrialRecord], split: str) -> pd.DataFrame:
-    """Average PSNR and SSIM by input quality over the images that all records have in common, full region.
+def quality_curve(
+    scores: pd.DataFrame, lineup: Lineup, split: str, reference_quality: int, groups: Mapping[int, int] | None = None
+) -> pd.DataFrame:
+    """Average PSNR and SSIM by input quality over the images that a line-up has in common, whole image.
 
-    records: JPEG as it is first, then the trials to show. Images of infinite PSNR are left out of its mean.
-    Returns trial_id, label, input_quality, psnr_db, ssim, n_images.
+    groups: as in `analysis.comparison.compare`. Returns place (in the line-up, 0 is JPEG as it is), trial_id, label,
+    input_quality, metric, mean, low, high (the 95 % interval; NaN where a single image tells of none), n_images and
+    n_left_out (infinite PSNR, in no mean).
     """
-    ids = [record.trial_id for record in records]
-    rows = scores[scores["trial_id"].isin(ids) & (scores["split"] == split) & (scores["region"] == "full")]
-    owners = rows[[*IMAGE, "trial_id"]].drop_duplicates().groupby(IMAGE).size()
-    shared = rows["image"].isin(owners[owners == rows["trial_id"].nunique()].reset_index()["image"])
-    finite = rows[shared].replace({"psnr_db": {np.inf: np.nan}})
-    grouped = finite.groupby(["trial_id", "input_quality"], observed=True)
-    means = grouped[list(PANELS)].mean().join(grouped["image"].nunique().rename("n_images")).reset_index()
-    means["trial_id"] = means["trial_id"].astype(str)
-    means.insert(1, "label", means["trial_id"].map({record.trial_id: label(record) for record in records}))
-    means["order"] = means["trial_id"].map(ids.index)
-    return means.sort_values(["order", "input_quality"], ignore_index=True).drop(columns="order")
+    rows, _ = shared_rows(scores, lineup, split)
+    cells = compare(rows[rows["region"] == "full"], [lineup.jpeg.trial_id], reference_quality, groups=groups)
+    table = cells[cells["metric"].isin(list(PANELS))].copy()
+    places = {record.trial_id: place for place, record in enumerate(lineup.records)}
+    table["place"] = table["trial_id"].map(places)
+    table["label"] = table["trial_id"].map({record.trial_id: label(record) for record in lineup.records})
+    columns = ["place", "trial_id", "label", "input_quality", "metric", "mean", "low", "high", "n_images", "n_left_out"]
+    return table.sort_values(["place", "input_quality", "metric"], ignore_index=True)[columns]
 
 
 def draw_quality_curve(table: pd.DataFrame, pick: Pick, split: str) -> Figure:
     """Draw a `quality_curve` in two panels, with the reference's level as a line and the pick as a ring."""
-    figure = new_figure(8.6, 4.8)
-    axes = figure.subplots(1, len(PANELS))
-    for panel, (metric, title) in zip(axes, PANELS.items(), strict=True):
-        _draw_lines(panel, table, metric)
-        _draw_reference(panel, table, metric, pick.reference_quality)
-        _draw_pick(panel, table, metric, pick)
-        panel.set_xlabel("JPEG quality of the input")
-        panel.set_ylabel(title)
-        panel.set_xticks(sorted(table["input_quality"].unique()))
+    figure = new_figure(10.0, 5.2)
+    for panel, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        own = table[table["metric"] == metric]
+        n_places = table["place"].nunique()
+        for place, line in own.groupby("place"):
+            _draw_line(panel, line, int(str(place)), n_places)
+        _draw_reference(panel, own, pick.reference_quality)
+        _draw_pick(panel, own, pick, n_places)
+        panel.set(xlabel="JPEG quality of the input", ylabel=title, xticks=sorted(table["input_quality"].unique()))
         panel.tick_params(axis="x", labelsize=9)
         panel.grid(color=GRID_COLOUR, linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=1, frameon=False, fontsize=9)
-    figure.suptitle(f"Mean over {table['n_images'].max()} {split} images, whole image", fontsize=11)
+    n_images = table["n_images"].max()
+    figure.suptitle(f"Mean over {n_images} {split} images with its 95 % interval, whole image", fontsize=11)
     return figure
 
 
-def _draw_lines(panel: Axes, table: pd.DataFrame, metric: str) -> None:
-    for index, (name, line) in enumerate(table.groupby("label", sort=False)):
-        trained = index - 1
-        panel.plot(
-            line["input_quality"],
-            line[metric],
-            label=str(name),
-            color=COLOURS[trained] if index else JPEG_COLOUR,
-            marker=MARKERS[trained] if index else ".",
-            linestyle="-" if index else "--",
-            markersize=4.5,
-            linewidth=1.3,
-            zorder=2 if index else 3,
-        )
+def _aside(place: int, n_places: int) -> float:
+    return (place - (n_places - 1) / 2) * ASIDE
 
 
-def _draw_reference(panel: Axes, table: pd.DataFrame, metric: str, quality: int) -> None:
-    own = table[(table["trial_id"] == table["trial_id"].iloc[0]) & (table["input_quality"] == quality)]
-    for level in own[metric]:
+def _draw_line(panel: Axes, line: pd.DataFrame, place: int, n_places: int) -> None:
+    trained = place - 1
+    panel.errorbar(
+        line["input_quality"] + _aside(place, n_places),
+        line["mean"],
+        np.stack([line["mean"] - line["low"], line["high"] - line["mean"]]),
+        label=str(line["label"].iloc[0]),
+        color=COLOURS[trained] if place else JPEG_COLOUR,
+        marker=MARKERS[trained] if place else ".",
+        linestyle=DASHES[trained] if place else "--",
+        markersize=4.5,
+        linewidth=1.2,
+        elinewidth=1.0,
+        capsize=2,
+        zorder=2 if place else 3,
+    )
+
+
+def _draw_reference(panel: Axes, line: pd.DataFrame, quality: int) -> None:
+    own = line[(line["place"] == 0) & (line["input_quality"] == quality)]
+    for level in own["mean"]:
         panel.axhline(level, color="#666666", linewidth=0.9, linestyle=":", label=f"level of JPEG-{quality}")
 
 
-def _draw_pick(panel: Axes, table: pd.DataFrame, metric: str, pick: Pick) -> None:
-    picked = table[(table["trial_id"] == pick.trial_id) & (table["input_quality"] == pick.quality)]
-    if picked.empty:
-        return
-    panel.plot(
-        picked["input_quality"],
-        picked[metric],
-        linestyle="none",
-        marker="o",
-        markersize=13,
-        markerfacecolor="none",
-        markeredgecolor="#000000",
-        markeredgewidth=1.4,
-        label=f"the pick: quality {pick.quality}",
-    )
+def _draw_pick(panel: Axes, line: pd.DataFrame, pick: Pick, n_places: int) -> None:
+    for row in line[(line["trial_id"] == pick.trial_id) & (line["input_quality"] == pick.quality)].itertuples():
+        panel.plot(
+            [float(str(row.input_quality)) + _aside(int(str(row.place)), n_places)],
+            [float(str(row.mean))],
+            linestyle="none",
+            marker="o",
+            markersize=13,
+            markerfacecolor="none",
+            markeredgecolor="#000000",
+            markeredgewidth=1.4,
+            label=f"the pick: quality {pick.quality}",
+        )
