@@ -1,33 +1,22 @@
 """Figures: their tables by hand, and drawings that become files of the right kind, the same each time."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analysis.comparison import compare
 from analysis.figures import album
 from analysis.figures.album import draw_pictures
-from analysis.figures.canvas import COLOURS, MARKERS, new_figure, to_svg
-from analysis.figures.curve import draw_quality_curve, quality_curve
-from analysis.figures.scores_album import curve
+from analysis.figures.canvas import new_figure, to_svg
 from analysis.findings import find
-from analysis.pick import choose
-from analysis.run import Run, RunError, open_run
+from analysis.run import RunError, open_run
 from analysis.samples import Samples, read_samples
-from search.records import TrialRecord
-from search.spec import BASELINE, TrialStatus
-from tests.run_fixture import QUALITIES, Plan, plan, trial_scores, write_run, write_scores
+from search.spec import TrialStatus
+from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 
 PANELS = ["panel_fixed_q75", "panel_fixed_q50", "panel_worst_q50"]
 OF_PIXELS = ["predicted_noise", "channels", "spectra", "histograms", "equalised"]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-
-
-def _baseline(run: Run) -> TrialRecord:
-    assert run.baseline is not None
-    return run.baseline
 
 
 def _samples(size_px: int = 128) -> Samples:
@@ -35,51 +24,6 @@ def _samples(size_px: int = 128) -> Samples:
     degraded = np.stack([original + 10, original + 20], axis=1)
     restored = np.stack([original, original + 10], axis=1)
     return Samples(original, degraded, restored, ("cell 0",), (50, 25), ("fixed",))
-
-
-def test_curve_holds_the_means_of_jpeg_and_of_the_trial(tmp_path: Path) -> None:
-    run = open_run(write_run(tmp_path / "run", [plan(margins={50: 0.1, 25: -1.0})]))
-    table = quality_curve(run.scores, [_baseline(run), *run.finalists], "test")
-    rows = table.set_index(["trial_id", "input_quality"])
-    assert rows.loc[(BASELINE.trial_id, 90), "psnr_db"] == pytest.approx(43.0)
-    assert rows.loc[(run.trials[0].trial_id, 50), "psnr_db"] == pytest.approx(40.2)
-    assert rows.loc[(run.trials[0].trial_id, 25), "ssim"] == pytest.approx(0.975)
-    assert (table["n_images"] == 4).all()
-    assert list(table["trial_id"].unique()) == [BASELINE.trial_id, run.trials[0].trial_id]
-
-
-def test_curve_averages_over_the_images_that_all_share(tmp_path: Path) -> None:
-    trial = plan(margins={50: 0.0})
-    run = write_run(tmp_path / "run", [trial])
-    scores = trial_scores(trial, 4)
-    write_scores(run, trial.spec.trial_id, scores[scores["image"] == 7])
-    opened = open_run(run)
-    table = quality_curve(opened.scores, [_baseline(opened), *opened.trials], "test")
-    reference = table[(table["trial_id"] == BASELINE.trial_id) & (table["input_quality"] == 75)]
-    assert reference["psnr_db"].item() == pytest.approx(40.4)
-    assert (table["n_images"] == 1).all()
-
-
-def test_curve_leaves_infinite_psnr_out_of_its_means(tmp_path: Path) -> None:
-    trial = plan(margins={50: 0.0})
-    run = write_run(tmp_path / "run", [trial])
-    scores = trial_scores(trial, 4)
-    scores.loc[scores["image"] == 7, "psnr_db"] = np.inf
-    write_scores(run, trial.spec.trial_id, scores)
-    opened = open_run(run)
-    table = quality_curve(opened.scores, [_baseline(opened), *opened.trials], "test")
-    assert np.isfinite(table["psnr_db"]).all()
-
-
-def test_curve_draws_a_line_per_model_and_rings_the_pick(tmp_path: Path) -> None:
-    run = open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))
-    pick = choose(run, compare(run.scores, [BASELINE.trial_id], 75))
-    figure = draw_quality_curve(quality_curve(run.scores, [_baseline(run), *run.finalists], "test"), pick, "test")
-    for panel in figure.axes:
-        lines = {str(line.get_label()): line for line in panel.get_lines()}
-        assert len(lines) == 5  # JPEG, two trials, the reference's level, the ring
-        np.testing.assert_array_equal(np.asarray(lines["the pick: quality 50"].get_xdata()), [50])
-    np.testing.assert_array_equal(np.asarray(figure.axes[0].get_lines()[0].get_xdata()), QUALITIES)
 
 
 def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
@@ -93,15 +37,6 @@ def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
     for picture in first:
         assert picture.png.startswith(PNG_MAGIC)
         assert b"<svg" in picture.svg
-
-
-def test_more_trials_than_colours_are_counted_in_the_caption(tmp_path: Path) -> None:
-    plans = [plan(seed) for seed in range(len(COLOURS) + 2)]
-    run = write_run(tmp_path / "run", plans)
-    shutil.rmtree(run / "samples")
-    (picture,) = curve(find(open_run(run)))
-    assert "Further trials, in the tables: 2" in picture.caption
-    assert len(MARKERS) == len(COLOURS)
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
