@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import ray
+from ray.exceptions import AuthenticationError
 
 from datasets.errors import InputError
 from search.keeper import NAMESPACE
@@ -42,8 +43,8 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     try:
         _reach(address)
         ray.init(address, **options)
-    except (OSError, ValueError) as error:
-        advice = "start one, leave --address out, or set RAY_AUTH_MODE=token where it asks for a token"
+    except (OSError, ValueError, AuthenticationError) as error:
+        advice = "start one or leave --address out; where it asks for a token, ~/.ray/auth_token must be the cluster's"
         raise InputError(f"no Ray cluster answers at {address}: {advice}") from error
     return machine(trials_per_gpu)
 
@@ -66,7 +67,7 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     if gpus:
         n_gpus = sum(node["GPU"] for node in gpus)
         threads = min(int(node["CPU"] // (node["GPU"] * trials_per_gpu)) for node in gpus)
-        cards = [node.get(GPU_MEMORY, 0) for node in gpus]
+        cards = [node.get(GPU_MEMORY, 0) / node["GPU"] for node in gpus]
         if trials_per_gpu > 1 and not all(cards):
             raise InputError(f"--trials-per-gpu needs nodes that offer {GPU_MEMORY}: start Ray with it on every node")
         return Machine(

@@ -3,21 +3,19 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import ray
-import yaml
 from ray.exceptions import GetTimeoutError, RayError
 
 from datasets.errors import InputError
+from search.absentees import find_absentees
 from search.cluster import machine
 from search.cluster_delivery import on_node
 from search.parcel import Parcel
 from search.placement import memory_mb
-from search.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, missing_nodes
+from search.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts
+from search.room import Room, read_room
 from search.task import Task
-
-BOOTSTRAP = Path.home() / "ray_bootstrap_config.yaml"  # `ray up` leaves it on the head
 
 ANSWER_S = 60.0
 
@@ -44,7 +42,7 @@ def check_nodes(task: Task) -> Check:
     nodes, driver = inspect_nodes(task.parcels)
     least_mb = min(memory_mb(spec, task.machine) for spec in task.largest_specs)
     faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
-    return Check(nodes, absent_nodes() + faults)
+    return Check(nodes, absent_nodes(read_room()) + faults)
 
 
 def without_bad_nodes(task: Task, check: Check, min_nodes: int | None) -> Task:
@@ -92,16 +90,12 @@ def inspect_nodes(parcels: Sequence[Parcel]) -> tuple[list[NodeFacts], NodeFacts
     return [driver, *answers], driver
 
 
-def absent_nodes(configuration: Path = BOOTSTRAP) -> list[Fault]:
-    """Return a fault for each machine of the configuration with which `ray up` formed this cluster, and is no node."""
-    if not configuration.is_file():
-        return []
-    told = yaml.safe_load(configuration.read_text())
-    provider = told.get("provider", {})
-    alive = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
-    if provider.get("type") != "local" or provider.get("head_ip") not in alive:
-        return []  # another cluster's
-    return missing_nodes(provider.get("worker_ips", []), alive, told.get("auth", {}).get("ssh_user", "USER"))
+def absent_nodes(room: Room | None) -> list[Fault]:
+    """Return a fault for each PC of the configuration with which `ray up` formed this cluster, and is no node."""
+    present = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+    if room is None or room.head not in present:
+        return []  # another cluster's, or none
+    return find_absentees(room, present)
 
 
 def _answer(name: str, sent: float, answer: "ray.ObjectRef[NodeFacts]", end: float) -> NodeFacts:

@@ -2,35 +2,22 @@
 
 import platform
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from search.cards import LEAST_CAPABILITY, NO_SMI, Card, read_cards
 from search.parcel import Parcel, cache_folder, find
 from search.placement import GPU_MEMORY
 from search.provenance import code_hash, versions
 
 SAME = ("python", "ray", "lowq", "tensorflow", "keras", "numpy")  # on every node
-LEAST_CAPABILITY = 6.0  # TensorFlow 2.21's wheels hold kernels from there on
 PASCAL = 7.0  # below it; reported: cuDNN has no kernels for it from this version on
 PASCAL_CUDNN = (9, 11)
 CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 CLOCK_S = 5.0
-SMI_FIELDS = "name,compute_cap,driver_version,memory.total"
-SMI_S = 20.0
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A card as nvidia-smi tells it; memory in MB of 10^6 bytes."""
-
-    name: str
-    capability: float
-    driver: str
-    memory_mb: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +33,7 @@ class NodeFacts:
     code: str = ""
     memory_free_mb: float = 0.0
     disk_free_mb: float = 0.0
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[Card, ...] = ()
     smi_error: str | None = None
     cudnn: str | None = None
     lacks: Mapping[str, float] = field(default_factory=dict)
@@ -67,7 +54,7 @@ class Fault:
 
 def gather_facts(name: str, resources: Mapping[str, float], parcels: Sequence[Parcel]) -> NodeFacts:
     """Return the facts of the node this runs on."""
-    gpus, smi_error = _gpus()
+    gpus, smi_error = read_cards()
     return NodeFacts(
         name=name,
         resources=resources,
@@ -94,21 +81,9 @@ def find_faults(nodes: Sequence[NodeFacts], driver: NodeFacts, least_mb: float, 
         faults += _code_faults(node, driver) + _room_faults(node, 0.0 if computes_on_gpus else least_mb)
         if node.resources.get("GPU"):
             faults += _gpu_faults(node, any(GPU_MEMORY in other.resources for other in nodes))
+        else:
+            faults += _unused_card_faults(node)
     return faults
-
-
-def missing_nodes(expected: Sequence[str], alive: Sequence[str], user: str) -> list[Fault]:
-    """Return a fault for each address of the cluster's configuration that is not in the cluster."""
-    return [
-        Fault(
-            address,
-            "is not in the cluster",
-            f"is it on, does `ssh {user}@{address}` work, has its disk room? /tmp/ray/session_latest/logs/monitor.log "
-            "tells what was tried",
-        )
-        for address in expected
-        if address not in alive
-    ]
 
 
 def node_table(nodes: Sequence[NodeFacts]) -> str:
@@ -182,9 +157,8 @@ def _gpu_faults(node: NodeFacts, others_tell_memory: bool) -> list[Fault]:
         return [Fault(node.name, f"offers a GPU, but {node.smi_error}", "install the driver, or start Ray with 0 GPUs")]
     faults = []
     for gpu in node.gpus:
-        if gpu.capability < LEAST_CAPABILITY:
-            what = f"{gpu.name} has compute capability {gpu.capability:g}, TensorFlow needs {LEAST_CAPABILITY:g}"
-            faults.append(Fault(node.name, what, "start Ray there with 0 GPUs"))
+        if not gpu.is_usable:
+            faults.append(Fault(node.name, _too_old(gpu), "start Ray there with 0 GPUs"))
         elif gpu.capability < PASCAL and _release(node.cudnn) >= PASCAL_CUDNN:
             what = f"cuDNN {node.cudnn} has no kernels for {gpu.name}"
             faults.append(Fault(node.name, what, "install lowq[gpu] there, which has an older cuDNN"))
@@ -194,20 +168,19 @@ def _gpu_faults(node: NodeFacts, others_tell_memory: bool) -> list[Fault]:
     return faults
 
 
-def _gpus() -> tuple[tuple[Gpu, ...], str | None]:
-    """Return the cards of this node, or why they are unknown."""
-    command = ["nvidia-smi", f"--query-gpu={SMI_FIELDS}", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SMI_S)
-        rows = [[part.strip() for part in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
-        return tuple(Gpu(row[0], float(row[1]), row[2], float(row[3]) * 2**20 / 1e6) for row in rows), None
-    except FileNotFoundError:
-        return (), "there is no nvidia-smi"
-    except subprocess.CalledProcessError as error:
-        said = (error.stdout + error.stderr).strip().splitlines()
-        return (), f"nvidia-smi says: {said[0] if said else error.returncode}"
-    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        return (), f"nvidia-smi cannot be understood ({error})"
+def _unused_card_faults(node: NodeFacts) -> list[Fault]:
+    """Say why a node that offers no GPU has cards, or may have some, all the same."""
+    if node.smi_error and node.smi_error != NO_SMI:
+        return [Fault(node.name, node.smi_error, "install the driver again, then restart it", is_fatal=False)]
+    return [
+        Fault(node.name, f"{_too_old(card)}: none of its cards is used", "take that card out", is_fatal=False)
+        for card in node.gpus
+        if not card.is_usable
+    ]
+
+
+def _too_old(card: Card) -> str:
+    return f"{card.name} has compute capability {card.capability:g}, TensorFlow needs {LEAST_CAPABILITY:g}"
 
 
 def _cudnn() -> str | None:

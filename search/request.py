@@ -240,7 +240,7 @@ def _n_trials(
         return min(asked or n_cells, n_cells)  # a cell is one trial
     if facts and not asked:
         return int(facts["n_trials"])
-    return asked or (scale.n_trials if budget_s is None else None) or TRIALS_PER_CELL * n_cells
+    return asked or space.n_trials or (scale.n_trials if budget_s is None else None) or TRIALS_PER_CELL * n_cells
 
 
 def _path(name: str | Path | None) -> Path | None:

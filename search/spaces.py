@@ -46,8 +46,9 @@ class Space:
 
     only: where given, the cells are those that agree with one of these; sampled: fields that Optuna draws besides,
     while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
-    scale: the one that "auto" means; stops_early: whether weak trials are stopped; tests_all: whether every trial that
-    completes is scored on test images, or only the scale's few best.
+    scale: the one that "auto" means; n_trials: how many there are where nobody says, None: the scale's; stops_early:
+    whether weak trials are stopped; tests_all: whether every trial that completes is scored on test images, or only the
+    scale's few best.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Space:
     sampled: Mapping[str, Values | By] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     scale: str = "auto"
+    n_trials: int | None = None
     stops_early: bool = True
     tests_all: bool = False
 
@@ -274,7 +276,9 @@ SPACES: Mapping[str, Space] = {
             "training_quality": (RANDOM,),
             "output_activation": ("none",),
         },
+        sampled={"learning_rate": LogRange(3e-4, 3e-3)},
         fields={"epochs": 2, "epoch_images": 16, "crop_px": 32, "crop": "random", "start": "near_identity"},
+        n_trials=2,
     ),
 }
 

@@ -34,6 +34,11 @@ def test_each_card_has_a_trial(nodes: list[dict[str, Any]]) -> None:
     assert machine() == Machine(n_slots=2, n_threads=4, n_gpus=2, gpu_mem_mb=6442)
 
 
+def test_cards_of_one_node_have_a_share_of_its_memory_each(nodes: list[dict[str, Any]]) -> None:
+    nodes += [{"CPU": 8.0, "GPU": 2.0, GPU_MEMORY: 12884.0}, {"CPU": 4.0, "GPU": 1.0, GPU_MEMORY: 4294.0}]
+    assert machine() == Machine(n_slots=3, n_threads=4, n_gpus=3, gpu_mem_mb=6442)
+
+
 def test_cards_are_shared_when_asked_for_and_the_cores_with_them(nodes: list[dict[str, Any]]) -> None:
     nodes += 2 * [{"CPU": 8.0, "GPU": 1.0, GPU_MEMORY: 6442.0}]
     assert machine(2) == Machine(n_slots=4, n_threads=4, n_gpus=2, gpu_mem_mb=6442, trials_per_gpu=2)

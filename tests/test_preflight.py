@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from datasets.packed import PackedDataset
+from search.cards import Card
 from search.parcel import pack_parcel
 from search.placement import GPU_MEMORY
-from search.preflight import Fault, Gpu, NodeFacts, fault_table, find_faults, gather_facts, missing_nodes, node_table
+from search.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, node_table
 
-GTX = Gpu("GTX 1660 Ti", 7.5, "550.1", 6442.0)
+GTX = Card("GTX 1660 Ti", 7.5, "550.1", 6442.0)
 GOOD = NodeFacts(
     name="lab-1",
     resources={"CPU": 4.0, "GPU": 1.0, GPU_MEMORY: 6442.0},
@@ -55,12 +56,12 @@ WRONG = {
         "install the driver",
     ),
     "old card": (
-        replace(GOOD, gpus=(Gpu("GTX 970", 5.2, "550.1", 4294.0),)),
+        replace(GOOD, gpus=(Card("GTX 970", 5.2, "550.1", 4294.0),)),
         "GTX 970 has compute capability 5.2, TensorFlow needs 6",
         "start Ray there with 0 GPUs",
     ),
     "cuDNN": (
-        replace(GOOD, gpus=(Gpu("GTX 1050 Ti", 6.1, "550.1", 4294.0),), cudnn="9.11.0"),
+        replace(GOOD, gpus=(Card("GTX 1050 Ti", 6.1, "550.1", 4294.0),), cudnn="9.11.0"),
         "cuDNN 9.11.0 has no kernels for GTX 1050 Ti",
         "install lowq[gpu] there",
     ),
@@ -81,8 +82,28 @@ def test_what_is_wrong_is_named_with_the_fix(wrong: str) -> None:
     assert fault.is_fatal is (wrong != "clock")
 
 
+UNUSED = {
+    "driver": (
+        replace(LAPTOP, smi_error="nvidia-smi says: NVIDIA-SMI has failed"),
+        "nvidia-smi says: NVIDIA-SMI has failed",
+        "install the driver again, then restart it",
+    ),
+    "old card": (
+        replace(LAPTOP, gpus=(GTX, Card("GTX 970", 5.2, "550.1", 4294.0)), smi_error=None),
+        "GTX 970 has compute capability 5.2, TensorFlow needs 6: none of its cards is used",
+        "take that card out",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", UNUSED)
+def test_a_node_that_offers_no_gpu_for_want_of_something_is_named_and_may_run(wrong: str) -> None:
+    node, what, fix = UNUSED[wrong]
+    assert _faults(node) == [Fault("lab-1", what, fix, is_fatal=False)]
+
+
 def test_a_pascal_card_runs_with_an_older_cudnn() -> None:
-    assert _faults(replace(GOOD, gpus=(Gpu("GTX 1050 Ti", 6.1, "550.1", 4294.0),))) == []
+    assert _faults(replace(GOOD, gpus=(Card("GTX 1050 Ti", 6.1, "550.1", 4294.0),))) == []
 
 
 def test_memory_counts_where_trials_run_on_processors() -> None:
@@ -120,7 +141,7 @@ SMI = """#!/bin/sh
     [
         (
             "echo 'NVIDIA GeForce GTX 1660 Ti, 7.5, 550.120, 6144'",
-            (Gpu("NVIDIA GeForce GTX 1660 Ti", 7.5, "550.120", 6144 * 2**20 / 1e6),),
+            (Card("NVIDIA GeForce GTX 1660 Ti", 7.5, "550.120", 6144 * 2**20 / 1e6),),
             None,
         ),
         ("echo 'NVIDIA-SMI has failed'; exit 9", (), "nvidia-smi says: NVIDIA-SMI has failed"),
@@ -128,7 +149,7 @@ SMI = """#!/bin/sh
     ],
 )
 def test_cards_are_read_from_nvidia_smi(
-    answer: str, gpus: tuple[Gpu, ...], error: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answer: str, gpus: tuple[Card, ...], error: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "nvidia-smi").write_text(SMI.format(answer=answer))
     (tmp_path / "nvidia-smi").chmod(0o755)
@@ -137,12 +158,6 @@ def test_cards_are_read_from_nvidia_smi(
     assert facts.gpus == gpus
     assert (facts.smi_error or "").startswith(error or "")
     assert (facts.smi_error is None) == (error is None)
-
-
-def test_machines_of_the_configuration_that_are_no_nodes_are_named() -> None:
-    (fault,) = missing_nodes(["10.0.0.2", "10.0.0.3"], ["10.0.0.1", "10.0.0.3"], "lab")
-    assert (fault.node, fault.what) == ("10.0.0.2", "is not in the cluster")
-    assert "`ssh lab@10.0.0.2`" in fault.fix
 
 
 def test_the_table_of_nodes_shows_what_each_has() -> None:

@@ -161,7 +161,7 @@ def test_a_closed_search_proposes_nothing_more() -> None:
 
 
 def test_an_exhausted_space_proposes_nothing_more() -> None:
-    smoke = SPACES["smoke"]
+    smoke = replace(SPACES["smoke"], sampled={})
     announced: list[TrialSpec] = []
     searcher = LowqSearch(smoke, _make_spec, announced.append, lambda spec, crashed: _record(spec), 0)
     searcher.continue_from([], [])
