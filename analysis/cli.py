@@ -83,6 +83,7 @@ def summarise(findings: Findings) -> str:
     lines += [f"other codecs: {sentence}" for sentence in _verdicts(findings)]
     lines += [f"note: {note}" for note in findings.notes]
     lines += [f"pick: {' '.join(filter(None, (findings.pick.sentence(), findings.pick.warning)))}"]
+    lines += [f"strict pick: {findings.strict.sentence()}"]
     return "\n".join(lines)
 
 

@@ -1,10 +1,11 @@
 """The same tables as text for people: every cell a string, ready for a page, a Markdown file or a terminal."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.cell import NOT_SCORED, REACHES, show_mean, show_signed
+from analysis.cell import FORMATS, NOT_SCORED, REACHES, show_mean, show_signed
 from analysis.labels import METRIC_TITLES, heading
 from analysis.pick import N_REQUIREMENTS
 from search.records import TrialRecord
@@ -53,10 +54,19 @@ def show_evidence(rows: pd.DataFrame) -> pd.DataFrame:
                 for cell in rows[["metric", "mean", "n_left_out", "reaches"]].itertuples(index=False, name=None)
             ],
             "required": [show_mean(*cell) for cell in zip(rows["metric"], rows["reference_mean"], strict=True)],
+            "gain over the required (95 % interval)": [
+                _gain(*cell) for cell in rows[["metric", "gain", "gain_low", "gain_high"]].itertuples(index=False)
+            ],
             "margin": rows["margin"].map(show_signed),
             "images": rows["n_images"].astype(str),
         }
     )
+
+
+def _gain(metric: str, gain: float, low: float, high: float) -> str:
+    form = FORMATS[metric].replace(":", ":+")
+    reach = f"{form.format(low)} to {form.format(high)}" if math.isfinite(low) else "unknown"
+    return "unknown" if pd.isna(gain) else f"{form.format(gain)} ({reach})"
 
 
 def _cell(metric: str, mean: float, n_left_out: int, reaches: bool) -> str:

@@ -42,7 +42,7 @@ class Pick:
 
     def to_json(self) -> str:
         """Return the pick as strict JSON; a number that is not finite becomes null."""
-        return json.dumps(_finite({"rule": RULE, **asdict(self)}), indent=2, allow_nan=False)
+        return json.dumps(finite({"rule": RULE, **asdict(self)}), indent=2, allow_nan=False)
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
@@ -56,13 +56,13 @@ class Pick:
 
 
 def candidates(run: Run, comparison: pd.DataFrame) -> pd.DataFrame:
-    """List every finalist at every test quality below the reference, lowest quality first, best margin first.
+    """List every finalist that is not suspect at every test quality below the reference, lowest and best margin first.
 
     Returns trial_id, input_quality, passes, n_reached (of N_REQUIREMENTS), smallest_margin with its region and metric
     (NaN where JPEG-50 is unknown), n_images.
     """
     rows = comparison[
-        comparison["trial_id"].isin([record.trial_id for record in run.finalists])
+        comparison["trial_id"].isin([record.trial_id for record in run.candidates])
         & (comparison["split"] == "test")
         & (comparison["input_quality"] < run.reference_quality)
         & comparison["region"].isin(REGIONS)
@@ -112,6 +112,8 @@ def _weakest(group: pd.DataFrame) -> dict[str, Any]:
 def _missing(run: Run, comparison: pd.DataFrame, table: pd.DataFrame) -> str:
     if not run.finalists:
         return "no trial has been scored on the test split, which the search does when it ends."
+    if not run.candidates:
+        return f"every finalist is suspect: {', '.join(f'{name} ({why})' for name, why in run.suspects.items())}."
     tested = comparison[comparison["split"] == "test"]
     if tested["reference_mean"].isna().all():
         return f"JPEG-{run.reference_quality} itself has no score on the test split."
@@ -165,9 +167,10 @@ def _doubt(n_images: int) -> str:
     return f"Only {n_images} {images}: with so few, a small difference of means can be chance."
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return what JSON can hold of a value: numbers that are not finite become None, at any depth."""
     if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from analysis.chapters.book import write_chapters
+from analysis.decision import to_json
 from analysis.figures.album import draw_pictures
 from analysis.findings import Findings
 from analysis.folder import Folder, require_report_place, write_folder
@@ -18,4 +19,4 @@ def write_report(findings: Findings, out: Path) -> Path:
     pictures, picture_notes = draw_pictures(findings)
     chapters = write_chapters(findings, pictures, [*findings.notes, *picture_notes])
     page = build_page(f"How low can the JPEG quality go? Run {findings.run.path.resolve().name}", chapters)
-    return write_folder(Folder(page, findings.pick.to_json(), findings.tables, pictures), out)
+    return write_folder(Folder(page, to_json(findings.pick, findings.strict), findings.tables, pictures), out)

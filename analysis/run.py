@@ -1,7 +1,7 @@
 """A run directory, opened for reading: its facts, its records, its scores, and a sentence for whatever is missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.errors import RunError as RunError
 from analysis.facts import read_facts
+from analysis.images import Images, read_images
 from analysis.records import RESUME, read_told_records
 from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
 from analysis.scores import read_scores
@@ -28,6 +29,7 @@ class Run:
     scores: SCORE_COLUMNS and trial_id, a row per trial, image, split, input quality and region; may be empty. Words are
         categories: a group-by of them takes observed=True, and joining them to other text takes astype(str).
     notes: what a reader of the tables must know, a sentence each.
+    images: what the run says of its images. suspects: trial_id -> in a word why it cannot be the best.
     """
 
     path: Path
@@ -35,6 +37,8 @@ class Run:
     records: tuple[TrialRecord, ...]
     scores: pd.DataFrame
     notes: tuple[str, ...]
+    images: Images = field(default_factory=Images)
+    suspects: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reference_quality(self) -> int:
@@ -62,11 +66,17 @@ class Run:
         return [record for record in self.trials if (record.trial_id, "test") in self._scored]
 
     @property
+    def candidates(self) -> list[TrialRecord]:
+        """The finalists that can be picked: those that are not suspect."""
+        return [record for record in self.finalists if record.trial_id not in self.suspects]
+
+    @property
     def alive(self) -> list[TrialRecord]:
         """The trials that ended well enough to be shown as the best one, best first; each has validation scores."""
         statuses = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
         scored = {trial_id for trial_id, _ in self._scored}
-        return [record for record in self.trials if record.status in statuses and record.trial_id in scored]
+        able = [record for record in self.trials if record.status in statuses and record.trial_id not in self.suspects]
+        return [record for record in able if record.trial_id in scored]
 
     @property
     def deciding_split(self) -> str:
@@ -88,8 +98,9 @@ def open_run(path: Path) -> Run:
     records, record_notes = read_told_records(path)
     progress_notes = _progress_notes(records, facts)
     scores, score_notes = read_scores(path, records)
-    notes = (*record_notes, *progress_notes, *score_notes, *_reference_notes(records, scores, facts))
-    return Run(path, facts, records, scores, notes)
+    images = read_images(path)
+    notes = (*record_notes, *progress_notes, *score_notes, *_reference_notes(records, scores, facts), *images.notes)
+    return Run(path, facts, records, scores, notes, images)
 
 
 def newest_run(folder: Path = RUNS) -> Path:

@@ -56,8 +56,33 @@ def paired_bootstrap(
 
     Either bound alone is a one-sided one of (1 + confidence) / 2.
     """
-    numbers = np.asarray(differences, np.float64)
-    return ratio_bootstrap(numbers, np.ones_like(numbers), groups, rng=rng, confidence=confidence)
+    return paired_bootstraps(np.asarray(differences, np.float64)[None], groups, rng=rng, confidence=confidence)[0]
+
+
+def paired_bootstraps(
+    differences: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    kept: ArrayLike | None = None,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+) -> list[Interval]:
+    """Return `paired_bootstrap` of each row of differences [K, N], all from the same resamples of images.
+
+    kept: bool [K, N], the images that a row's mean is over; None: all. A row with a NaN that is kept has no bounds.
+    """
+    table = np.asarray(differences, np.float64)
+    used = np.ones(table.shape, np.bool_) if kept is None else np.asarray(kept, np.bool_)
+    above = _sum_groups(np.where(used, table, 0), groups)
+    below = _sum_groups(used.astype(np.float64), groups)
+    n, n_groups = used.sum(axis=1), (below > 0).sum(axis=1)
+    estimates = np.divide(above.sum(axis=1), n, out=np.full(len(table), math.nan), where=n > 0)
+    bounded = np.flatnonzero((n_groups > 1) & np.isfinite(estimates))
+    low, high = np.full(len(table), -math.inf), np.full(len(table), math.inf)
+    if bounded.size:
+        low[bounded], high[bounded] = _bca(above[bounded], below[bounded], rng, confidence)
+    rows = zip(estimates.tolist(), low.tolist(), high.tolist(), n.tolist(), strict=True)
+    return [Interval(*row) for row in rows]
 
 
 def ratio_bootstrap(
@@ -102,12 +127,8 @@ def tie_set(
     best = int(np.argmax(np.where(counts > 0, means, -np.inf)))
     both = known & known[best]
     differences = np.where(both, table - table[best], 0)
-    sums, sizes = _sum_groups(differences, groups), _sum_groups(both.astype(np.float64), groups)
-    comparable = (sizes > 0).sum(axis=1) > 1
-    compared = np.flatnonzero(comparable & tied)
-    if compared.size:
-        low, high = _bca(sums[compared], sizes[compared], rng, confidence)
-        tied[compared] = (low <= 0) & (high >= 0)
+    intervals = paired_bootstraps(differences, groups, kept=both, rng=rng, confidence=confidence)
+    tied &= [interval.low <= 0 <= interval.high for interval in intervals]
     return tied
 
 

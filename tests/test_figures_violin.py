@@ -82,7 +82,7 @@ def test_change_of_an_input_without_scores_is_counted_and_left_out(tmp_path: Pat
 
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_images_that_a_trial_lacks_are_left_out_for_all_and_counted(tmp_path: Path) -> None:
-    first, second = plan(0, margins={50: 0.1}), plan(1, margins={50: 0.1})
+    first, second = plan(0, margins={50: 0.1}), plan(1, margins={50: 0.2})
     path = write_run(tmp_path / "run", [first, second])
     scores = trial_scores(second, 4)
     write_scores(path, second.spec.trial_id, scores[(scores["image"] != 5) | (scores["region"] == "crop")])

@@ -14,6 +14,7 @@ from analysis.statistics import (
     images_for_share,
     mean_interval,
     paired_bootstrap,
+    paired_bootstraps,
     ratio_bootstrap,
     share_upper_bound,
     tie_set,
@@ -174,3 +175,26 @@ def test_an_interval_holds_its_estimate(values: list[float], seed: int) -> None:
     assert interval.low <= interval.estimate <= interval.high
     bootstrap = paired_bootstrap(values, rng=np.random.default_rng(seed))
     assert bootstrap.low - 1e-9 <= bootstrap.high
+
+
+def test_many_rows_are_resampled_alike() -> None:
+    one, other = np.random.default_rng(10).normal(size=(2, 30))
+    together = paired_bootstraps([one, other, one], rng=_rng())
+    assert together[0] == together[2]
+    assert [item.low for item in together[:2]] == pytest.approx(
+        [paired_bootstrap(row, rng=_rng()).low for row in (one, other)]
+    )
+
+
+def test_a_row_is_averaged_over_the_images_it_keeps() -> None:
+    row = np.array([1.0, 2.0, 3.0, math.inf])
+    (interval,) = paired_bootstraps([row], kept=[np.isfinite(row)], rng=_rng())
+    assert (interval.estimate, interval.n) == (2.0, 3)
+    assert 1 <= interval.low <= 2 <= interval.high <= 3
+
+
+def test_a_score_that_is_no_number_gives_no_bounds_and_hurts_no_other_row() -> None:
+    known, unknown = paired_bootstraps([[1.0, 2.0, 3.0], [1.0, math.nan, 3.0]], rng=_rng())
+    assert math.isnan(unknown.estimate)
+    assert (unknown.low, unknown.high) == (-math.inf, math.inf)
+    assert math.isfinite(known.low)

@@ -29,6 +29,9 @@ def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     parts += folded_tables(findings, "What restoring changes of each image", "relative_")
     for name in ("conclusions", "conclusions_by_system"):
         parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
+    parts += named_table(
+        findings, "ties", "The best trials, and who cannot be told from them", "Whole validation images."
+    )
     parts += folded_tables(findings, "Losses by network, output activation and training quality", "appendix_")
     parts += folded_tables(findings, "Training qualities by network, loss and output activation", "training_quality_")
     return parts or [paragraph("No trial has scores to compare.")]

@@ -19,6 +19,8 @@ def trials(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     failed = [f"{record.trial_id}: {record.error}" for record in findings.run.trials if record.error]
     parts = figures(drawn, "search_history", "parallel_coordinates", "learning_curves", "quality_and_cost")
     parts += named_table(findings, "trials", "All trials", caption) + costs
+    odd = "Dead, diverged, duplicated or otherwise suspicious trials, and fields on both sides of a split."
+    parts += named_table(findings, "forensics", "What the means give away", odd)
     return [*parts, paragraph("Errors of trials that failed:"), bullets(failed)] if failed else parts
 
 
