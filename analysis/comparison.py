@@ -121,7 +121,10 @@ def _compare_trial(
     index = by_cell.size().index.to_frame(index=False).astype(words)
     sides = yardstick.sides(rows)
     return pd.concat(
-        [index.assign(**_compare_metric(sides[metric], cells, metric), metric=metric) for metric in METRICS],
+        [
+            pd.DataFrame({**index, **_compare_metric(sides[metric], cells, metric), "metric": metric})
+            for metric in METRICS
+        ],
         ignore_index=True,
     )
 

@@ -20,6 +20,8 @@ LATEX = {
     **{"★": r"$\star$", REACHES: r"$\checkmark$", "†": r"\dag{}", "‡": r"\ddag{}", "§": r"\S{}", "¶": r"\P{}"},
     **{"[": "{[}", "]": "{]}"},  # after a line break a bracket would be taken for its height
 }
+LATEX_LETTERS = str.maketrans(LATEX)
+MINUS = re.compile(r"(?<![\w.$-])-(?=\d)")
 
 
 def bold(text: str) -> str:
@@ -70,9 +72,8 @@ def _plain(text: str) -> str:
 
 
 def _latex(text: str) -> str:
-    escaped = "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))
-    minus = re.sub(r"(?<![\w.$-])-(?=\d)", "$-$", escaped)
-    return BOLD.sub(r"\\textbf{\1}", minus)
+    minus = MINUS.sub("$-$", " ".join(text.split()).translate(LATEX_LETTERS))
+    return BOLD.sub(r"\\textbf{\1}", minus) if "**" in minus else minus
 
 
 def _latex_head(text: str) -> str:
@@ -83,7 +84,7 @@ def _latex_head(text: str) -> str:
 
 def _html_cell(text: str) -> str:
     mark = " class='reaches'" if text.endswith(REACHES) else ""
-    content = BOLD.sub(r"<strong>\1</strong>", escape(text))
+    content = BOLD.sub(r"<strong>\1</strong>", escape(text)) if "**" in text else escape(text)
     return f"<td{mark}>{content}</td>"
 
 

@@ -32,6 +32,7 @@ MISLABELLED = (
     f"these rows have no part in {BEST_OF_ALL}."
 )
 MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
+WORDS = ["table", "trial_id", "status", "unfit", "metric", "holds"]
 REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
 
 
@@ -108,7 +109,7 @@ def lay_out(study: Study, chosen: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     counts = zip(table["status"], table["n_images"], table["n_left_out"], strict=True)
     table["holds"] = [holds(*count) for count in counts]
     table = table.sort_values(["place", "row", "column"], ignore_index=True).drop(columns=["place", "row", "column"])
-    return _with_best(table, layout)
+    return _with_best(table, layout).astype(dict.fromkeys(WORDS, object))  # quicker to walk through than text
 
 
 def _columns(study: Study, chosen: pd.DataFrame, across: str) -> pd.DataFrame:
@@ -158,7 +159,7 @@ def _table(numbers: pd.DataFrame, layout: Layout) -> Table:
         side = {name.replace("input_quality", "input"): str(cells[0][name]) for name in layout.down[:-1]}
         side["metric"] = METRIC_TITLES[cells[0]["metric"]]
         shown.append(side | dict(zip(heads, map(_show, cells), strict=True)))
-    return Table(numbers, pd.DataFrame(shown), _below(numbers, layout), _title(rows[0], layout))
+    return Table(numbers, pd.DataFrame(shown, dtype=object), _below(numbers, layout), _title(rows[0], layout))
 
 
 def _show(row: Row) -> str:
@@ -202,7 +203,7 @@ def _below(numbers: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     lines = [
         f"{cell}, over {over} images. Bold: the best of its row; {BEST_OF_ALL} the best of all tables of this kind."
     ]
-    marks = {mark_of(row) for row in means.to_dict("records")}
+    marks = {mark_of(row) for row in means[["status", "unfit"]].drop_duplicates().to_dict("records")}
     lines += [LEGEND[mark] for mark in LEGEND if mark in marks]
     lines += [MISLABELLED] if "mislabelled" in numbers and numbers["mislabelled"].any() else []
     lines += [RULE] if (numbers["n_trials"] > 1).any() else []

@@ -22,5 +22,5 @@ def with_left_out(table: Table, run: Run) -> Table:
     lines, numbers = left_out_lines(run), table.numbers
     rows = [{"trial_id": item["what"], "status": f"not run, {item['why']}"} for item in run.facts.get("left_out", [])]
     if rows and "trial_id" in numbers:
-        numbers = pd.concat([numbers.convert_dtypes(), pd.DataFrame(rows)], ignore_index=True)  # whole numbers stay so
+        numbers = pd.concat([numbers.astype(object), pd.DataFrame(rows, dtype=object)], ignore_index=True)
     return replace(table, numbers=numbers, below=(*table.below, *lines))

@@ -80,7 +80,7 @@ def show_quality(table: pd.DataFrame, records: Sequence[TrialRecord]) -> pd.Data
         named = {"system": first["system"]} if "system" in table else {}
         named |= {"quality": str(first["input_quality"]), "metric": METRIC_TITLES[first["metric"]]}
         laid_out.append(named | dict(zip(heads, map(_show_cell, cells), strict=True)))
-    return pd.DataFrame(laid_out)
+    return pd.DataFrame(laid_out, dtype=object)
 
 
 def _show_cell(row: Row) -> str:

@@ -77,7 +77,7 @@ def show_relative(table: pd.DataFrame) -> pd.DataFrame:
         by_metric = {cell["metric"]: _show(cell) for cell in cells} if is_known else {}
         lacking = holds(first["status"], 0, 0)
         laid_out.append(row | {METRIC_TITLES[metric]: by_metric.get(metric, lacking) for metric in METRICS})
-    return pd.DataFrame(laid_out)
+    return pd.DataFrame(laid_out, dtype=object)
 
 
 def _known(value: Any, is_known: bool) -> str:
