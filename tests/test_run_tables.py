@@ -71,7 +71,7 @@ def test_networks_tell_what_they_cost_and_what_is_unknown(tmp_path: Path) -> Non
     # An image has 64 x 64 pixels: 4096 million multiply-accumulates.
     assert shown.to_numpy().tolist() == [
         ["jjnet", "36,179", "1,000,000", "4.10", "150", "2"],
-        ["unet", "36,179", "unknown", "unknown", "unknown", "1"],
+        ["unet", "36,179", "36,000", "0.15", "unknown", "1"],
     ]
 
 

@@ -236,7 +236,7 @@ def test_ranking_of_unequal_training_warns(tmp_path: Path) -> None:
 
 
 def test_table_without_a_baseline_shows_means_that_reach_nothing(tmp_path: Path) -> None:
-    opened = open_run(write_run(tmp_path / "run", [plan()], baseline=False))
+    opened = open_run(write_run(tmp_path / "run", [plan()], baseline=False, left_out=[]))
     findings = find(opened)
     numbers = findings.tables["quality_test_full"].numbers
     assert not numbers["reaches"].any()
