@@ -82,6 +82,14 @@ def test_learning_curves_have_a_column_of_panels_for_each_loss_and_end_in_the_st
     assert "validation loss" not in labels
 
 
+def test_numbers_of_curves_that_end_in_one_place_stand_beside_each_other() -> None:
+    records = [_record(seed, curve=(_row(1),)) for seed in range(3)]
+    named = {record.trial_id: "a trial" for record in records}
+    numbers = draw_learning_curves(learning_curves(records), named, AXIS).axes[1].texts
+    assert [number.get_text() for number in numbers] == ["1", "2", "3"]
+    assert len({number.get_position() for number in numbers}) == 3
+
+
 def test_validation_loss_of_a_named_trial_is_dashed() -> None:
     record = _record(curve=(_row(1, validation_loss=0.6), _row(2, validation_loss=0.4)))
     figure = draw_learning_curves(learning_curves([record]), {record.trial_id: "first"}, AXIS)
@@ -120,7 +128,7 @@ def test_history_marks_every_trial_once_and_its_epochs() -> None:
     figure = draw_search_history(search_history(records), AXIS)
     above, below = figure.axes
     points = {str(line.get_label()): line for line in above.get_lines() if line.get_linestyle() == "None"}
-    assert list(points) == ["completed: 1", "stopped: 1", "failed: 1; without a margin, at the lower edge: 1"]
+    assert list(points) == ["completed: 1", "stopped: 1", "failed: 1 (1 without a margin)"]
     assert np.asarray(points["stopped: 1"].get_ydata()).tolist() == [-3.0]  # on the floor
     assert float(np.asarray(points[list(points)[2]].get_ydata())[0]) < -3.0
     bars = [
@@ -232,6 +240,7 @@ def test_captions_count_what_is_not_drawn(tmp_path: Path) -> None:
     assert "Trials without a curve, not drawn: 1." in captions["learning"]
     assert "No trial was asked for a validation loss." in captions["learning"]
     assert "stopped at epoch 1," in captions["history"]
+    assert "Trials without a margin, marked on the lower edge: 1." in captions["history"]
     assert "Trials without a margin, not drawn: 1." in captions["tried"]
     assert "not drawn: 1." in captions["cost"]
 

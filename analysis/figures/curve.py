@@ -39,7 +39,7 @@ def quality_curve(
 
 def draw_quality_curve(table: pd.DataFrame, pick: Pick, split: str) -> Figure:
     """Draw a `quality_curve` in two panels, with the reference's level as a line and the pick as a ring."""
-    figure = new_figure(10.0, 5.2)
+    figure = new_figure(10.0, 4.4 + 0.2 * table["place"].nunique())
     for panel, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         own = table[table["metric"] == metric]
         n_places = table["place"].nunique()

@@ -81,7 +81,7 @@ def _draw_status(
 ) -> None:
     colour = STATUS_COLOURS.get(status, "#000000")
     n_without = int(rows["margin"].isna().sum())
-    without = f"; without a margin, at the lower edge: {n_without}" if n_without else ""
+    without = f" ({n_without} without a margin)" if n_without else ""
     above.plot(
         rows["place"],
         margins,

@@ -89,7 +89,8 @@ def _draw_trial(above: Axes, below: Axes, curve: pd.DataFrame, place: int | None
             end = curve["epoch"].iloc[at], values[at]
             panel.plot(*end, marker=marker, markersize=size, color=colour, zorder=4)
             if place is not None and panel is below:
-                panel.annotate(str(place + 1), end, (5, 0), textcoords="offset points", fontsize=8, va="center")
+                aside = 5 + 7 * len(panel.texts), 0  # curves may end in one place
+                panel.annotate(str(place + 1), end, aside, textcoords="offset points", fontsize=8, va="center")
 
 
 def _rasterize(panel: Axes) -> None:

@@ -80,7 +80,7 @@ def draw_parallel_coordinates(table: ParallelCoordinates) -> Figure:
     for place, coordinate in enumerate(table.coordinates):
         _draw_axis(panel, place, coordinate)
     panel.set(xlim=(-0.35, len(across) - 0.45), ylim=(-0.1, 1.1), yticks=[])
-    panel.set_xticks(across, [coordinate.name.replace("_", "\n") for coordinate in table.coordinates], fontsize=9)
+    panel.set_xticks(across, [_shown(coordinate.name) for coordinate in table.coordinates], fontsize=9)
     panel.tick_params(axis="x", length=0)
     panel.spines[:].set_visible(False)
     figure.suptitle(f"{len(worth)} trials; solid: completed, dashed: ended before; darker: better", fontsize=11)
@@ -121,6 +121,10 @@ def _by_size(value: Any) -> tuple[bool, float, str]:
     """Sort None first, then numbers by size, then words."""
     is_number = isinstance(value, int | float)
     return (isinstance(value, str), float(value) if is_number else -math.inf, str(value))
+
+
+def _shown(name: str) -> str:
+    return {"architecture": "network"}.get(name, name.replace("_", "\n"))
 
 
 def _written(choice: str) -> str:

@@ -45,6 +45,8 @@ def history(findings: Findings) -> list[Picture]:
     stopped_at = rungs(table)
     if stopped_at:
         caption += f" Trials were stopped at epoch {', '.join(map(str, stopped_at))}, where dotted lines are."
+    without = int(table["margin"].isna().sum())
+    caption += f" Trials without a margin, marked on the lower edge: {without}." if without else ""
     return [take_picture("search_history", caption + axis.below(table["margin"]), draw_search_history(table, axis))]
 
 

@@ -53,7 +53,7 @@ def quality_and_bytes(points: pd.DataFrame, restorers: list[str]) -> pd.DataFram
 
 def draw_quality_and_bytes(table: pd.DataFrame, pick: Pick, split: str) -> Figure:
     """Draw `quality_and_bytes`: what is on the front is filled; dotted lines cross at the reference."""
-    figure = new_figure(8.6, 6.4)
+    figure = new_figure(8.6, 5.0 + 0.2 * table["name"].nunique())
     panel = figure.subplots()
     looks = _looks(table)
     numbered = table.drop_duplicates("kind").set_index("kind")["name"].reindex([JPEG, RESTORED])
@@ -70,6 +70,7 @@ def draw_quality_and_bytes(table: pd.DataFrame, pick: Pick, split: str) -> Figur
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.xaxis.set_minor_locator(NullLocator())
+    panel.margins(y=0.08)
     panel.grid(color=GRID_COLOUR, linewidth=0.6)
     panel.spines[["top", "right"]].set_visible(False)
     handles, labels = panel.get_legend_handles_labels()

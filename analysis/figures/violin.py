@@ -73,7 +73,7 @@ def draw_violins(distribution: Distribution, sheet: ViolinSheet) -> Figure:
 def _draw(table: pd.DataFrame, sheet: ViolinSheet) -> Figure:
     series = list(table["series"].cat.categories)
     fills = dict(zip(series, _fills(series), strict=True))
-    figure = new_figure(8.6, 9.4)
+    figure = new_figure(8.6, 8.6 + 0.18 * len(series))
     panels = figure.subplots(len(METRICS), 1, sharex=True)
     for panel, metric in zip(panels, METRICS, strict=True):
         if metric in ERRORS and not sheet.is_change:
