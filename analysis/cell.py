@@ -19,6 +19,12 @@ REACHES = "✓"
 FORMATS = {"mae": "{:.5f}", "mse": "{:.2e}", "psnr_db": "{:.2f}", "ssim": "{:.4f}"}
 SPREAD_FORMATS = FORMATS | {"mse": "{:.0e}"}
 SPREAD = "A cell: the mean ± half of its 95 % interval over images (their standard deviation)."
+LEFT_OUT = "(-1): one image is left out, which is identical to its original and so has an infinite PSNR."
+
+
+def left_out_legend(table: pd.DataFrame) -> tuple[str, ...]:
+    """Explain the number of images left out, where a cell of the table has one."""
+    return (LEFT_OUT,) if (table["n_left_out"] > 0).any() else ()
 
 
 def holds(status: str, n_images: int, n_left_out: int) -> str:

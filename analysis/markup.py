@@ -12,7 +12,8 @@ import pandas as pd
 from analysis.cell import REACHES
 
 BOLD = re.compile(r"\*\*(.+?)\*\*")
-LATEX_PACKAGES = "% needs \\usepackage{booktabs,amssymb} and the input encoding utf8\n"
+LATEX_PACKAGES = "% needs \\usepackage{booktabs,amssymb,graphicx} and the input encoding utf8\n"
+FITTED = r"\noindent\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -37,14 +38,17 @@ def to_markdown(table: pd.DataFrame, below: Iterable[str] = ()) -> str:
 
 
 def to_latex(table: pd.DataFrame, below: Iterable[str] = ()) -> str:
-    """Write a table as a LaTeX tabular with the rules of booktabs, everything escaped, and lines below it."""
+    """Write a table as a LaTeX tabular with the rules of booktabs, everything escaped, and lines below it.
+
+    A table that is wider than the line is scaled down to it.
+    """
     head = " & ".join(_latex_head(str(name)) for name in table.columns)
     rows = (" & ".join(_latex(str(cell)) for cell in row) for row in table.itertuples(index=False, name=None))
     body = "".join(f"{row} \\\\\n" for row in rows)
     notes = "".join(f"\n\\par\\smallskip{{\\footnotesize {_latex(line)}\\par}}\n" for line in below)
     return (
-        f"{LATEX_PACKAGES}\\begin{{tabular}}{{{'l' * len(table.columns)}}}\n\\toprule\n{head} \\\\\n\\midrule\n"
-        f"{body}\\bottomrule\n\\end{{tabular}}\n{notes}"
+        f"{LATEX_PACKAGES}{FITTED}\n\\begin{{tabular}}{{{'l' * len(table.columns)}}}\n\\toprule\n{head} \\\\\n"
+        f"\\midrule\n{body}\\bottomrule\n\\end{{tabular}}}}\n{notes}"
     )
 
 

@@ -178,6 +178,7 @@ def test_shown_cell_marks_what_reaches_and_counts_what_is_left_out(tmp_path: Pat
     cells = shown.set_index(["quality", "metric"])[heading(records[1])]
     assert cells["50", "PSNR, dB"] == f"40.20 ±0.55 (0.34) {REACHES}"
     assert cells["25", "PSNR, dB"] == "37.87 ±0.66 (0.27) (-1)"
+    assert any(line.startswith("(-1): ") for line in find(opened).tables["quality_test_full"].below)
     assert cells["25", "SSIM"] == "0.9750 ±0.0027 (0.0017)"
 
 
@@ -290,6 +291,7 @@ def test_split_that_was_never_scored_gives_no_table(tmp_path: Path) -> None:
 def test_latex_is_escaped_and_ruled() -> None:
     table = pd.DataFrame({"two\nlines": ["near_identity & 5 %", f"-1.5 {REACHES}"], "n": [bold("1 ±2"), "a-1 [2]"]})
     assert to_latex(table, ["100 % of x_y"]).splitlines()[1:] == [
+        r"\noindent\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         r"\begin{tabular}{ll}",
         r"\toprule",
         r"\shortstack[l]{two \\ lines} & n \\",
@@ -297,7 +299,7 @@ def test_latex_is_escaped_and_ruled() -> None:
         r"near\_identity \& 5 \% & \textbf{1 $\pm$2} \\",
         r"$-$1.5 $\checkmark$ & a-1 {[}2{]} \\",
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         "",
         r"\par\smallskip{\footnotesize 100 \% of x\_y\par}",
     ]
@@ -312,7 +314,7 @@ def test_every_latex_table_of_a_run_compiles(tmp_path: Path) -> None:
     tables = write_report(find(open_run(run)), tmp_path / "out").parent / "tables"
     names = sorted(path.name for path in tables.glob("*.tex"))
     inputs = "".join(f"\\input{{{name}}}\n\\clearpage\n" for name in names)
-    preamble = "\\documentclass{article}\n\\usepackage{booktabs,amssymb}\n\\begin{document}\n"
+    preamble = "\\documentclass{article}\n\\usepackage{booktabs,amssymb,graphicx}\n\\begin{document}\n"
     (tables / "all.tex").write_text(f"{preamble}{inputs}\\end{{document}}\n")
     call = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     result = subprocess.run(call, cwd=tables, capture_output=True, text=True, check=False)

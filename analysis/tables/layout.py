@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.cell import MEAN, NOT_RUN, Row, holds, show_spread
+from analysis.cell import MEAN, NOT_RUN, Row, holds, left_out_legend, show_spread
 from analysis.labels import METRIC_TITLES
 from analysis.markup import bold
 from analysis.study import AXES, ORDER, Study
@@ -206,6 +206,7 @@ def _below(numbers: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     marks = {mark_of(row) for row in means[["status", "unfit"]].drop_duplicates().to_dict("records")}
     lines += [LEGEND[mark] for mark in LEGEND if mark in marks]
     lines += [MISLABELLED] if "mislabelled" in numbers and numbers["mislabelled"].any() else []
+    lines += left_out_legend(numbers)
     lines += [RULE] if (numbers["n_trials"] > 1).any() else []
     return tuple(lines)
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pandas as pd
 
-from analysis.cell import MEAN, REACHES, SPREAD, Row, holds, show_spread
+from analysis.cell import MEAN, REACHES, SPREAD, Row, holds, left_out_legend, show_spread
 from analysis.labels import METRIC_TITLES, heading
 from analysis.run import Run
 from analysis.tables.table import Table
@@ -28,7 +28,8 @@ def quality_tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame) 
         records = columns_of(run, split)
         for ending, cells in (("", comparison), ("_by_system", by_system)):
             numbers = quality_table(cells, records, split, region)
-            tables[f"quality_{split}_{region}{ending}"] = Table(numbers, show_quality(numbers, records), (SPREAD,))
+            below = (SPREAD, *left_out_legend(numbers))
+            tables[f"quality_{split}_{region}{ending}"] = Table(numbers, show_quality(numbers, records), below)
     return tables
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis.cell import SPREAD, show_spread
+from analysis.cell import SPREAD, left_out_legend, show_spread
 from analysis.labels import METRIC_TITLES
 from analysis.run import Run
 from analysis.tables.table import Table
@@ -17,7 +17,9 @@ def requirements_tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFr
     for ending, cells in (("", comparison), ("_by_system", by_system)):
         numbers = requirements_table(run, cells, split)
         heading = f"{title}, by camera system" if ending else title
-        tables[f"requirements{ending}"] = Table(numbers, show_requirements(numbers), (SPREAD,), heading)
+        tables[f"requirements{ending}"] = Table(
+            numbers, show_requirements(numbers), (SPREAD, *left_out_legend(numbers)), heading
+        )
     return tables
 
 
