@@ -9,6 +9,7 @@ from typing import Any
 from datasets.errors import InputError
 from search.cluster import send_logs_to
 from search.cluster_delivery import deliver
+from search.cluster_gallery import make_gallery
 from search.cluster_preflight import alive_nodes
 from search.cluster_rivals import compare_rivals
 from search.cluster_tasks import Site, score_finalists, start_baseline
@@ -124,6 +125,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
         describe_images(run, task.pack, say)
         _score_finalists(run, task, site, say)
         compare_rivals(run, task, site, say)
+        make_gallery(run, task, site, say)
     except OSError as error:
         raise _trouble(run, error.strerror or str(error)) from error
     return True

@@ -21,3 +21,11 @@ def scores_from_bytes(data: bytes) -> list[Row]:
     """Read what scores_to_bytes returned."""
     rows: list[Row] = pq.read_table(io.BytesIO(data)).to_pylist()
     return rows
+
+
+def worst_images(data: bytes, split: str, quality: int) -> list[int]:
+    """List the images of a split in a score file, that of the largest MSE at a quality first, over the whole image."""
+    wanted = [("split", "==", split), ("region", "==", "full"), ("input_quality", "==", quality)]
+    table = pq.read_table(io.BytesIO(data), columns=["image", "mse"], filters=wanted)
+    images: list[int] = table.sort_by([("mse", "descending"), ("image", "ascending")])["image"].to_pylist()
+    return images

@@ -95,6 +95,7 @@ def write_run(path: Path, plans: Sequence[Plan] = (), n_images: int = 4, baselin
     write_images(path, n_images)
     if baseline:
         write_codecs(path, CODECS, n_images)
+        write_gallery(path, next((item.spec.trial_id for item in plans if item.finalist), ""))
         write_restoring(path, [item.spec.trial_id for item in plans if item.finalist], n_images)
     return path
 
@@ -227,6 +228,28 @@ def write_images(path: Path, n_images: int, groups: Mapping[int, int] | None = N
         "data101": [("validation", "test", "train")[number // n_images] for number in numbers],
     }
     pd.DataFrame(rows).to_parquet(path / "images.parquet", index=False)
+
+
+def write_gallery(path: Path, trial_id: str) -> None:
+    """Write the pictures that belong to no trial: a sheet of three, one worst input, two feature maps of it."""
+    rng = np.random.default_rng(9)
+    pictures = rng.integers(60, 200, size=(6, SIZE_PX, SIZE_PX, 3)).astype(np.uint8)
+    np.savez_compressed(
+        path / "gallery.npz",
+        trial_id=trial_id,
+        quality=50,
+        crop_px=CROP_PX,
+        sheet=pictures[:3],
+        sheet_names=np.array(["green/1.png", "white/2.png", "green/3.png"]),
+        sheet_systems=np.array(["green", "white", "green"]),
+        worst_original=pictures[3:4],
+        worst_degraded=pictures[4:5],
+        worst_names=np.array(["white/4.png"]),
+        worst_systems=np.array(["white"]),
+        maps=rng.random((3, 4, 4, 2), np.float32),
+        map_numbers=np.array([7, 400]),
+        **({"worst_restored": pictures[5:]} if trial_id else {}),
+    )
 
 
 def write_codecs(path: Path, codecs: Mapping[tuple[str, int], tuple[int, Mapping[str, float]]], n_images: int) -> None:

@@ -8,6 +8,8 @@ import pytest
 from analysis.figures import album
 from analysis.figures.album import draw_pictures
 from analysis.figures.canvas import new_figure, to_svg
+from analysis.figures.pixels_album import noise
+from analysis.figures.scores_album import curve
 from analysis.findings import find
 from analysis.run import RunError, open_run
 from analysis.samples import Samples, read_samples
@@ -16,6 +18,8 @@ from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 
 PANELS = ["panel_fixed_q75", "panel_fixed_q50", "panel_worst_q50"]
 OF_PIXELS = ["predicted_noise", "channels", "spectra", "histograms", "equalised"]
+OF_GALLERY = ["sample_sheet", "sample_crops", "worst_inputs", "feature_maps"]
+OF_JPEG_ALONE = ["input_violins", "input_violins_by_system"]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
@@ -26,17 +30,21 @@ def _samples(size_px: int = 128) -> Samples:
     return Samples(original, degraded, restored, ("cell 0",), (50, 25), ("fixed",))
 
 
-def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
-    findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
-    (first, first_notes), (second, second_notes) = draw_pictures(findings), draw_pictures(findings)
-    assert first == second
-    assert first_notes == second_notes == []
-    names = [picture.name for picture in first]
-    assert {"quality_curve", "model_violins_full", *PANELS, *OF_PIXELS} <= set(names)
+def test_every_figure_of_a_run_becomes_a_png_and_an_svg_of_its_own_name(tmp_path: Path) -> None:
+    pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))))
+    assert notes == []
+    names = [picture.name for picture in pictures]
+    assert {"quality_curve", "model_violins_full", *PANELS, *OF_PIXELS, *OF_GALLERY} <= set(names)
     assert len(names) == len(set(names))
-    for picture in first:
+    for picture in pictures:
         assert picture.png.startswith(PNG_MAGIC)
         assert b"<svg" in picture.svg
+
+
+def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
+    for make in (curve, noise):
+        assert make(findings) == make(findings)
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
@@ -86,7 +94,7 @@ def test_samples_are_read_as_written(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_run_without_trials_draws_jpeg_alone_and_says_why(tmp_path: Path) -> None:
     pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run"))))
-    assert all(picture.name.startswith("input_violins") for picture in pictures)
+    assert {picture.name for picture in pictures} <= {*OF_JPEG_ALONE, *OF_GALLERY}
     assert {"No quality curve", "No violins of models", "No comparison of pixels"} <= {n.split(":")[0] for n in notes}
 
 

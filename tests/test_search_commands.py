@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from datasets.pack import PackSettings, write_pack
@@ -98,13 +99,28 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]
 
 def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
-    once = [run / name for name in (RECORDS, "images.parquet", "codecs.parquet", "restoring.parquet")]
+    once = [run / name for name in (RECORDS, "images.parquet", "codecs.parquet", "restoring.parquet", "gallery.npz")]
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in once]
     again = _run(run.parent, "--resume", "run")
     assert again.returncode == 0, again.stderr
     assert "starts" not in again.stdout
     assert "trying other codecs" not in again.stdout
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in once] == before
+
+
+def test_a_search_leaves_a_gallery_of_its_pack_restored_by_its_best_finalist(
+    smoke: tuple[Path, str], small_pack: PackedDataset
+) -> None:
+    run, output = smoke
+    assert "making the gallery" in output
+    with np.load(run / "gallery.npz") as gallery:
+        assert set(gallery["sheet_systems"]) == set(small_pack.systems)
+        tested = {small_pack.names[image] for image in small_pack.images_of("data101", "test")}
+        assert set(gallery["worst_names"]) == tested
+        assert gallery["worst_restored"].shape == gallery["worst_degraded"].shape
+        assert "maps" not in gallery
+        (finalist,) = choose_finalists(read_records(run), 1)
+        assert gallery["trial_id"] == finalist.trial_id
 
 
 def test_a_search_tries_other_codecs_on_the_images_of_its_test_scores_and_times_its_finalists(

@@ -20,7 +20,7 @@ def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     crops = figures(drawn, "model_violins_crop", "change_violins_crop")
     parts += [fold("The same of the centre crop", crops)] if crops else []
     parts += [figure(item) for name, item in drawn.items() if name.startswith("panel_")]
-    parts += figures(drawn, "predicted_noise", "channels", "spectra", "histograms")
+    parts += figures(drawn, "worst_inputs", "predicted_noise", "channels", "spectra", "histograms", "feature_maps")
     for split in ("test", "validation"):
         for region, title in REGION_TITLES.items():
             heading = f"Quality and model, {split} split, {title}"

@@ -23,7 +23,7 @@ def data(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
             f"{dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} images."
         ),
     ]
-    parts += figures(drawn, "equalised")
+    parts += figures(drawn, "sample_sheet", "sample_crops", "equalised")
     for name in ("splits", "sizes", "sizes_by_system", "requirements", "requirements_by_system"):
         parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
     return parts + figures(drawn, "input_violins", "input_violins_by_system")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from analysis.figures.gallery_album import GALLERY_ALBUM
 from analysis.figures.picture import Picture
 from analysis.figures.pixels_album import PIXELS_ALBUM
 from analysis.figures.scores_album import SCORES_ALBUM
@@ -9,7 +10,7 @@ from analysis.figures.search_album import SEARCH_ALBUM
 from analysis.findings import Findings
 from analysis.run import RunError
 
-ALBUM: tuple[Callable[[Findings], list[Picture]], ...] = (*SCORES_ALBUM, *SEARCH_ALBUM, *PIXELS_ALBUM)
+ALBUM: tuple[Callable[[Findings], list[Picture]], ...] = (*SCORES_ALBUM, *SEARCH_ALBUM, *PIXELS_ALBUM, *GALLERY_ALBUM)
 
 
 def draw_pictures(findings: Findings) -> tuple[list[Picture], list[str]]:

@@ -16,6 +16,7 @@ ZOOM_PX = 96
 # Of all errors that share a scale, this share stays inside it.
 SHOWN_SHARE = 0.995
 FONT_SIZE = 8
+LONGEST_NAME = 22  # of what fits beside a small tile
 Number = TypeVar("Number", bound=np.generic)
 # How the versions of an image are drawn as lines; JPEG's dashes lie on top, for the restored line may be the same.
 SIDES: dict[str, dict[str, Any]] = {
@@ -42,6 +43,12 @@ def psnr_db(original: Pixels, other: Pixels) -> float:
 def psnr_text(value_db: float) -> str:
     """Say the PSNR of a whole picture."""
     return "identical to the original" if np.isinf(value_db) else f"{value_db:.2f} dB (whole image)"
+
+
+def short_name(name: str) -> str:
+    """Return the last part of an image's name, or the end of it where it is long."""
+    last = name.rpartition("/")[2]
+    return last if len(last) <= LONGEST_NAME else f"…{last[1 - LONGEST_NAME :]}"
 
 
 def error_limit(errors: Iterable[Errors]) -> int:
