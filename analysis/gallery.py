@@ -79,9 +79,16 @@ def _fits(gallery: Gallery) -> bool:
     worst = [gallery.worst_original, gallery.worst_degraded]
     worst += [] if gallery.worst_restored is None else [gallery.worst_restored]
     return (
-        gallery.sheet.ndim == 4
+        all(part.dtype == np.uint8 for part in (gallery.sheet, *worst))
+        and gallery.sheet.ndim == 4
         and len(gallery.sheet) == len(gallery.sheet_names) == len(gallery.sheet_systems)
         and all(part.ndim == 4 and part.shape == worst[0].shape for part in worst)
         and len(worst[0]) == len(gallery.worst_names) == len(gallery.worst_systems)
-        and (gallery.maps is None or (gallery.maps.ndim == 4 and gallery.maps.shape[-1] == len(gallery.map_numbers)))
+        and (gallery.maps is None or _maps_fit(gallery.maps, gallery))
+    )
+
+
+def _maps_fit(maps: NDArray[np.float32], gallery: Gallery) -> bool:
+    return (
+        maps.ndim == 4 and maps.shape[-1] == len(gallery.map_numbers) and min(maps.shape) > 0 < len(gallery.worst_names)
     )

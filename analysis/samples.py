@@ -52,11 +52,22 @@ def read_samples(run: Path, trial_id: str) -> Samples:
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"The sample pictures of {trial_id} cannot be read ({error}).") from error
-    n_images, height, width = samples.original.shape[:3]
-    expected = (n_images, len(samples.qualities), height, width, 3)
-    if samples.degraded.shape != expected or samples.restored.shape != expected:
-        raise RunError(
-            f"The sample pictures of {trial_id} must be of shape {expected}, found {samples.degraded.shape} and "
-            f"{samples.restored.shape}."
-        )
+    if wrong := _what_does_not_fit(samples):
+        raise RunError(f"The sample pictures of {trial_id} {wrong}.")
     return samples
+
+
+def _what_does_not_fit(samples: Samples) -> str:
+    """Say what is wrong with the shapes of samples, nothing where they fit."""
+    n_images, n_qualities = len(samples.names), len(samples.qualities)
+    if not n_images or not n_qualities:
+        return f"must be of an image and a quality at least, found {n_images} and {n_qualities}"
+    if len(samples.kinds) != n_images:
+        return f"must say of each of {n_images} images why it is there, found {len(samples.kinds)} reasons"
+    side_px = samples.original.shape[1:3]
+    expected = [(n_images, *side_px, 3), *[(n_images, n_qualities, *side_px, 3)] * 2]
+    parts = (samples.original, samples.degraded, samples.restored)
+    if [part.shape for part in parts] != expected or any(part.dtype != np.uint8 for part in parts):
+        found = ", ".join(f"{part.dtype} {part.shape}" for part in parts)
+        return f"must be uint8 of shape {', '.join(map(str, expected))}, found {found}"
+    return ""

@@ -1,14 +1,16 @@
 """Figures: their tables by hand, and drawings that become files of the right kind, the same each time."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from analysis.figures import album
+from analysis.figures import album, pixels_album
 from analysis.figures.album import draw_pictures
 from analysis.figures.canvas import new_figure, to_svg
-from analysis.figures.pixels_album import noise
+from analysis.figures.panel import PanelColumn, draw_comparison_panel
 from analysis.figures.scores_album import curve
 from analysis.findings import find
 from analysis.run import RunError, open_run
@@ -43,7 +45,7 @@ def test_every_figure_of_a_run_becomes_a_png_and_an_svg_of_its_own_name(tmp_path
 
 def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
-    for make in (curve, noise):
+    for make in (curve, pixels_album.noise):
         assert make(findings) == make(findings)
 
 
@@ -67,21 +69,24 @@ def test_torn_samples_are_told(tmp_path: Path, n_bytes: int) -> None:
         read_samples(run, trial.spec.trial_id)
 
 
-def test_samples_of_another_shape_are_told(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run")
-    samples = _samples()
-    (run / "samples").mkdir()
-    np.savez(
-        run / "samples" / "trial.npz",
-        original=samples.original,
-        degraded=samples.degraded[:, :1],
-        restored=samples.restored,
-        names=np.array(samples.names),
-        qualities=np.array(samples.qualities),
-        kinds=np.array(samples.kinds),
-    )
-    with pytest.raises(RunError, match="must be of shape"):
-        read_samples(run, "trial")
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"degraded": np.zeros((1, 1, 128, 128, 3), np.uint8)},
+            r"must be uint8 of shape .*, found .*\(1, 1, 128, 128, 3\)",
+        ),
+        ({"original": np.zeros((1, 128, 128, 3))}, "must be uint8 of shape .*, found float64"),
+        ({"kinds": np.array(["fixed", "worst"])}, "must say of each of 1 images why it is there, found 2 reasons"),
+        ({"names": np.array([], np.str_)}, "must be of an image and a quality at least, found 0 and 2"),
+        ({"qualities": np.array([], int)}, "must be of an image and a quality at least, found 1 and 0"),
+    ],
+)
+def test_samples_that_do_not_fit_together_are_told(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    (tmp_path / "samples").mkdir()
+    np.savez(tmp_path / "samples" / "trial.npz", **{**vars(_samples()), **changed})
+    with pytest.raises(RunError, match=f"The sample pictures of trial {message}"):
+        read_samples(tmp_path, "trial")
 
 
 def test_samples_are_read_as_written(tmp_path: Path) -> None:
@@ -157,3 +162,17 @@ def test_trial_whose_samples_are_missing_is_named_in_the_caption(tmp_path: Path)
     pictures, notes = draw_pictures(find(open_run(run)))
     assert notes == []
     assert f"not shown: {plans[1].spec.trial_id}." in next(p.caption for p in pictures if p.name == PANELS[0])
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_panel_shows_no_trial_of_another_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [plan(0, split="data100"), plan(1, split="data101", margin=-1.6)]
+    drawn: list[int] = []
+
+    def draw(columns: list[PanelColumn], title: str) -> Figure:
+        drawn.append(len(columns))
+        return draw_comparison_panel(columns, title)
+
+    monkeypatch.setattr(pixels_album, "draw_comparison_panel", draw)
+    pixels_album.panels(find(open_run(write_run(tmp_path / "run", plans))))
+    assert set(drawn) == {3}  # original, JPEG and the best trial

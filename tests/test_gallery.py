@@ -107,10 +107,21 @@ def test_torn_gallery_is_told(tmp_path: Path, n_bytes: int) -> None:
         read_gallery(tmp_path)
 
 
-def test_gallery_of_other_shapes_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sheet_names": np.array(["one name for three"])},
+        {"sheet": np.zeros((3, 8, 8, 3))},
+        {"worst_restored": np.zeros((1, 9, 9, 3), np.uint8)},
+        {"worst_systems": np.array(["one", "too many"])},
+        {"map_numbers": np.array([7])},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_gallery_of_other_shapes_is_told(tmp_path: Path, changed: dict[str, Any]) -> None:
     _gallery(tmp_path)
     with np.load(tmp_path / "gallery.npz") as file:
-        parts = {**file, "sheet_names": np.array(["one name for three"])}
+        parts = {**file, **changed}
     np.savez(tmp_path / "gallery.npz", **parts)
     with pytest.raises(RunError, match=r"The pictures of gallery.npz do not fit their names: remove it"):
         read_gallery(tmp_path)

@@ -34,10 +34,6 @@ def to_svg(figure: Figure) -> bytes:
 
 
 def _file(figure: Figure, kind: str) -> bytes:
-    layout = figure.get_layout_engine()
-    if layout and figure.axes:  # finding a place for everything takes as long as drawing it: once does for both forms
-        layout.execute(figure)
-        figure.set_layout_engine("none")
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "lowq", "hatch.linewidth": 0.5}):

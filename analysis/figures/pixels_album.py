@@ -18,7 +18,7 @@ from search.records import TrialRecord
 # The quality to look at where there is no pick.
 USUAL_QUALITY = 50
 N_MODELS = 3
-NO_TRIAL = "No comparison of pixels: no trial has scores."
+NO_TRIAL = "No comparison of pixels: no trial has scores and is free of suspicion."
 WHY_SHOWN = {"fixed": "chosen beforehand", "worst": "among those that JPEG treats worst"}
 ERRORS = "Errors are in steps of 8 bits: mid-grey is none, white is too dark a picture, black too bright a one."
 
@@ -113,11 +113,11 @@ def _samples_of_models(findings: Findings) -> tuple[dict[str, Samples], str]:
     """Read the samples of the best trial and a few more, by heading; and name those that cannot be shown."""
     best = _best(findings)
     samples = {heading(best): read_samples(findings.run.path, best.trial_id)}
-    others = {record.trial_id: record for record in (*findings.run.finalists, *findings.run.alive)}
+    others = {record.trial_id: record for record in (*findings.run.candidates, *findings.run.alive)}
     lacking = []
     for trial_id, record in others.items():
-        if trial_id == best.trial_id or len(samples) == N_MODELS:
-            continue
+        if trial_id == best.trial_id or len(samples) == N_MODELS or record.spec.split != best.spec.split:
+            continue  # trials of another split have other images
         try:
             samples[heading(record)] = read_samples(findings.run.path, trial_id)
         except RunError:
