@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from analysis.findings import find
@@ -11,7 +12,7 @@ from analysis.run import RunError, open_run
 from analysis.tables.table import Table
 from search.records import append_record
 from search.spec import TrialStatus
-from tests.run_fixture import Plan, plan, record_of, run_facts, write_run
+from tests.run_fixture import SYSTEMS, Plan, plan, record_of, run_facts, write_images, write_run
 
 SPLITS = {
     "data100": {
@@ -41,6 +42,28 @@ def test_every_split_tells_its_images_and_those_that_were_scored(tmp_path: Path)
         ["tiny", "test", "0", "4"],
     ]
     assert "data101's stand in" in table.below[0]
+
+
+def test_splits_are_told_by_camera_system_with_the_fields_that_images_show(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    write_images(run, 4, groups={10: 8})  # eight to eleven are trained on, green and white in turn
+    path = run / "images.parquet"
+    images = pd.read_parquet(path)
+    images.assign(system=[SYSTEMS[number % 2] for number in images["image"]]).to_parquet(path, index=False)
+    shown = find(open_run(run)).tables["splits_by_system"].shown
+    assert list(shown.columns) == ["split", "subset", "system", "images", "fields of view"]
+    assert shown.to_numpy().tolist() == [
+        ["tiny", "train", "green", "2", "1"],
+        ["tiny", "train", "white", "2", "2"],
+        ["tiny", "validation", "green", "2", "2"],
+        ["tiny", "validation", "white", "2", "2"],
+    ]
+
+
+def test_a_run_that_does_not_say_its_images_has_no_splits_by_system(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    (run / "images.parquet").unlink()
+    assert "splits_by_system" not in find(open_run(run)).tables
 
 
 def test_a_run_of_an_older_version_tells_its_one_split(tmp_path: Path) -> None:

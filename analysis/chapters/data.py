@@ -24,6 +24,6 @@ def data(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
         ),
     ]
     parts += figures(drawn, "sample_sheet", "sample_crops", "equalised")
-    for name in ("splits", "sizes", "sizes_by_system", "requirements", "requirements_by_system"):
+    for name in ("splits", "splits_by_system", "sizes", "sizes_by_system", "requirements", "requirements_by_system"):
         parts += named_table(findings, name, findings.tables[name].title, "") if name in findings.tables else []
     return parts + figures(drawn, "input_violins", "input_violins_by_system")
