@@ -1,5 +1,6 @@
 """Figures of scores: the quality curve, quality against bytes and outliers, by hand and as they are drawn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from analysis.figures.size import POINTS, draw_quality_and_bytes, points_of_scor
 from analysis.findings import Findings, find
 from analysis.pick import Pick
 from analysis.run import RunError, open_run
+from analysis.strict import StrictPick
 from search.spec import BASELINE
 from tests.run_fixture import JPEG_BYTES, QUALITIES, Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
+STRICT = StrictPick(75, "jjnet", (), None, None, (), "none", None)
 NO_PICK = Pick(75, None, None, None, 0, (), "none", "")
 
 
@@ -32,7 +35,7 @@ def _lineup(findings: Findings) -> Lineup:
 
 
 def _curve(findings: Findings) -> pd.DataFrame:
-    return quality_curve(findings.run.scores, _lineup(findings), "test", 75)
+    return quality_curve(findings.run.scores, _lineup(findings), 75)
 
 
 def _rescored(path: Path, trial: Plan, scores: pd.DataFrame, n_images: int = 4) -> Findings:
@@ -57,7 +60,7 @@ def test_curve_holds_means_and_their_intervals(tmp_path: Path) -> None:
 
 def test_curve_widens_the_interval_of_images_that_belong_together(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan(margins={50: 0.1})])
-    grouped = quality_curve(findings.run.scores, _lineup(findings), "test", 75, groups={4: 0, 5: 0, 6: 1, 7: 1})
+    grouped = quality_curve(findings.run.scores, _lineup(findings), 75, groups={4: 0, 5: 0, 6: 1, 7: 1})
     width = (grouped["high"] - grouped["low"]) / (_curve(findings)["high"] - _curve(findings)["low"])
     assert (width > 1).all()
 
@@ -100,7 +103,7 @@ def test_curve_of_one_image_has_no_interval_and_says_so(tmp_path: Path) -> None:
 
 def test_curve_draws_a_line_with_intervals_per_model_and_rings_the_pick(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan(0), plan(1)])
-    figure = draw_quality_curve(_curve(findings), findings.pick, "test")
+    figure = draw_quality_curve(_curve(findings), findings.pick, STRICT, "test")
     assert [panel.get_ylabel() for panel in figure.axes] == ["mean PSNR, dB", "mean SSIM"]
     for panel in figure.axes:
         bars = [bundle for bundle in panel.containers if isinstance(bundle, ErrorbarContainer)]
@@ -111,6 +114,16 @@ def test_curve_draws_a_line_with_intervals_per_model_and_rings_the_pick(tmp_path
         assert "level of JPEG-75" in lines
         looks = {(line.lines[0].get_color(), line.lines[0].get_marker()) for line in bars}
         assert len(looks) == 3
+
+
+def test_what_the_strict_rule_shows_is_a_square(tmp_path: Path) -> None:
+    findings = _findings(tmp_path, [plan()])
+    strict = replace(STRICT, trial_ids=(findings.run.trials[0].trial_id,), quality=60)
+    panel = draw_quality_curve(_curve(findings), findings.pick, strict, "test").axes[0]
+    square = next(line for line in panel.get_lines() if line.get_label() == "the strict rule's: quality 60")
+    assert square.get_marker() == "s"
+    assert np.asarray(square.get_xdata()).tolist() == pytest.approx([60.25])
+    assert np.asarray(square.get_ydata()).tolist() == pytest.approx([40.8])  # 0.4 steps of 2 dB above 40
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
@@ -128,7 +141,7 @@ def test_front_holds_what_none_beats_in_both() -> None:
 
 def test_bytes_and_psnr_of_the_files_of_scores(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan(margins={50: 0.1})])
-    table = points_of_scores(findings.run.scores, _lineup(findings), "test").set_index(["kind", "setting"])
+    table = points_of_scores(findings.run.scores, _lineup(findings)).set_index(["kind", "setting"])
     assert table.loc[("jpeg", 90), ["mean_bytes", "psnr_db"]].tolist() == pytest.approx([JPEG_BYTES[90], 43.0])
     assert table.loc[("restored", 50), ["mean_bytes", "psnr_db"]].tolist() == pytest.approx([JPEG_BYTES[50], 40.2])
     assert (table["n_images"] == 4).all()
@@ -254,6 +267,6 @@ def test_identical_image_has_a_place_in_every_drawing(tmp_path: Path) -> None:
         scores.loc[perfect, ["mae", "mse", "psnr_db", "ssim"]] = [0, 0, np.inf, 1.0]
         write_scores(run, trial_id, scores)
     findings = find(open_run(run))
-    figure = draw_quality_curve(_curve(findings), NO_PICK, "test")
+    figure = draw_quality_curve(_curve(findings), NO_PICK, STRICT, "test")
     assert to_png(figure).startswith(b"\x89PNG")
-    assert (points_of_scores(findings.run.scores, _lineup(findings), "test")["n_images"] == 3).all()
+    assert (points_of_scores(findings.run.scores, _lineup(findings))["n_images"] == 3).all()

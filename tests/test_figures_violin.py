@@ -1,5 +1,6 @@
 """Violins: distributions by hand, what is left out of them is counted, and drawings show what the tables hold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_images_that_a_trial_lacks_are_left_out_for_all_and_counted(tmp_path: Pa
     scores = trial_scores(second, 4)
     write_scores(path, second.spec.trial_id, scores[(scores["image"] != 5) | (scores["region"] == "crop")])
     findings = find(open_run(path))
-    rows, n_unshared = shared_rows(findings.run.scores, line_up(findings, "figure"), "test")
+    rows, n_unshared = shared_rows(findings.run.scores, line_up(findings, "figure"))
     at_50 = rows[rows["input_quality"] == 50]
     assert n_unshared == 1
     assert at_50.groupby("region", observed=True)["image"].nunique().to_dict() == {"crop": 4, "full": 3}
@@ -203,6 +204,31 @@ def test_models_are_drawn_for_both_regions_and_name_the_qualities_left_to_the_ta
         pictures: list[Picture] = make(findings)
         assert [picture.name for picture in pictures] == [f"{name}_full", f"{name}_crop"]
         assert "Further qualities, in the tables: 10, 60, 80, 90" in pictures[0].caption
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_single_finalist_is_compared_with_the_others_on_validation_images(tmp_path: Path) -> None:
+    plans = [plan(0), plan(1, finalist=False, margin=-1.6)]
+    pictures = model_violins(find(open_run(write_run(tmp_path / "run", plans))))
+    assert [picture.name for picture in pictures] == [
+        *("model_violins_full", "model_violins_crop", "model_violins_validation")
+    ]
+
+
+def test_suspect_finalists_are_counted_and_not_shown(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
+    assert len(line_up(findings, "figure").trials) == 2
+    suspect = replace(findings.run, suspects={findings.run.trials[1].trial_id: "dead"})
+    lineup = line_up(replace(findings, run=suspect), "figure")
+    assert lineup.trials == (findings.run.trials[0],)
+    assert lineup.further() == " Suspect trials, in the tables alone: 1."
+
+
+def test_best_trial_without_test_scores_is_shown_on_validation_images(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1, finalist=False, margin=-1.6)])))
+    finalist, other = findings.run.trials
+    run = replace(findings.run, suspects={finalist.trial_id: "dead"})
+    assert line_up(replace(findings, run=run, best=other), "figure").split == "validation"
 
 
 @pytest.mark.usefixtures("unsaved_pictures")

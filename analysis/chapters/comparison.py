@@ -16,7 +16,8 @@ N_TRIALS_SHOWN = 8
 
 def comparison(findings: Findings, drawn: Mapping[str, Picture]) -> list[str]:
     """Compare the models at every quality, as figures and as tables."""
-    parts = figures(drawn, "model_violins_full", "change_violins_full", "ssim_outliers", "system_violins")
+    parts = figures(drawn, "model_violins_full", "model_violins_validation", "change_violins_full")
+    parts += figures(drawn, "ssim_outliers", "system_violins")
     crops = figures(drawn, "model_violins_crop", "change_violins_crop")
     parts += [fold("The same of the centre crop", crops)] if crops else []
     parts += [figure(item) for name, item in drawn.items() if name.startswith("panel_")]

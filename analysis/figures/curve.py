@@ -12,6 +12,7 @@ from analysis.figures.canvas import COLOURS, DASHES, GRID_COLOUR, JPEG_COLOUR, M
 from analysis.figures.lineup import Lineup, shared_rows
 from analysis.labels import label
 from analysis.pick import Pick
+from analysis.strict import StrictPick
 
 PANELS = {"psnr_db": "mean PSNR, dB", "ssim": "mean SSIM"}
 # Between the models at one quality, in steps of JPEG quality, so that their intervals stand side by side.
@@ -19,7 +20,7 @@ ASIDE = 0.5
 
 
 def quality_curve(
-    scores: pd.DataFrame, lineup: Lineup, split: str, reference_quality: int, groups: Mapping[int, int] | None = None
+    scores: pd.DataFrame, lineup: Lineup, reference_quality: int, groups: Mapping[int, int] | None = None
 ) -> pd.DataFrame:
     """Average PSNR and SSIM by input quality over the images that a line-up has in common, whole image.
 
@@ -27,7 +28,7 @@ def quality_curve(
     input_quality, metric, mean, low, high (the 95 % interval; NaN where a single image tells of none), n_images and
     n_left_out (infinite PSNR, in no mean).
     """
-    rows, _ = shared_rows(scores, lineup, split)
+    rows, _ = shared_rows(scores, lineup)
     cells = compare(rows[rows["region"] == "full"], [lineup.jpeg.trial_id], reference_quality, groups=groups)
     table = cells[cells["metric"].isin(list(PANELS))].copy()
     places = {record.trial_id: place for place, record in enumerate(lineup.records)}
@@ -37,8 +38,9 @@ def quality_curve(
     return table.sort_values(["place", "input_quality", "metric"], ignore_index=True)[columns]
 
 
-def draw_quality_curve(table: pd.DataFrame, pick: Pick, split: str) -> Figure:
-    """Draw a `quality_curve` in two panels, with the reference's level as a line and the pick as a ring."""
+def draw_quality_curve(table: pd.DataFrame, pick: Pick, strict: StrictPick, split: str) -> Figure:
+    """Draw a `quality_curve` in two panels, with the reference's level as a line, the pick by means as a ring and what
+    the strict rule shows as a square."""
     figure = new_figure(10.0, 4.4 + 0.2 * table["place"].nunique())
     for panel, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         own = table[table["metric"] == metric]
@@ -46,7 +48,10 @@ def draw_quality_curve(table: pd.DataFrame, pick: Pick, split: str) -> Figure:
         for place, line in own.groupby("place"):
             _draw_line(panel, line, int(str(place)), n_places)
         _draw_reference(panel, own, pick.reference_quality)
-        _draw_pick(panel, own, pick, n_places)
+        by_means = own[(own["trial_id"] == pick.trial_id) & (own["input_quality"] == pick.quality)]
+        _mark(panel, by_means, n_places, "o", f"the pick: quality {pick.quality}")
+        shown = own[own["trial_id"].isin(strict.trial_ids) & (own["input_quality"] == strict.quality)]
+        _mark(panel, shown, n_places, "s", f"the strict rule's: quality {strict.quality}")
         panel.set(xlabel="JPEG quality of the input", ylabel=title, xticks=sorted(table["input_quality"].unique()))
         panel.tick_params(axis="x", labelsize=9)
         panel.grid(color=GRID_COLOUR, linewidth=0.6)
@@ -86,16 +91,9 @@ def _draw_reference(panel: Axes, line: pd.DataFrame, quality: int) -> None:
         panel.axhline(level, color="#666666", linewidth=0.9, linestyle=":", label=f"level of JPEG-{quality}")
 
 
-def _draw_pick(panel: Axes, line: pd.DataFrame, pick: Pick, n_places: int) -> None:
-    for row in line[(line["trial_id"] == pick.trial_id) & (line["input_quality"] == pick.quality)].itertuples():
-        panel.plot(
-            [float(str(row.input_quality)) + _aside(int(str(row.place)), n_places)],
-            [float(str(row.mean))],
-            linestyle="none",
-            marker="o",
-            markersize=13,
-            markerfacecolor="none",
-            markeredgecolor="#000000",
-            markeredgewidth=1.4,
-            label=f"the pick: quality {pick.quality}",
-        )
+def _mark(panel: Axes, rows: pd.DataFrame, n_places: int, marker: str, label: str) -> None:
+    if rows.empty:
+        return
+    x = rows["input_quality"] + (rows["place"] - (n_places - 1) / 2) * ASIDE
+    (ring,) = panel.plot(x, rows["mean"], linestyle="none", marker=marker, color="#000000", label=label)
+    ring.set(markersize=13 if marker == "o" else 15, markerfacecolor="none", markeredgewidth=1.4)

@@ -1,6 +1,7 @@
 """The figures that are drawn from scores, each with its caption; the violins have an album of their own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from analysis.figures.curve import draw_quality_curve, quality_curve
 from analysis.figures.distribution import relative_rows
@@ -18,9 +19,8 @@ N_NAMES = 8  # of the worst outliers, in a caption
 
 
 def curve(findings: Findings) -> list[Picture]:
-    run, split = findings.run, findings.run.deciding_split
-    lineup = line_up(findings, "quality curve")
-    table = quality_curve(run.scores, lineup, split, run.reference_quality)
+    run, lineup = findings.run, line_up(findings, "quality curve")
+    table = quality_curve(run.scores, lineup, run.reference_quality, run.images.groups or None)
     if not (table["place"] > 0).any():
         raise RunError("No quality curve: JPEG as it is and the trials share no scored image.")
     caption = (
@@ -33,15 +33,15 @@ def curve(findings: Findings) -> list[Picture]:
     caption += f" Infinite values of PSNR, in no mean: {n_left_out}." if n_left_out else ""
     caption += f" Means that are no numbers, not drawn: {n_unknown}." if n_unknown else ""
     caption += " A single image tells of no interval." if table["low"].isna().any() else ""
-    return [take_picture("quality_curve", caption, draw_quality_curve(table, findings.pick, split))]
+    figure = draw_quality_curve(table, findings.pick, findings.strict, lineup.split)
+    return [take_picture("quality_curve", caption, figure)]
 
 
 def outliers(findings: Findings) -> list[Picture]:
     """Images that the best trial makes far worse than others (figure 28 of the thesis)."""
-    run, split = findings.run, findings.run.deciding_split
-    lineup = line_up(findings, "outliers of relative SSIM")
+    run, lineup = findings.run, line_up(findings, "outliers of relative SSIM")
     best = lineup.trials[0]
-    of_best = run.scores["trial_id"].isin([best.trial_id]) & (run.scores["split"] == split)
+    of_best = run.scores["trial_id"].isin([best.trial_id]) & (run.scores["split"] == lineup.split)
     rows, n_alone = relative_rows(run.scores, lineup.jpeg, run.scores[of_best & (run.scores["region"] == "full")])
     found = ssim_outliers(rows)
     if found.boxes.empty:
@@ -55,16 +55,15 @@ def outliers(findings: Findings) -> list[Picture]:
     caption += (
         f" Scores that are not finite, or whose JPEG file has none, left out: {n_left_out}." if n_left_out else ""
     )
-    title = f"Outliers of relative SSIM, {rows['image'].nunique()} {split} images, whole image"
+    title = f"Outliers of relative SSIM, {rows['image'].nunique()} {lineup.split} images, whole image"
     return [take_picture("ssim_outliers", caption, draw_ssim_outliers(found, title))]
 
 
 def sizes(findings: Findings) -> list[Picture]:
     """Quality against bytes: JPEG as it is, restored, and other codecs."""
-    run, split = findings.run, findings.run.deciding_split
-    lineup = line_up(findings, "figure of quality and bytes")
+    run, lineup = findings.run, line_up(findings, "figure of quality and bytes")
     ladder = findings.tables.get("rivals_ladder")
-    points = ladder.numbers if ladder else points_of_scores(run.scores, lineup, split)
+    points = ladder.numbers if ladder else points_of_scores(run.scores, lineup)
     names = [record.trial_id for record in lineup.trials]
     restorers = names[: len(RESTORED_COLOURS)]
     table = quality_and_bytes(points, restorers)
@@ -74,9 +73,8 @@ def sizes(findings: Findings) -> list[Picture]:
         "Mean PSNR by mean bytes of the files that are kept: JPEG as it is at each quality, the same files restored, "
     )
     caption += "and other codecs on the same images." if ladder else "as no other codec was tried."
-    left = len(names) - len(restorers) + lineup.n_more
-    caption += f" Further trials, in the tables: {left}." if left else ""
-    figure = draw_quality_and_bytes(table, findings.pick, "test" if ladder else split)
+    caption += replace(lineup, n_more=lineup.n_more + len(names) - len(restorers)).further()
+    figure = draw_quality_and_bytes(table, findings.pick, "test" if ladder else lineup.split)
     return [take_picture("quality_and_bytes", caption, figure)]
 
 

@@ -21,12 +21,12 @@ GREYS = ("#555555", "#777777", "#999999")
 CODEC_COLOURS, RESTORED_COLOURS = COLOURS[2:5], (COLOURS[0], COLOURS[1], COLOURS[5])
 
 
-def points_of_scores(scores: pd.DataFrame, lineup: Lineup, split: str) -> pd.DataFrame:
+def points_of_scores(scores: pd.DataFrame, lineup: Lineup) -> pd.DataFrame:
     """Average bytes and PSNR of JPEG as it is and of restored images at each quality, whole image, as POINTS.
 
     Over the images that the line-up has in common; those of infinite PSNR are left out of both means.
     """
-    rows, _ = shared_rows(scores, lineup, split)
+    rows, _ = shared_rows(scores, lineup)
     whole = rows[(rows["region"] == "full") & np.isfinite(rows["psnr_db"])]
     grouped = whole.groupby(["trial_id", "input_quality"], observed=True)
     table = grouped.agg(n_images=("image", "size"), mean_bytes=("jpeg_bytes", "mean"), psnr_db=("psnr_db", "mean"))

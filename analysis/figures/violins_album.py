@@ -47,30 +47,37 @@ def input_violins(findings: Findings) -> list[Picture]:
 
 
 def model_violins(findings: Findings) -> list[Picture]:
-    """Restored images beside JPEG as it is (figures 24 and 26 of the thesis)."""
-    lineup, rows, note = _shown_rows(findings, "violins of models")
-    pictures = []
-    for region, title in REGION_TITLES.items():
-        of_region = rows[rows["region"] == region]
-        if of_region.empty:
-            continue
-        found = distribution_of(of_region.assign(series=_labelled(of_region, lineup)), "input_quality", "series")
-        split, reference = findings.run.deciding_split, findings.run.reference_quality
-        is_reference = (of_region["trial_id"] == lineup.jpeg.trial_id) & (of_region["input_quality"] == reference)
-        levels = _finite_means(of_region[is_reference])
-        level = f"mean of JPEG-{reference}: what is to be reached"
-        sheet = ViolinSheet(f"{found.n_images} {split} images, {title}", X_LABEL, levels, level)
-        caption = (
-            f"Scores of every image before and after restoring, {title}, by the quality of its JPEG file. {TAILS}"
-            f"{lineup.further()}{note}{found.left_out()}"
-        )
-        pictures.append(take_picture(f"model_violins_{region}", caption, draw_violins(found, sheet)))
+    """Restored images beside JPEG as it is (figures 24 and 26 of the thesis).
+
+    Where a single trial has test scores, the others are compared with it on validation images besides.
+    """
+    lineup = line_up(findings, "violins of models")
+    pictures = [_model_violins(findings, lineup, region, f"model_violins_{region}") for region in REGION_TITLES]
+    if lineup.split == "test" and len(lineup.trials) == 1:
+        others = line_up(findings, "violins of models", "validation")
+        if len(others.trials) > 1:
+            pictures.append(_model_violins(findings, others, "full", "model_violins_validation"))
     return pictures
+
+
+def _model_violins(findings: Findings, lineup: Lineup, region: str, name: str) -> Picture:
+    rows, note = _shown_rows(findings, lineup, "violins of models")
+    rows, reference = rows[rows["region"] == region], findings.run.reference_quality
+    found = distribution_of(rows.assign(series=_labelled(rows, lineup)), "input_quality", "series")
+    is_reference = (rows["trial_id"] == lineup.jpeg.trial_id) & (rows["input_quality"] == reference)
+    levels, level = _finite_means(rows[is_reference]), f"mean of JPEG-{reference}: what is to be reached"
+    title = f"{found.n_images} {lineup.split} images, {REGION_TITLES[region]}"
+    caption = (
+        f"Scores of every image before and after restoring, {REGION_TITLES[region]}, by the quality of its JPEG file. "
+        f"{TAILS}{lineup.further()}{note}{found.left_out()}"
+    )
+    return take_picture(name, caption, draw_violins(found, ViolinSheet(title, X_LABEL, levels, level)))
 
 
 def change_violins(findings: Findings) -> list[Picture]:
     """What restoring changes in each image (figures 25 and 27 of the thesis)."""
-    lineup, rows, note = _shown_rows(findings, "violins of relative reconstruction")
+    lineup = line_up(findings, "violins of relative reconstruction")
+    rows, note = _shown_rows(findings, lineup, "violins of relative reconstruction")
     changed, n_alone = relative_rows(findings.run.scores, lineup.jpeg, rows)
     if changed.empty:
         raise RunError("No violins of relative reconstruction: no restored image has scores of its JPEG file.")
@@ -83,7 +90,7 @@ def change_violins(findings: Findings) -> list[Picture]:
         series = of_region.assign(series=_labelled(of_region, lineup))
         found = distribution_of(series, "input_quality", "series", logarithmic=())
         sheet = ViolinSheet(
-            f"Restored minus its own input, {found.n_images} {findings.run.deciding_split} images, {title}",
+            f"Restored minus its own input, {found.n_images} {lineup.split} images, {title}",
             X_LABEL,
             dict.fromkeys(METRICS, 0.0),
             "0: as the JPEG file that was restored",
@@ -100,15 +107,17 @@ def change_violins(findings: Findings) -> list[Picture]:
 
 def system_violins(findings: Findings) -> list[Picture]:
     """Models by camera system at one quality (figure 33 of the thesis)."""
-    lineup, rows, note = _shown_rows(findings, "violins by camera system")
+    lineup = line_up(findings, "violins by camera system")
+    rows, note = _shown_rows(findings, lineup, "violins by camera system")
     quality = _telling_quality(findings, rows)
     whole, further = _largest_systems(rows[(rows["region"] == "full") & (rows["input_quality"] == quality)])
     if whole["system"].nunique() < 2:
         raise RunError("No violins by camera system: the images that were scored are of a single one.")
     names = {record.trial_id: heading(record) for record in lineup.records}
     found = distribution_of(whole.assign(model=_titled(whole["trial_id"], names)), "model", "system")
-    split = findings.run.deciding_split
-    sheet = ViolinSheet(f"JPEG-{quality} as it is and restored, {found.n_images} {split} images, whole image", "")
+    sheet = ViolinSheet(
+        f"JPEG-{quality} as it is and restored, {found.n_images} {lineup.split} images, whole image", ""
+    )
     caption = (
         f"Scores of every image, restored from JPEG-{quality} and as it is, by camera system: a model may serve one "
         f"system and fail another.{lineup.further()}{further}{note}{found.left_out()}"
@@ -116,10 +125,9 @@ def system_violins(findings: Findings) -> list[Picture]:
     return [take_picture("system_violins", caption, draw_violins(found, sheet))]
 
 
-def _shown_rows(findings: Findings, figure: str) -> tuple[Lineup, pd.DataFrame, str]:
-    """Return a line-up, its rows at the qualities that are shown, and what is to be said of the others."""
-    lineup = line_up(findings, figure)
-    rows, n_unshared = shared_rows(findings.run.scores, lineup, findings.run.deciding_split)
+def _shown_rows(findings: Findings, lineup: Lineup, figure: str) -> tuple[pd.DataFrame, str]:
+    """Return the rows of a line-up at the qualities that are shown, and what is to be said of the others."""
+    rows, n_unshared = shared_rows(findings.run.scores, lineup)
     note = f" Images and regions not scored by all of them, left out: {n_unshared}." if n_unshared else ""
     trained = rows["trial_id"] != lineup.jpeg.trial_id
     scored = sorted(rows.loc[trained, "input_quality"].unique())
@@ -129,7 +137,7 @@ def _shown_rows(findings: Findings, figure: str) -> tuple[Lineup, pd.DataFrame, 
     shown = [quality for quality in scored if quality in wanted] or scored
     others = [str(quality) for quality in scored if quality not in shown]
     note += f" Further qualities, in the tables: {', '.join(others)}." if others else ""
-    return lineup, rows[rows["input_quality"].isin(shown)], note
+    return rows[rows["input_quality"].isin(shown)], note
 
 
 def _finite_means(rows: pd.DataFrame) -> dict[str, float]:
