@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from analysis.chapters import pieces
+from analysis.chapters.pieces import folded_tables
 from analysis.findings import find
 from analysis.run import open_run
 from analysis.tables.layout import BEST_OF_ALL
@@ -123,6 +126,21 @@ def test_networks_that_predict_the_image_itself_have_tables_of_their_own(tmp_pat
     tables = _tables(tmp_path, [plan(), plan(global_residual=False)])
     assert "appendix_jjnet_direct_none_q75_tiny" in tables
     assert "predicting the image itself" in tables["appendix_jjnet_direct_none_q75_tiny"].title
+
+
+def test_the_page_shows_a_limited_number_of_a_kind_and_says_where_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", [plan(loss="mse"), plan(loss="mae")], left_out=[])
+    findings = find(open_run(run))
+    (every,) = folded_tables(findings, "Losses", "appendix_")
+    assert "<h3>Losses (8)</h3>" in every  # both splits and regions, of all images and by camera system
+    monkeypatch.setattr(pieces, "N_FOLDED", 3)
+    (some,) = folded_tables(findings, "Losses", "appendix_")
+    assert "<h3>Losses (3 of 8)</h3>" in some
+    assert "5 more are in the folder tables, as appendix_*." in some
+    assert some.count("by camera system</h3>") == 0
+    assert folded_tables(findings, "None", "no_such_table") == []
 
 
 def test_numbers_of_a_table_survive_csv(tmp_path: Path) -> None:

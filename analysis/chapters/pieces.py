@@ -1,11 +1,13 @@
 """What several chapters show alike: tables of the findings by their names, and a drawn figure."""
 
 from collections.abc import Mapping
-from html import escape
 
 from analysis.figures.picture import Picture
 from analysis.findings import Findings
-from analysis.page import picture, titled_table
+from analysis.page import fold, paragraph, picture, titled_table
+
+# A page of more is slow to open.
+N_FOLDED = 150
 
 
 def named_table(findings: Findings, name: str, title: str, caption: str) -> list[str]:
@@ -17,12 +19,23 @@ def named_table(findings: Findings, name: str, title: str, caption: str) -> list
 
 
 def folded_tables(findings: Findings, title: str, prefix: str) -> list[str]:
-    """Write the tables whose names begin with prefix, folded away under a title with their number."""
-    tables = {name: table for name, table in findings.tables.items() if name.startswith(prefix)}
-    if not tables:
+    """Write the tables whose names begin with prefix, folded away under a title with their number.
+
+    Of more than N_FOLDED those of all camera systems and of whole images come first, the others are left to the files.
+    """
+    names = [name for name in findings.tables if name.startswith(prefix)]
+    if not names:
         return []
-    inside = "".join(titled_table(table.title, "", table.shown, table.below) for table in tables.values())
-    return [f"<details><summary>{escape(title)} ({len(tables)})</summary>\n{inside}</details>\n"]
+    shown = [findings.tables[name] for name in sorted(names, key=_is_detail)[:N_FOLDED]]
+    parts = [titled_table(table.title, "", table.shown, table.below) for table in shown]
+    if len(names) == len(shown):
+        return [fold(f"{title} ({len(names)})", parts)]
+    others = paragraph(f"{len(names) - len(shown)} more are in the folder tables, as {prefix}*.")
+    return [fold(f"{title} ({len(shown)} of {len(names)})", [others, *parts])]
+
+
+def _is_detail(name: str) -> tuple[bool, bool]:
+    return name.endswith("_by_system"), "_crop" in name
 
 
 def figures(drawn: Mapping[str, Picture], *names: str) -> list[str]:
