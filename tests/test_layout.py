@@ -140,6 +140,10 @@ def test_the_page_shows_a_limited_number_of_a_kind_and_says_where_the_others_are
     assert "<h3>Losses (3 of 8)</h3>" in some
     assert "5 more are in the folder tables, as appendix_*." in some
     assert some.count("by camera system</h3>") == 0
+    monkeypatch.setattr(pieces, "N_ROWS", 7)
+    (short,) = folded_tables(findings, "Losses", "appendix_")
+    assert "The first 7 of 12 rows; tables/appendix_jjnet_none_q75_tiny.csv has all." in short
+    assert "<td>25</td>" not in short  # three qualities of four metrics, highest first
     assert folded_tables(findings, "None", "no_such_table") == []
 
 

@@ -6,8 +6,8 @@ from analysis.figures.picture import Picture
 from analysis.findings import Findings
 from analysis.page import fold, paragraph, picture, titled_table
 
-# A page of more is slow to open.
-N_FOLDED = 150
+# A page of more tables of a kind, or more rows of one of them, is slow to open.
+N_FOLDED, N_ROWS = 150, 300
 
 
 def named_table(findings: Findings, name: str, title: str, caption: str) -> list[str]:
@@ -26,12 +26,19 @@ def folded_tables(findings: Findings, title: str, prefix: str) -> list[str]:
     names = [name for name in findings.tables if name.startswith(prefix)]
     if not names:
         return []
-    shown = [findings.tables[name] for name in sorted(names, key=_is_detail)[:N_FOLDED]]
-    parts = [titled_table(table.title, "", table.shown, table.below) for table in shown]
+    shown = sorted(names, key=_is_detail)[:N_FOLDED]
+    parts = [_first_rows(findings, name) for name in shown]
     if len(names) == len(shown):
         return [fold(f"{title} ({len(names)})", parts)]
     others = paragraph(f"{len(names) - len(shown)} more are in the folder tables, as {prefix}*.")
     return [fold(f"{title} ({len(shown)} of {len(names)})", [others, *parts])]
+
+
+def _first_rows(findings: Findings, name: str) -> str:
+    table = findings.tables[name]
+    n_rows = len(table.shown)
+    more = (f"The first {N_ROWS} of {n_rows} rows; tables/{name}.csv has all.",) if n_rows > N_ROWS else ()
+    return titled_table(table.title, "", table.shown.head(N_ROWS), (*more, *table.below))
 
 
 def _is_detail(name: str) -> tuple[bool, bool]:
