@@ -4,6 +4,7 @@ RUN may be a CSV file of printed means: then they are rebuilt, examined and deci
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,5 +122,9 @@ def _sizes(findings: Findings) -> str:
         return ""
     table = findings.tables["sizes"].numbers
     rows = zip(table["input_quality"], table["mean_kb"], table["saved_percent"], strict=True)
-    sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({0 - round(saved):+d} %)" for quality, kilobytes, saved in rows)
+    sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({_change(saved)})" for quality, kilobytes, saved in rows)
     return f"file sizes in kB of 1000 bytes, and against JPEG-{findings.run.reference_quality}: {sizes}"
+
+
+def _change(saved_percent: float) -> str:
+    return "unknown" if math.isnan(saved_percent) else f"{0 - round(saved_percent):+d} %"

@@ -50,10 +50,10 @@ class _Yardstick:
         images, entered = self.baseline.place_images(rows), self.baseline.place_qualities(rows["input_quality"])
         return {
             metric: _Sides(
-                rows[metric].to_numpy(np.float64),
-                jpeg[self.reference, images],
-                jpeg[self.lower, images],
-                jpeg[entered, images],
+                _numbers(rows[metric].to_numpy(np.float64), metric),
+                _numbers(jpeg[self.reference, images], metric),
+                _numbers(jpeg[self.lower, images], metric),
+                _numbers(jpeg[entered, images], metric),
             )
             for metric, jpeg in self.baseline.scores.items()
         }
@@ -71,8 +71,8 @@ def compare(
     scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run;
     groups: image -> group of images that belong together, for the intervals.
     Returns a row per metric and GROUP, and per system if asked for:
-    mean, reference_mean: over the same images; a NaN score makes its mean NaN. sd, low, high: over images, the latter
-        the 95 % interval of the mean; NaN where a single image or group tells of no spread.
+    mean, reference_mean: over the same images; a score that is no number makes its mean NaN. sd, low, high: over
+        images, the latter the 95 % interval of the mean; NaN where a single image or group tells of no spread.
     step: the reference's mean minus JPEG-50's, as a size; margin: (mean - reference_mean) / step, signed so that
         positive is better; both NaN where JPEG-50 is missing or equal.
     reaches: the mean is at least as good as the reference's; False where either is NaN.
@@ -131,8 +131,7 @@ def _compare_trial(
 
 def _compare_metric(sides: _Sides, cells: Cells, metric: str) -> dict[str, NDArray[Any]]:
     direction = METRIC_DIRECTIONS[metric]
-    perfect = direction * np.inf
-    kept = (sides.own != perfect) & (sides.reference != perfect) & (sides.lower != perfect)
+    kept = ~(_is_perfect(sides.own) | _is_perfect(sides.reference) | _is_perfect(sides.lower))
     own = moments(sides.own[kept], cells.of(kept))
     reference, lower = (cells.of(kept).mean(side[kept]) for side in (sides.reference, sides.lower))
     step = np.abs(reference - lower)
@@ -147,14 +146,24 @@ def _compare_metric(sides: _Sides, cells: Cells, metric: str) -> dict[str, NDArr
 
 
 def _change(sides: _Sides, cells: Cells, direction: int) -> dict[str, NDArray[Any]]:
-    perfect = direction * np.inf
-    kept = (sides.own != perfect) & (sides.entered != perfect) & ~np.isnan(sides.entered)
+    kept = ~(_is_perfect(sides.own) | _is_perfect(sides.entered) | np.isnan(sides.entered))
     change, changed = sides.own[kept] - sides.entered[kept], cells.of(kept)
     found = moments(change, changed)
     return {
         **{"change": found.mean, "change_sd": found.sd, "change_low": found.low, "change_high": found.high},
         **{"n_changed": found.n, "n_improved": changed.count(direction * change > 0)},
     }
+
+
+def _is_perfect(scores: Floats) -> NDArray[np.bool_]:
+    """Say which scores are those of an image identical to its original; see `_numbers`."""
+    return np.isinf(scores)
+
+
+def _numbers(scores: Floats, metric: str) -> Floats:
+    """Return scores with NaN for whatever is neither a number nor the infinite PSNR of an identical image."""
+    is_odd = np.isinf(scores) & ~((scores > 0) & (metric == "psnr_db"))
+    return np.where(is_odd, np.nan, scores) if is_odd.any() else scores
 
 
 def _clusters(by_cell: Any, images: "pd.Series[Any]", groups: Mapping[int, int] | None) -> Places | None:

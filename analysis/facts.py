@@ -37,8 +37,10 @@ EXTRA_FACTS: Mapping[str, Any] = {
     "git_commit": str | None,
     "created": str,
     "left_out": list[dict[str, str]],
+    "space_definition": dict[str, object],
 }
-EXTRA_DATASET_FACTS: Mapping[str, Any] = {"splits": dict[str, dict[str, dict[str, int]]]}
+EXTRA_DATASET_FACTS: Mapping[str, Any] = {"splits": dict[str, dict[str, dict[str, int]]], "description": str}
+AXES = dict[str, list[str | int | float | bool | None]]
 SUBSETS = ("validation", "test")
 
 
@@ -63,6 +65,11 @@ def read_facts(path: Path) -> dict[str, Any]:
                 raise _refusal(path, f"must give {name} as {describe(kind)}, found {str(found[name])[:60]!r}")
     if not all({"what", "why"} <= set(item) for item in facts.get("left_out", [])):
         raise _refusal(path, "must say what is left out and why, and does not")
+    axes = facts.get("space_definition", {}).get("axes", {})
+    if not fits(axes, AXES):
+        raise _refusal(path, f"must give the axes of its space as lists of values, found {str(axes)[:60]!r}")
+    if not 1 <= facts["reference_quality"] <= 100:
+        raise _refusal(path, f"must give a reference_quality of 1 to 100, found {facts['reference_quality']}")
     _check_dataset(path, dataset)
     return facts
 
@@ -74,7 +81,7 @@ def _check_dataset(path: Path, dataset: Mapping[str, Any]) -> None:
     if not all({"subsets", "scored"} <= set(split) for split in dataset.get("splits", {}).values()):
         raise _refusal(path, "must say subsets and scored of each of its splits, and does not")
     sizes = dataset["mean_jpeg_bytes"]
-    if not all(name.isdecimal() and math.isfinite(size) and size > 0 for name, size in sizes.items()):
+    if not sizes or not all(name.isdecimal() and math.isfinite(size) and size > 0 for name, size in sizes.items()):
         raise _refusal(path, f"must give mean_jpeg_bytes by quality, found {str(sizes)[:60]!r}")
     if dataset["size_px"] < 1:
         raise _refusal(path, f"must give a size_px of at least 1, found {dataset['size_px']}")

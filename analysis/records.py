@@ -85,7 +85,10 @@ def _record(line: str, ignored: Counter[str]) -> TrialRecord:
     except ValueError as error:
         ignored[f"a spec that this version would refuse was kept ({error})"] += 1
         record = TrialRecord(**{**told, "spec": ToldSpec(**spec)})
-    return record if record.trial_id == trial_id else ToldRecord(**vars(record), told_id=trial_id)
+    if record.trial_id == trial_id:
+        return record
+    ignored["the name of a trial does not follow from its spec, which may lack what another version knows"] += 1
+    return ToldRecord(**vars(record), told_id=trial_id)
 
 
 def _parse(line: str, ignored: Counter[str]) -> dict[str, Any]:

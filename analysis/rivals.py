@@ -1,19 +1,17 @@
 """Rivals of restoring: every way to keep an image that a run measured, on the same test images, against JPEG-75."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.cell import Row
 from analysis.comparison import compare
 from analysis.labels import BASELINE_LABEL
-from analysis.records import RESUME
+from analysis.measured import read_measured, whole_rows
 from analysis.run import Run
-from models.names import METRICS
+from models.names import METRICS, REGIONS
 
 CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
 JPEG = "jpeg"  # JPEG as it is, among the codecs
@@ -28,8 +26,14 @@ TITLES = {
 }
 CODEC, RESTORED = "codec", "restored"
 MEASURED = ["image", "region", "file_bytes", "decode_ms", *METRICS]
-CODEC_COLUMNS = ["codec", "setting", "not_run", *MEASURED]
-RESTORING_COLUMNS = ["trial_id", "image", "restore_ms", "device", "n_threads"]
+CODEC_KINDS = {
+    **{"codec": pa.string(), "setting": pa.int64(), "not_run": pa.string(), "image": pa.int64(), "region": pa.string()},
+    **dict.fromkeys(("file_bytes", "decode_ms", *METRICS), pa.float64()),
+}
+RESTORING_KINDS = {
+    **{"trial_id": pa.string(), "image": pa.int64(), "restore_ms": pa.float64(), "device": pa.string()},
+    "n_threads": pa.int64(),
+}
 POINT = ["name", "setting"]
 POINT_COLUMNS = [
     *("name", "kind", "setting", "n_images", "mean_bytes", "psnr_db", "ssim", "reference_psnr_db"),
@@ -55,23 +59,24 @@ class Rivals:
 def read_rivals(run: Run) -> Rivals:
     """Read what a run measured of other codecs; empty, with a note of the reason, where it did not or is damaged."""
     try:
-        codecs = _read(run.path / CODECS_FILE, CODEC_COLUMNS)
+        codecs = read_measured(run.path / CODECS_FILE, CODEC_KINDS)
     except ValueError as error:
         return Rivals(notes=(f"Other codecs are not compared: {error}",))
     tried = codecs["not_run"].isna()
-    lacking = codecs[~tried]
+    lacking = codecs[~tried & codecs["codec"].notna()]
     files = codecs[tried].rename(columns={"codec": "name"})[[*POINT, *MEASURED]]
+    files, odd = whole_rows(files, run.path / CODECS_FILE, {"region": REGIONS}, infinite=("psnr_db",))
     files = files.astype({"setting": int, "image": int}).drop_duplicates([*POINT, "image", "region"])
     not_run = dict(zip(lacking["codec"], lacking["not_run"], strict=True))
     if not (files["name"].eq(JPEG) & files["setting"].eq(run.reference_quality)).any():
         reason = f"{CODECS_FILE} holds no JPEG of quality {run.reference_quality} to compare them with."
-        return Rivals(not_run=not_run, notes=(f"Other codecs are not compared: {reason}",))
+        return Rivals(not_run=not_run, notes=(*odd, f"Other codecs are not compared: {reason}"))
     kinds = {name: JPEG if name == JPEG else CODEC for name in files["name"].unique()}
     files = pd.concat([files, _restored(run, files)], ignore_index=True)
     restoring, notes = _read_restoring(run)
     points = _points(files, restoring, run.reference_quality)
     points["kind"] = points["name"].map(lambda name: kinds.get(name, RESTORED))
-    return Rivals(files, points[POINT_COLUMNS], not_run, notes)
+    return Rivals(files, points[POINT_COLUMNS], not_run, (*odd, *notes))
 
 
 def rival_points(run: Run) -> pd.DataFrame:
@@ -93,31 +98,17 @@ def title_of(row: Row) -> str:
     return f"JPEG restored by {row['name']}" + (f" ({role})" if isinstance(role, str) and role else "")
 
 
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read columns of a parquet file. Raises ValueError with the reason where it is not there or is no such file."""
-    if not path.is_file():
-        raise ValueError(f"the run has no {path.name}, which the search writes when it ends; {RESUME} RUN does.")
-    try:
-        missing = [name for name in columns if name not in pq.read_schema(path).names]
-        table = pd.DataFrame() if missing else pd.read_parquet(path, columns=list(columns))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path.name} cannot be read ({reason}).") from error
-    if missing:
-        raise ValueError(f"{path.name} has no column {', '.join(missing)}.")
-    return table
-
-
 def _read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on."""
     try:
-        rows = _read(run.path / RESTORING_FILE, RESTORING_COLUMNS)
+        rows = read_measured(run.path / RESTORING_FILE, RESTORING_KINDS)
     except ValueError as error:
         empty = pd.DataFrame(columns=["restore_ms", "restored_on"])
         return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
-    threads = rows["n_threads"].map(lambda n: f"{n} thread{'s' if n > 1 else ''}")
+    rows, odd = whole_rows(rows, run.path / RESTORING_FILE, {})
+    threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
     rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
-    return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), ()
+    return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
 
 
 def _restored(run: Run, files: pd.DataFrame) -> pd.DataFrame:

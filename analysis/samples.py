@@ -1,13 +1,14 @@
 """The sample pictures of a trial: a few originals, their JPEG versions, and what the trial made of them."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.run import RunError
+from analysis.errors import RunError, one_line
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def read_samples(run: Path, trial_id: str) -> Samples:
                 qualities=tuple(int(quality) for quality in file["qualities"]),
                 kinds=tuple(str(kind) for kind in file["kinds"]),
             )
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"The sample pictures of {trial_id} cannot be read ({error}).") from error
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunError(f"The sample pictures of {trial_id} cannot be read ({one_line(error)}).") from error
     if wrong := _what_does_not_fit(samples):
         raise RunError(f"The sample pictures of {trial_id} {wrong}.")
     return samples

@@ -1,6 +1,6 @@
 """The scores of a run: every score file in one table, small enough for hundreds of trials, each row checked."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.errors import one_line
 from models.names import METRICS, REGIONS, REPORTED_METRICS
 from search.records import TrialRecord
 from search.spec import TrialStatus
@@ -27,43 +28,56 @@ SCORE_COLUMNS = (*NEEDED, *OPTIONAL)
 # They lie in the files too; no table reads them yet, so they do not fill memory.
 UNUSED = {"worst_window_psnr_db", *(f"{metric}_raw" for metric in REPORTED_METRICS)}
 SPLITS = ("test", "validation")
+NO_CELLS = "its cells say 'not scored'"
 
 
 def read_scores(path: Path, records: Sequence[TrialRecord]) -> tuple[pd.DataFrame, list[str]]:
     """Read the score files of a run's records; returns the table, see `analysis.run.Run`, and what is to be told."""
     parts, notes = [], []
-    strange: defaultdict[str, int] = defaultdict(int)
+    strange, absent = Counter[str](), Counter[str]()
     for record in sorted(records, key=lambda record: record.trial_id):
         file = path / "scores" / f"{record.trial_id}.parquet"
         if not file.is_file():
             notes += _missing_notes(record)
             continue
         try:
-            part, unknown = _read_part(file)
+            part, unknown, lacking = _read_part(file)
         except (OSError, ValueError, pa.ArrowException) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            notes.append(f"The scores of {record.trial_id} cannot be read ({reason}): its cells say 'not scored'.")
+            notes.append(f"The scores of {record.trial_id} cannot be read ({one_line(error)}): {NO_CELLS}.")
             continue
-        for column in unknown:
-            strange[column] += 1
+        strange.update(unknown)
+        absent.update(lacking)
         part, row_notes = _checked_rows(part, record.trial_id)
         notes += row_notes
+        if not len(part):
+            notes.append(f"The scores of {record.trial_id} hold no row that can be used: {NO_CELLS}.")
+            continue
         parts.append(part.append_column("trial_id", pa.array([record.trial_id] * len(part)).dictionary_encode()))
     if strange:
-        listed = ", ".join(f"{name} (in {count} files)" for name, count in sorted(strange.items()))
-        notes.append(f"Columns of score files that this version does not know are not used: {listed}.")
+        notes.append(f"Columns of score files that this version does not know are not used: {_listed(strange)}.")
+    if absent:
+        notes.append(f"Where score files lack a value, 'unknown' stands for it: {_listed(absent)}.")
     return _to_frame(parts), [*notes, *_unclaimed_notes(path, records)]
 
 
-def _read_part(file: Path) -> tuple[pa.Table, list[str]]:
-    """Read a score file; returns its known columns, and the names of the others. Raises ValueError with the reason."""
+def _listed(columns: Counter[str]) -> str:
+    return ", ".join(f"{name} (in {count} files)" for name, count in sorted(columns.items()))
+
+
+def _read_part(file: Path) -> tuple[pa.Table, list[str], list[str]]:
+    """Read a score file; returns its known columns, the names of the others, and of those that lack words.
+
+    Raises ValueError with the reason where it is no such file.
+    """
     found = pq.read_schema(file).names
     lacking = [name for name in NEEDED if name not in found]
     if lacking:
         raise ValueError(f"it has no column {', '.join(lacking)}")
     table = pq.read_table(file, columns=[name for name in SCORE_COLUMNS if name in found], use_threads=False)
     columns = {name: _column(table, name, kind) for name, kind in {**NEEDED, **OPTIONAL}.items()}
-    return pa.table(columns), [name for name in found if name not in SCORE_COLUMNS and name not in UNUSED]
+    others = [name for name in found if name not in SCORE_COLUMNS and name not in UNUSED]
+    words = [name for name, kind in OPTIONAL.items() if kind == pa.string()]
+    return pa.table(columns), others, [name for name in words if name not in found or table.column(name).null_count]
 
 
 def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
@@ -111,7 +125,7 @@ def _to_frame(parts: list[pa.Table]) -> pd.DataFrame:
 def _missing_notes(record: TrialRecord) -> list[str]:
     if record.status in (TrialStatus.FAILED, TrialStatus.DIVERGED) or record.spec.is_baseline:
         return []  # failed and diverged trials may have none; the baseline has a note of its own
-    return [f"{record.trial_id} has a record but no score file: its cells say 'not scored'."]
+    return [f"{record.trial_id} has a record but no score file: {NO_CELLS}."]
 
 
 def _unclaimed_notes(path: Path, records: Collection[TrialRecord]) -> list[str]:

@@ -43,9 +43,13 @@ class Study:
     not_run: Mapping[str, str]
 
     def values(self, axis: str) -> list[Any]:
-        """Return the values of an axis that were planned, left out or tried, in their usual order."""
-        known = {*self.planned.get(axis, ()), *self.not_run, *self.trials[axis]}
-        return [value for value in ORDER[axis] if value in known]
+        """Return the values of an axis that were planned, left out or tried, in their usual order.
+
+        Those that this version does not know come last.
+        """
+        known = {*self.planned.get(axis, ()), *self.trials[axis]}
+        usual = [value for value in ORDER[axis] if value in known or value in self.not_run]
+        return [*usual, *sorted(known.difference(ORDER[axis]), key=str)]
 
 
 def study_of(run: Run, cells: pd.DataFrame, by_system: pd.DataFrame, suspects: Mapping[str, str]) -> Study:

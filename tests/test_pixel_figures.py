@@ -202,9 +202,6 @@ def test_histograms_are_drawn_a_panel_per_channel() -> None:
     figure = draw_value_histograms(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0")
     assert [axes.get_title() for axes in figure.axes] == ["red", "green", "blue", "Y", "Cb", "Cr"]
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
-    original = figure.axes[0].get_lines()[0]
-    assert np.asarray(original.get_ydata())[[99, 100, 101]].tolist() == [0.5, 1, 0.5]  # a spike that is seen, not a gap
-    assert figure.axes[0].get_ylim()[0] == 0.5
     assert to_png(figure).startswith(PNG_MAGIC)
 
 

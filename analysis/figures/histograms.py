@@ -27,15 +27,13 @@ def value_histograms(samples: Samples, names: Sequence[str], quality: int) -> pd
 
 
 def draw_value_histograms(table: pd.DataFrame, title: str) -> Figure:
-    """Draw `value_histograms`, a panel per channel, on a logarithmic scale; what never occurs is at the bottom."""
+    """Draw `value_histograms`, a panel per channel, on a logarithmic scale; a value that never occurs is a gap."""
     figure = new_figure(10.5, 6.0)
     grid = figure.subplots(2, 3)
-    bottom = table.loc[table["share"] > 0, "share"].min() / 2
     for axes, (channel, rows) in zip(grid.flat, table.groupby("channel", sort=False), strict=True):
         for side, line in rows.groupby("side", sort=False):
-            axes.plot(line["value"], line["share"].clip(lower=bottom), label=side, **SIDES[str(side)])
+            axes.plot(line["value"], line["share"].where(line["share"] > 0), label=side, **SIDES[str(side)])
         axes.set_yscale("log")
-        axes.set_ylim(bottom=bottom)
         axes.set_title(str(channel), fontsize=FONT_SIZE + 1)
         occurs = rows.loc[rows["share"] > 0, "value"]
         axes.set_xlim(occurs.min() - 1, occurs.max() + 1)
