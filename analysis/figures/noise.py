@@ -17,6 +17,7 @@ from analysis.figures.tile import (
     error_limit,
     psnr_db,
     psnr_text,
+    rms,
     show_error,
     show_pixels,
 )
@@ -76,7 +77,7 @@ def _row(quality: int, original: Pixels, degraded: Pixels, restored: Pixels) -> 
         centre(added),
         centre(lost - added),
         _correlation(lost, added),
-        (_rms(lost), _rms(added), _rms(lost - added)),
+        (rms(lost), rms(added), rms(lost - added)),
         (psnr_db(original, degraded), psnr_db(original, restored)),
     )
 
@@ -85,10 +86,6 @@ def _correlation(first: Errors, second: Errors) -> float | None:
     if not first.std() or not second.std():
         return None
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
-
-
-def _rms(error: Errors) -> float:
-    return float(np.sqrt(np.mean(np.square(error))))
 
 
 def _added_text(row: NoiseRow) -> str:

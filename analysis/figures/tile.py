@@ -40,6 +40,11 @@ def psnr_db(original: Pixels, other: Pixels) -> float:
     return float(20 * np.log10(255) - 10 * np.log10(mse)) if mse else float(np.inf)
 
 
+def rms(error: Errors) -> float:
+    """Return the root of the mean square of an error."""
+    return float(np.sqrt(np.mean(np.square(error))))
+
+
 def psnr_text(value_db: float) -> str:
     """Say the PSNR of a whole picture."""
     return "identical to the original" if np.isinf(value_db) else f"{value_db:.2f} dB (whole image)"

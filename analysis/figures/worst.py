@@ -18,6 +18,7 @@ from analysis.figures.tile import (
     error_limit,
     psnr_db,
     psnr_text,
+    rms,
     short_name,
     show_error,
     show_pixels,
@@ -77,10 +78,10 @@ def draw_worst_inputs(rows: Sequence[WorstRow], quality: int, title: str) -> Fig
         )
         axes[0].add_patch(_frame(row.place))
         show_pixels(axes[1], row.degraded, f"JPEG-{quality}", psnr_text(row.psnr_db[0]))
-        image = show_error(axes[2], row.lost, limit, f"original minus JPEG-{quality}", f"RMS {_rms(row.lost):.2f} here")
+        image = show_error(axes[2], row.lost, limit, f"original minus JPEG-{quality}", f"RMS {rms(row.lost):.2f} here")
         if row.restored is not None and row.left is not None and row.psnr_db[1] is not None:
             show_pixels(axes[3], row.restored, "restored", psnr_text(row.psnr_db[1]))
-            show_error(axes[4], row.left, limit, "original minus restored", f"RMS {_rms(row.left):.2f} here")
+            show_error(axes[4], row.left, limit, "original minus restored", f"RMS {rms(row.left):.2f} here")
     add_error_scale(figure, image, grid, "error of luma,\nsteps of 8 bits")
     figure.suptitle(title, fontsize=FONT_SIZE + 2)
     return figure
@@ -103,10 +104,6 @@ def _row(gallery: Gallery, image: int) -> WorstRow:
         left=None if restored is None else (to_luma(original) - to_luma(restored))[place],
         psnr_db=(psnr_db(original, degraded), None if restored is None else psnr_db(original, restored)),
     )
-
-
-def _rms(error: Errors) -> float:
-    return float(np.sqrt(np.mean(np.square(error))))
 
 
 def _frame(place: tuple[slice, slice]) -> Rectangle:
