@@ -38,7 +38,7 @@ def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
         whole = best.shown[best.shown["region"] == "full"][["quality", "images", *titles]]
         parts += [f"{best.title}, B - A:", "", to_text(whole), told_apart(best), *best.below[1:], ""]
     else:
-        parts += ["The best of each cannot be compared: there is no image with scores of both.", ""]
+        parts += [f"The best of each cannot be compared: {_why_no_best(pair)}.", ""]
     return "\n".join([*parts, *trials_lines(pair, tables)])
 
 
@@ -85,6 +85,14 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
         best = f", the best of them by margin {records[0].trial_id}" if records else ""
         lines.append(f"Trials in {side} alone: {len(records)}{best}.")
     return lines
+
+
+def _why_no_best(pair: RunPair) -> str:
+    sides = zip(SIDES, (pair.a, pair.b), strict=True)
+    lacking = " and ".join(side for side, findings in sides if findings.best is None)
+    if lacking:
+        return f"no trial of {lacking} has scores and is free of suspicion"
+    return "there is no image with scores of both"
 
 
 def _titled(table: Table) -> str:

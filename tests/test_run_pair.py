@@ -277,4 +277,4 @@ def test_pair_of_runs_without_any_best_trial_has_no_table_of_them(tmp_path: Path
     tables = run_pair_tables(pair)
     assert "best_of_each" not in tables
     assert "trials_in_both" not in tables
-    assert summarise_pair(pair, tables)
+    assert "compared: no trial of A has scores and is free of suspicion." in summarise_pair(pair, tables)
