@@ -6,7 +6,7 @@ BIN_JAX := .venv-jax/bin
 # The tests of models/ that need neither TensorFlow nor Ray; they take both backends.
 JAX_TESTS := $(addprefix tests/test_,$(addsuffix .py,backends batches colour evaluation losses metrics networks training))
 
-.PHONY: search test test-jax lint
+.PHONY: search test test-jax test-cluster lint
 
 search: .venv/installed
 	$(BIN)/python search/run.py --space full
@@ -17,6 +17,12 @@ test: lint
 test-jax: .venv-jax/installed
 	! $(BIN_JAX)/python -c 'import tensorflow' 2>/dev/null
 	KERAS_BACKEND=jax $(BIN_JAX)/python -m pytest --numprocesses auto --dist loadfile $(JAX_TESTS)
+
+# For root on Linux; apt-get brings what is missing, and the tests name what still is.
+test-cluster: .venv/installed
+	if [ "$$(id -u)" = 0 ] && ! { command -v sshd && command -v ip && command -v rsync && command -v tmux; } >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 openssh-server rsync tmux || true; fi
+	$(BIN)/python -m pytest tests/cluster
 
 lint: .venv/installed
 	$(BIN)/ruff check .
