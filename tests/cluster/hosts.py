@@ -8,15 +8,17 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 NETWORK = "192.168.1."
-USER, HOME = "lab", "/home/lab"
-SHARED = "/mnt"
+USER, HOME = "lab", "/mnt/lab"
+SHARED = "/mnt/shared"
 READY_S = 20.0
 NEEDED = ("ip", "unshare", "nsenter", "setpriv", "ssh", "ssh-keygen", "/usr/sbin/sshd", "rsync", "tmux")
+KEPT = sorted({path for path in (sys.prefix, sys.base_prefix) if path.startswith("/tmp/")})
 SSHD = f"""\
 HostKey {HOME}/.sshd/key
 PidFile none
@@ -24,20 +26,25 @@ UsePAM no
 PermitRootLogin prohibit-password
 MaxStartups 50
 """
-# The first process of a host. Folders of the test may lie below /tmp, so that is hidden last.
+# The first process of a host; $1: its folder, $2: the shared one, $3: how it may use that, then folders to keep in
+# sight although they lie in /tmp, which is its own as well.
 START = f"""\
 set -e
 mount --bind "$1/passwd" /etc/passwd
-mount -t tmpfs tmpfs /home
-mkdir {HOME}
+mount -t tmpfs tmpfs /mnt
+mkdir {HOME} {SHARED}
 mount --bind "$1/home" {HOME}
 mount --bind -o "$3" "$2" {SHARED}
 mkdir -p {HOME}/lowq/.venv
 mount --bind {SHARED}/venv {HOME}/lowq/.venv
 mount -t tmpfs tmpfs /dev/shm
 mkdir -p /run/sshd
-mount --bind "$1/tmp" /tmp
 hostname "${{1##*/}}"
+own=$1/tmp
+shift 3
+for kept in "$@"; do mkdir -p "/mnt$kept"; mount --bind "$kept" "/mnt$kept"; done
+mount --bind "$own" /tmp
+for kept in "$@"; do mkdir -p "$kept"; mount --bind "/mnt$kept" "$kept"; done
 exec /usr/sbin/sshd -D -e -f {HOME}/.sshd/config
 """
 
@@ -124,7 +131,7 @@ class Room:
             (folder / "home" / file).write_text(text)
             (folder / "home" / file).chmod(0o600)
         make_key(folder / "home" / ".sshd" / "key")
-        command = ["bash", "-c", START, "bash", str(folder), str(shared), "rw" if is_writer else "ro"]
+        command = ["bash", "-c", START, "bash", str(folder), str(shared), "rw" if is_writer else "ro", *KEPT]
         pid = self._begin(command, "--net", "--pid", "--mount", "--uts", "--mount-proc", log=folder / "log")
         link = ("type", "veth", "peer", "name", "eth0", "netns", str(pid))
         _ip("-n", "link", "add", f"host{place}", *link, pid=self._switch)
