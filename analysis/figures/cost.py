@@ -12,13 +12,13 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from analysis.figures.canvas import COLOURS, GRID_COLOUR, MARKERS, new_figure
 from analysis.figures.front import on_front
+from analysis.figures.lineup import ALIVE
 from analysis.figures.margin import MarginAxis
 from models.names import ARCHITECTURES
 from search.records import TrialRecord
 from search.spec import TrialStatus
 
 COSTS = {"macs_per_pixel": "multiply-accumulates a pixel", "parameters": "parameters"}
-SHOWN = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
 FRONT_COLOUR = "#444444"
 
 
@@ -37,7 +37,7 @@ def quality_and_cost(records: Sequence[TrialRecord]) -> pd.DataFrame:
             **{cost: getattr(record, cost) or np.nan for cost in COSTS},
         }
         for record in records
-        if record.status in SHOWN and record.margin is not None
+        if record.status in ALIVE and record.margin is not None
     ]
     table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "margin", *COSTS])
     for cost in COSTS:
@@ -82,7 +82,7 @@ def _draw_front(panel: Axes, front: pd.DataFrame, cost: str, axis: MarginAxis) -
 
 
 def _draw_points(panel: Axes, rows: pd.DataFrame, cost: str, place: int, axis: MarginAxis) -> None:
-    for status in SHOWN:
+    for status in ALIVE:
         own = rows[rows["status"] == status.value]
         look = _look(place)
         if status is TrialStatus.STOPPED:

@@ -8,14 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.canvas import COLOURS, GRID_COLOUR, new_figure
+from analysis.figures.lineup import ALIVE
 from analysis.figures.margin import STATUS_MARKERS, MarginAxis
 from search.records import TrialRecord
 from search.spec import TrialStatus
 
 BEST_COLOUR = "#D55E00"
 STATUS_COLOURS = dict(zip(STATUS_MARKERS, (COLOURS[0], "#555555", COLOURS[3], COLOURS[2], COLOURS[5]), strict=False))
-# Trials of these statuses can be the best, as in `analysis.run.Run.alive`.
-ALIVE = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
 
 
 def search_history(records: Sequence[TrialRecord]) -> pd.DataFrame:

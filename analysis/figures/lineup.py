@@ -8,6 +8,9 @@ from analysis.figures.canvas import COLOURS
 from analysis.findings import Findings
 from analysis.run import RunError
 from search.records import TrialRecord
+from search.spec import TrialStatus
+
+ALIVE = (TrialStatus.COMPLETED, TrialStatus.STOPPED)  # as `analysis.run.Run.alive`
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def line_up(findings: Findings, figure: str, split: str | None = None) -> Lineup
         raise RunError(f"No {figure}: it takes JPEG as it is and a trial, both scored.")
     split = split or ("test" if best in run.candidates else "validation")
     ranked = run.candidates if split == "test" else run.alive
-    n_suspect = len(run.finalists) - len(run.candidates) if split == "test" else 0
+    able = run.finalists if split == "test" else [record for record in run.trials if record.status in ALIVE]
+    n_suspect = sum(record.trial_id in run.suspects for record in able)
     jpeg = next((record for record in run.baselines if record.spec.split == best.spec.split), run.baseline)
     trials = (best, *(record for record in ranked if record != best and record.spec.split == best.spec.split))
     return Lineup(split, jpeg, trials[: len(COLOURS)], len(trials[len(COLOURS) :]), n_suspect)
