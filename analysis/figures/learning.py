@@ -45,7 +45,7 @@ def draw_learning_curves(table: pd.DataFrame, named: Mapping[str, str], axis: Ma
     """
     losses = [loss for loss in LOSSES if (table["trained_on"] == loss).any()]
     losses += sorted(set(table["trained_on"]) - set(losses))
-    figure = new_figure(max(6.4, 3.1 * len(losses)), 6.4 + 0.19 * len(named))
+    figure = new_figure(max(8.6, 3.1 * len(losses)), 6.4 + 0.19 * len(named))
     grid = figure.subplots(2, len(losses), sharex=True, squeeze=False)
     for (above, below), loss in zip(grid.T, losses, strict=True):
         own = table[table["trained_on"] == loss]
