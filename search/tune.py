@@ -1,6 +1,7 @@
 """Ray Tune runs the trials: the trainable that every worker gets, early stopping, and the driver's side of it."""
 
 import math
+import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -72,6 +73,7 @@ def run_trials(
         selector = {"bundle_label_selector": [where(machine)]} if machine.avoided else {}
         return tune.PlacementGroupFactory([needs(spec_of(config), machine)], **selector)
 
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         tune.Tuner(
             tune.with_resources(trainable, resources),
@@ -95,6 +97,8 @@ def run_trials(
         ).fit()
     except tune.TuneError as error:
         raise _disk_error(error) or error from error
+    finally:
+        signal.signal(signal.SIGINT, on_interrupt)  # Tune leaves its own handler, which swallows the next Ctrl-C
 
 
 def _disk_error(error: BaseException) -> OSError | None:

@@ -186,6 +186,16 @@ def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: 
     _check_resumed(tmp_path, line)
 
 
+def test_a_search_is_interrupted_in_its_last_stage_too(small_pack: PackedDataset, tmp_path: Path) -> None:
+    started = _started(small_pack, tmp_path)
+    _line_with(started, "trying other codecs")
+    os.kill(started.pid, signal.SIGINT)
+    _, error = started.communicate(timeout=120)
+    assert started.returncode == 130
+    assert error.strip().splitlines()[-1].startswith("lowq: interrupted; what ended is safe")
+    assert not (tmp_path / "run" / "codecs.parquet").exists()
+
+
 def test_a_driver_that_is_killed_keeps_the_run_to_itself_until_then_and_loses_nothing(
     small_pack: PackedDataset, tmp_path: Path
 ) -> None:

@@ -49,6 +49,8 @@ def _missing() -> str | None:
 WHY_NOT = _missing()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
 
+DRIVER = ".venv/bin/python search/run.py"
+
 
 class Desk:
     """The laptop: gives commands of the page, and remembers which."""
@@ -227,6 +229,7 @@ def test_a_search_outlives_dead_pcs_a_cut_network_and_its_own_end(room: Room, pc
     desk.give("Interrupt, and go on", 1, *resumed)
     _until(lambda: len(_records(head, "second")) == n_trials + 1, 300)
     desk.give("Interrupt, and go on", 0)
+    _until(lambda: not any(line.startswith(DRIVER) for line in head.processes().values()), 120)
     records = _records(head, "second")
     ids = [record["trial_id"] for record in records]
     assert len(ids) == len(set(ids)) == n_trials + 1
