@@ -3,6 +3,7 @@
 Judged from means alone, so that a printed table can be examined like a run. Sentences name what was found where.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -216,9 +217,14 @@ def _listed(kind: str, rows: "pd.Series[bool]", text: str, sizes: "pd.Series[flo
     findings = []
     for trial in marked.index.unique("trial"):
         places = marked.index[marked.index.get_level_values("trial") == trial]
-        size = 0.0 if sizes is None else max(sizes[places], key=lambda value: abs(np.log(value)))
+        size = 0.0 if sizes is None else max(sizes[places], key=_extremity)
         findings.append(Finding(kind, (trial,), _where(places), f"{trial}: {text.format(size)} ({_where(places)})"))
     return findings
+
+
+def _extremity(factor: float) -> float:
+    """Return how far a factor is from 1, on either side; one that is not positive cannot be farther."""
+    return abs(math.log(factor)) if factor > 0 else math.inf
 
 
 def _where(places: pd.Index) -> str:

@@ -62,6 +62,7 @@ class RunPair:
         own, others = _rows(self.a.run, trial_a), _rows(self.b.run, trial_b)
         others = others.rename(columns={"image": "image_b"}).merge(self.images, on=["split", "image_b"])
         own = own.merge(self.images[KEY], on=KEY)
+        own["group"] = self.a.run.images.fields_of(own["image"])
         return own.merge(others, on=[*KEY, "input_quality", "region"], suffixes=("", "_b"))
 
 
@@ -108,14 +109,15 @@ def open_pair(path_a: Path, path_b: Path) -> RunPair:
 def difference(pairs: pd.DataFrame, metric: str) -> Difference:
     """Return B minus A over images; an image that has several rows counts once, with their mean.
 
-    pairs: rows of `RunPair.paired`, of one split and region.
+    pairs: rows of `RunPair.paired`, of one split and region; images of one group are resampled together.
     """
-    images, places = np.unique(pairs["image"], return_inverse=True)
+    images, first, places = np.unique(pairs["image"], return_index=True, return_inverse=True)
     with np.errstate(invalid="ignore"):  # inf - inf, where neither has an error
         gaps = pairs[f"{metric}_b"].to_numpy(np.float64) - pairs[metric].to_numpy(np.float64)
     by_image = Cells(len(images), places).mean(gaps)
-    finite = by_image[np.isfinite(by_image)]
-    interval = paired_bootstrap(finite, rng=np.random.default_rng(SEED)) if finite.size else None
+    known = np.isfinite(by_image)
+    finite, groups = by_image[known], pairs["group"].to_numpy()[first][known]
+    interval = paired_bootstrap(finite, groups, rng=np.random.default_rng(SEED)) if finite.size else None
     return Difference(metric, interval, int(by_image.size - finite.size))
 
 

@@ -25,6 +25,7 @@ from tests.run_fixture import (
     record_of,
     run_facts,
     trial_scores,
+    write_images,
     write_run,
     write_scores,
 )
@@ -278,3 +279,19 @@ def test_pair_of_runs_without_any_best_trial_has_no_table_of_them(tmp_path: Path
     assert "best_of_each" not in tables
     assert "trials_in_both" not in tables
     assert "compared: no trial of A has scores and is free of suspicion." in summarise_pair(pair, tables)
+
+
+def test_images_of_one_field_are_resampled_together(tmp_path: Path) -> None:
+    shift_db = [0.0, 0.0, 1.0, 1.0, 0.2, 0.2, 0.7, 0.7]
+    widths = []
+    for name, groups in (("alone", {}), ("pairs", {image + 1: image for image in range(8, 16, 2)})):
+        a, b = _pair(tmp_path / name, [plan(0)], [plan(0, margin=-1.0)], n_images=8)
+        _shift_scores(b, plan(0, margin=-1.0), shift_db)
+        write_images(a, 8, groups)
+        opened = open_pair(a, b)
+        rows = opened.paired(plan(0).spec.trial_id, plan(0).spec.trial_id)
+        found = difference(rows[(rows["split"] == "test") & (rows["region"] == "full")], "psnr_db").interval
+        assert found is not None
+        assert found.estimate == pytest.approx(0.475)
+        widths.append(found.high - found.low)
+    assert widths[1] > 1.2 * widths[0]
