@@ -53,7 +53,7 @@ def _train(network: str, loss: str, batch_size: int, crop_px: int) -> float:
 
     from models.backend import prepare_backend
     from models.build import build_model
-    from models.losses import LOSSES
+    from models.losses import make_loss
     from models.training import TrainingPlan, compile_model
 
     prepare_backend(N_THREADS)
@@ -61,7 +61,7 @@ def _train(network: str, loss: str, batch_size: int, crop_px: int) -> float:
     images = np.random.default_rng(0).random((batch_size, crop_px, crop_px, 3), np.float32)
     before = _status_mb("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    compile_model(model, TrainingPlan(LOSSES[loss](None), epochs=1, n_steps=1))
+    compile_model(model, TrainingPlan(make_loss(loss), epochs=1, n_steps=1))
     for _ in range(N_STEPS):
         model.train_on_batch(images, images)
     return _status_mb("VmHWM") - before

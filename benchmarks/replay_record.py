@@ -24,7 +24,7 @@ from models.architectures.jjnet import jjnet
 from models.architectures.resnet import resnet
 from models.backend import prepare_backend
 from models.build import build_restorer
-from models.losses import LOSSES
+from models.losses import make_loss
 from models.training import Row, TrainingPlan, train
 from search.monitor import Monitor, read_monitor
 from search.records import append_line
@@ -63,10 +63,15 @@ def measured(training: dict[str, Any], pack: PackedDataset, monitor: Monitor) ->
     model = build_restorer(network, start="near_identity")
     assert model.count_params() <= MOST_PARAMETERS
     settings = BatchSettings(
-        training["training_quality"], BATCH_SIZE, CROP_PX, "random", augment=True, seed=training["seed"]
+        training["training_quality"],
+        BATCH_SIZE,
+        CROP_PX,
+        "random",
+        augmentation="flips-brightness",
+        seed=training["seed"],
     )
     n_steps = EPOCHS * EPOCH_IMAGES // BATCH_SIZE
-    plan = TrainingPlan(LOSSES[training["loss"]](None), EPOCHS, n_steps, training["learning_rate"], "cosine")
+    plan = TrainingPlan(make_loss(training["loss"]), EPOCHS, n_steps, training["learning_rate"], "cosine")
     images = np.resize(pack.images_of("tiny", "train"), EPOCH_IMAGES)
 
     def batches(epoch: int) -> Iterator[Batch]:

@@ -19,7 +19,7 @@ from datasets.smear import synthesize
 from models.backend import prepare_backend
 from models.build import build_model
 from models.evaluation import restore, to_8_bits
-from models.losses import LOSSES
+from models.losses import make_loss
 from models.metrics import measure
 from models.training import TrainingPlan, train
 
@@ -61,7 +61,7 @@ def trained(model: keras.Model, pack: PackedDataset, seed: int) -> keras.Model:
     settings = BatchSettings("random", BATCH_SIZE, CROP_PX, "random", seed=seed)
     images = np.resize(pack.images_of("tiny", "train"), EPOCH_IMAGES)
     n_steps = EPOCHS * EPOCH_IMAGES // BATCH_SIZE
-    plan = TrainingPlan(LOSSES[LOSS](None), EPOCHS, n_steps, LEARNING_RATE, SCHEDULE)
+    plan = TrainingPlan(make_loss(LOSS), EPOCHS, n_steps, LEARNING_RATE, SCHEDULE)
 
     def batches(epoch: int) -> Iterator[Batch]:
         return training_batches(pack, images, settings, epoch)

@@ -3,37 +3,49 @@
 A sample depends on (seed, epoch, its place in the epoch) only, not on threads: training can stop and go on anywhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import InputError
-from datasets.jpeg import Window
+from datasets.jpeg import Window, compress_window, decode_window, encode_jpeg
 from datasets.packed import PackedDataset
 from datasets.prefetch import map_ahead
+from datasets.qualities import quality_range
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, crop, crop, 3] in [0, 1]
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], float]  # degraded, original: [crop, crop, 3]; brightness
 
-RANDOM_QUALITIES = (25, 100)  # the thesis' section 3.4: uniform, both ends included
 BRIGHTNESS = (0.8, 1.2)  # the thesis' section 3.3
 BATCHES_AHEAD = 3
+N_SYMMETRIES = 8
 ROWS_A_JOB = 4  # handing single samples to a thread costs a fifth of reading them
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What a batch holds. quality: 1..100 or "random"; crop: "centre" or "random"; augment: flips and brightness."""
+    """What a batch holds.
+
+    quality: 1..100, "random" (25..100, drawn per sample) or a range such as "20-80"; crop: a name of CROPS, where a
+    sample is taken; augmentation: a name of AUGMENTATIONS. Raises ValueError for an unknown name, listing the known.
+    """
 
     quality: int | str
     batch_size: int
     crop_px: int
     crop: str = "centre"
-    augment: bool = False
+    augmentation: str = "none"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        quality_range(self.quality)
+        for noun, name, known in (("crop", self.crop, CROPS), ("augmentation", self.augmentation, AUGMENTATIONS)):
+            if name not in known:
+                raise ValueError(f"unknown {noun} {name!r}; known: {', '.join(known)}")
 
 
 class RawBatch(NamedTuple):
@@ -60,15 +72,27 @@ def training_batches(
 
 
 def validation_batches(
-    pack: PackedDataset, images: NDArray[np.int64], settings: BatchSettings, n_threads: int = 1
+    pack: PackedDataset,
+    images: NDArray[np.int64],
+    settings: BatchSettings,
+    n_threads: int = 1,
+    files: dict[int, bytes] | None = None,
 ) -> Iterator[Batch]:
-    """Yield centre crops of the images in their order, never augmented, a random quality fixed for each image."""
+    """Yield centre crops of the images in their order, never augmented, a random quality fixed for each image.
+
+    files: takes in the JPEG files that the pack lacks, so that whoever keeps it has each compressed but once.
+    """
     _check_crop(pack, settings)
+    window = centre_window(pack.size_px, settings.crop_px)
 
     def read(place: int) -> Sample:
         image = int(images[place])
         quality = _drawn_quality(settings.quality, np.random.default_rng((settings.seed, image)))
-        return *_windows(pack, image, quality, centre_window(pack.size_px, settings.crop_px)), 1
+        if files is None or quality in pack.qualities:
+            return *_windows(pack, image, quality, window), 1
+        if image not in files:
+            files[image] = encode_jpeg(np.asarray(pack.originals[image]), quality)
+        return decode_window(files[image], pack.size_px, window), pack.originals[image][window], 1
 
     return _batches(read, len(images), settings, n_threads)
 
@@ -81,22 +105,59 @@ def centre_window(size_px: int, crop_px: int) -> Window:
 
 def _training_sample(pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator) -> Sample:
     quality = _drawn_quality(settings.quality, rng)
-    sizes = pack.size_px, settings.crop_px
-    window = _random_window(*sizes, rng) if settings.crop == "random" else centre_window(*sizes)
+    window = CROPS[settings.crop](pack.size_px, settings.crop_px, rng)
+    return AUGMENTATIONS[settings.augmentation](pack, image, quality, window, rng)
+
+
+def _drawn_quality(quality: int | str, rng: np.random.Generator) -> int:
+    low, high = quality_range(quality)
+    return low if low == high else int(rng.integers(low, high, endpoint=True))
+
+
+def _random_window(size_px: int, crop_px: int, rng: np.random.Generator, step_px: int = 1) -> Window:
+    """Return a window that starts anywhere on a grid of step_px."""
+    n_places = (size_px - crop_px) // step_px
+    top, left = (step_px * rng.integers(0, n_places, 2, endpoint=True)).tolist()
+    return slice(top, top + crop_px), slice(left, left + crop_px)
+
+
+CROPS: Mapping[str, Callable[[int, int, np.random.Generator], Window]] = {  # sides of image and crop -> window
+    "centre": lambda size_px, crop_px, rng: centre_window(size_px, crop_px),
+    "random": _random_window,
+    "chroma-grid": partial(_random_window, step_px=2),  # where 4:2:0 has a pixel of chroma
+}
+
+
+def _as_it_is(pack: PackedDataset, image: int, quality: int, window: Window, rng: np.random.Generator) -> Sample:
+    return *_windows(pack, image, quality, window), 1
+
+
+def _flipped_and_brightened(
+    pack: PackedDataset, image: int, quality: int, window: Window, rng: np.random.Generator
+) -> Sample:
+    """Flip and brighten what the JPEG shows, as the thesis did (section 3.3): its blocks are flipped as well."""
     degraded, original = _windows(pack, image, quality, window)
-    if not settings.augment:
-        return degraded, original, 1
     flips = tuple(slice(None, None, -1 if flipped else 1) for flipped in rng.integers(0, 2, 2))
     return degraded[flips], original[flips], rng.uniform(*BRIGHTNESS)
 
 
-def _drawn_quality(quality: int | str, rng: np.random.Generator) -> int:
-    return int(rng.integers(*RANDOM_QUALITIES, endpoint=True)) if isinstance(quality, str) else quality
+def _turned(pack: PackedDataset, image: int, quality: int, window: Window, rng: np.random.Generator) -> Sample:
+    """Flip, mirror and transpose the original, one of eight symmetries, before it is compressed."""
+    original = turn(pack.originals[image], int(rng.integers(N_SYMMETRIES)))
+    return compress_window(original, quality, window), original[window], 1
 
 
-def _random_window(size_px: int, crop_px: int, rng: np.random.Generator) -> Window:
-    top, left = rng.integers(0, size_px - crop_px, 2, endpoint=True).tolist()
-    return slice(top, top + crop_px), slice(left, left + crop_px)
+AUGMENTATIONS: Mapping[str, Callable[[PackedDataset, int, int, Window, np.random.Generator], Sample]] = {
+    "none": _as_it_is,
+    "flips-brightness": _flipped_and_brightened,
+    "symmetries": _turned,
+}
+
+
+def turn(image: NDArray[np.uint8], symmetry: int) -> NDArray[np.uint8]:
+    """Return one of the eight symmetries of a square, 0..7, of an image [H, W, 3]; 0 leaves it as it is."""
+    turned = image.transpose(1, 0, 2) if symmetry & 4 else image
+    return turned[:: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
 
 
 def _windows(

@@ -27,7 +27,7 @@ def group_images(pack: PackedDataset) -> NDArray[np.int64]:
     systems = np.array(pack.systems)
     for system in dict.fromkeys(pack.systems):
         images = np.flatnonzero(systems == system)
-        found = group_thumbnails(np.stack([_thumbnail(pack.originals[image]) for image in images]))
+        found = group_thumbnails(np.stack([thumbnail(pack.originals[image]) for image in images]))
         groups[images] = images[found]
     return groups
 
@@ -48,7 +48,8 @@ def group_thumbnails(thumbnails: Thumbnails) -> NDArray[np.int64]:
     return first
 
 
-def _thumbnail(image: NDArray[np.uint8]) -> Thumbnails:
+def thumbnail(image: NDArray[np.uint8]) -> Thumbnails:
+    """Return the grey thumbnail of an image [H, W, 3] that fields are compared by: [32, 32]."""
     grey = Image.fromarray(np.asarray(image)).convert("L")
     return np.asarray(grey.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX), np.float32)
 

@@ -8,6 +8,8 @@ from PIL import Image, features
 
 SUBSAMPLING = "4:2:0"
 START_OF_FRAME = 0xC0  # ITU-T T.81, table B.1: SOF0, baseline
+MACROBLOCK_PX = 16  # of 4:2:0: two blocks of luma, one of chroma
+INTERPOLATED_PX = 2  # a pixel's colours come from two pixels of chroma, each of them two pixels wide
 
 Window = tuple[slice, slice]  # rows, columns, with start and stop inside the image
 
@@ -35,6 +37,25 @@ def decode_window(data: bytes | memoryview, size_px: int, window: Window) -> NDA
     n_rows = min(rows.stop + 1, size_px)  # one more than wanted, for colours are interpolated between rows
     image = Image.frombytes("RGB", (size_px, n_rows), _shortened(data, n_rows), "jpeg", "RGB", "")
     return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
+
+
+def compress_window(image: NDArray[np.uint8], quality: int, window: Window) -> NDArray[np.uint8]:
+    """Return a window of uint8 [H, W, 3] as the JPEG file of the whole image shows it, for less work.
+
+    Blocks are compressed alone and colours interpolated between neighbours, so the macroblocks that hold the window and
+    two pixels around it give the same pixels as the whole image.
+    """
+    rows, columns = (_macroblocks(side, length) for side, length in zip(window, image.shape[:2], strict=True))
+    shown = decode_jpeg(encode_jpeg(np.ascontiguousarray(image[rows, columns]), quality))
+    top, left = window[0].start - rows.start, window[1].start - columns.start
+    return shown[top : top + window[0].stop - window[0].start, left : left + window[1].stop - window[1].start]
+
+
+def _macroblocks(side: slice, length_px: int) -> slice:
+    """Return the whole macroblocks of a side of an image that hold a slice of it and two pixels on either hand."""
+    first = max(0, side.start - INTERPOLATED_PX) // MACROBLOCK_PX
+    last = -(-(side.stop + INTERPOLATED_PX) // MACROBLOCK_PX)
+    return slice(first * MACROBLOCK_PX, min(last * MACROBLOCK_PX, length_px))
 
 
 def _shortened(data: bytes | memoryview, n_rows: int) -> bytes:

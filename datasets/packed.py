@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from datasets.errors import InputError
-from datasets.jpeg import Window, decode_jpeg, decode_window, encode_jpeg
+from datasets.jpeg import Window, compress_window, decode_jpeg, decode_window, encode_jpeg
 from datasets.pack import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file, pack_fingerprint
 from datasets.splits import SPLITS
 
@@ -60,11 +60,15 @@ class PackedDataset:
     def degraded(self, image: int, quality: int, window: Window | None = None) -> NDArray[np.uint8]:
         """Return an image, or a window of it, as its JPEG at any quality shows it: uint8 [H, W, 3].
 
-        The pack's own qualities are decoded, others compressed on the fly, each time as a whole image.
+        The pack's own qualities are decoded, others compressed on the fly, as if each time the whole image.
         """
-        packed = quality in self.offsets
-        data = self.jpeg_bytes(image, quality) if packed else encode_jpeg(np.asarray(self.originals[image]), quality)
-        return decode_jpeg(data) if window is None else decode_window(data, self.size_px, window)
+        if quality in self.offsets:
+            data = self.jpeg_bytes(image, quality)
+            return decode_jpeg(data) if window is None else decode_window(data, self.size_px, window)
+        original = np.asarray(self.originals[image])
+        if window is None:
+            return decode_jpeg(encode_jpeg(original, quality))
+        return compress_window(original, quality, window)
 
 
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:

@@ -1,6 +1,20 @@
 """What is the backend's own: threads, GPU memory and repeatability. Imports TensorFlow only where it is the backend."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors compiled for each shape that it is called with."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)  # type: ignore[no-any-return]
+    import tensorflow as tf
+
+    return tf.function(function)  # type: ignore[no-any-return]
 
 
 def prepare_backend(n_threads: int, gpu_limit_mb: float | None = None) -> None:

@@ -6,18 +6,23 @@ from pathlib import Path
 
 import keras
 
+from models.architectures.planes import PlaneFilter, ToPixels, ToPlanes
 from models.build import build_model
 from models.footprint import Footprint
+from models.sizes import NetworkSize
 
 SIDE_PX = 48  # divisible by what the networks' poolings divide by
 
 
-def macs_per_pixel(architecture: str) -> int:
-    """Return the multiply-accumulates of a network's convolutions for a pixel of its input, rounded."""
-    model = build_model(architecture, side_px=SIDE_PX)
+def macs_per_pixel(architecture: str, size: NetworkSize | None = None) -> int:
+    """Return the multiply-accumulates of a network's convolutions for a pixel of its input, rounded.
+
+    Between colours and planes, which is arithmetic of a pixel with itself, none are counted.
+    """
+    model = build_model(architecture, side_px=SIDE_PX, size=size)
     macs = 0
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.SeparableConv2D):
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.SeparableConv2D | PlaneFilter):
             kernels = [weight for weight in layer.trainable_weights if len(weight.shape) == 4]
             macs += math.prod(layer.output.shape[1:3]) * sum(math.prod(kernel.shape) for kernel in kernels)
     return round(macs / SIDE_PX**2)
@@ -31,25 +36,25 @@ def weights_bytes(model: keras.Model) -> int:
         return path.stat().st_size
 
 
-def count_footprint(architecture: str) -> Footprint:
+def count_footprint(architecture: str, size: NetworkSize | None = None) -> Footprint:
     """Count what `models.footprint.FOOTPRINTS` holds of a network.
 
     Kept are the outputs of all layers, but for batch normalisation's, of which the activation behind it is kept
     instead; a separable convolution keeps what is between its two as well.
     """
-    model = build_model(architecture, side_px=SIDE_PX)
-    sizes = [math.prod(layer.output.shape[1:]) / SIDE_PX**2 for layer in model.layers]
+    model = build_model(architecture, side_px=SIDE_PX, size=size)
+    outputs = [math.prod(layer.output.shape[1:]) / SIDE_PX**2 for layer in model.layers]
     kept = 0.0
-    for layer, size in zip(model.layers, sizes, strict=True):
+    for layer, floats in zip(model.layers, outputs, strict=True):
         if isinstance(layer, keras.layers.InputLayer | keras.layers.BatchNormalization):
             continue
-        kept += 2 * size if isinstance(layer, keras.layers.SeparableConv2D) else size
+        kept += 2 * floats if isinstance(layer, keras.layers.SeparableConv2D) else floats
     return Footprint(
         parameters=model.count_params(),
-        macs_per_pixel=macs_per_pixel(architecture),
+        macs_per_pixel=macs_per_pixel(architecture, size),
         n_layers=len(model.layers),
         kept_floats=round(kept),
-        widest_floats=round(max(sizes)),
+        widest_floats=round(max(outputs)),
     )
 
 
@@ -65,7 +70,7 @@ def receptive_field_px(architecture: str) -> int:
             continue
         inputs = [fields[id(tensor)] for node in operation._inbound_nodes for tensor in node.input_tensors]
         field = max((field for field, _ in inputs), default=1)
-        fields[id(operation.output)] = _grown(operation, field, inputs[0][1] if inputs else 1)
+        fields[id(operation.output)] = _grown(operation, field, min((distance for _, distance in inputs), default=1))
     return fields[id(model.outputs[0])][0]
 
 
@@ -73,8 +78,13 @@ def _grown(operation: keras.Operation, field: int, distance: int) -> tuple[int, 
     match operation:
         case keras.layers.MaxPooling2D():
             return field + distance, distance * 2
-        case keras.layers.UpSampling2D():
-            return field, distance // 2
+        case ToPlanes():
+            return field + distance, distance * 2
+        case keras.layers.UpSampling2D() | ToPixels():
+            reach = distance if getattr(operation, "interpolation", "nearest") == "bilinear" else 0
+            return field + reach, distance // 2
+        case PlaneFilter():
+            return field + (operation.kernel.shape[0] - 1) * distance, distance
         case keras.layers.Conv2D() | keras.layers.SeparableConv2D():
-            return field + (operation.kernel_size[0] - 1) * distance, distance
+            return field + (operation.kernel_size[0] - 1) * distance, distance * operation.strides[0]
     return field, distance

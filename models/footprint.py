@@ -7,6 +7,7 @@ measured by benchmarks/memory.py.
 from dataclasses import dataclass
 
 from models.names import PERCEPTUAL
+from models.sizes import FILTER_WEIGHTS, NATIVE_SIZES, PLANES, NetworkSize
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,40 @@ class Footprint:
     widest_floats: int
 
 
+def native_footprint(size: NetworkSize) -> Footprint:
+    """Return the footprint of a native network of a size."""
+    at_features = size.downscale**2  # pixels of the image for one place of the features
+    inner, edge = size.kernel_px**2, 9
+    head = (edge if size.downscale == 2 else 16) * PLANES * size.width
+    blocks = 2 * size.depth * inner * size.width**2
+    branch_in, branch_out = edge * size.width * size.branch_width, size.branch_width * size.width
+    branch_blocks = 2 * inner * size.branch_width**2
+    last = edge * size.width * PLANES
+    biases = size.width * (1 + 2 * size.depth) + PLANES
+    if size.branch_width:
+        biases += 3 * size.branch_width + size.width
+    # the last convolution works where the filter does, behind the enlarging of features at quarter resolution
+    macs = (FILTER_WEIGHTS + last) / 4 + (head + blocks) / at_features
+    macs += (branch_in + branch_blocks + branch_out) / (4 * at_features)
+    kept = 10 * 3 + size.width / at_features * (1 + 3 * size.depth)  # ten maps as large as an image
+    if size.branch_width:
+        kept += (
+            4 * size.branch_width / (4 * at_features) + size.width / (4 * at_features) + 2 * size.width / at_features
+        )
+    if size.downscale > 2:
+        kept += size.width / 4
+    return Footprint(
+        parameters=FILTER_WEIGHTS + head + blocks + branch_in + branch_blocks + branch_out + last + biases,
+        macs_per_pixel=round(macs),
+        n_layers=12 + 3 * size.depth + (7 if size.branch_width else 0) + (1 if size.downscale > 2 else 0),
+        kept_floats=round(kept),
+        widest_floats=round(max(3, size.width / (at_features if size.downscale == 2 else 4))),
+    )
+
+
 FOOTPRINTS: dict[str, Footprint] = {
+    "linear": Footprint(3_600, 900, 7, 18, 3),
+    **{name: native_footprint(size) for name, size in NATIVE_SIZES.items()},
     "resnet": Footprint(114_691, 114_272, 24, 502, 32),
     "jjnet": Footprint(244_771, 244_432, 24, 742, 96),
     "memnet": Footprint(84_403, 80_224, 136, 2_102, 112),
@@ -34,12 +68,19 @@ FOOTPRINTS: dict[str, Footprint] = {
     "resnetyuv": Footprint(126_171, 125_664, 37, 613, 32),
 }
 
+
+def footprint(architecture: str, size: NetworkSize | None = None) -> Footprint:
+    """Return the footprint of a network of the table, of another size where one is given."""
+    return FOOTPRINTS[architecture] if size is None else native_footprint(size)
+
+
 FLOAT_BYTES = 4
 # Measured by benchmarks/memory.py on a CPU: besides what is kept, the way back holds three maps as large as the widest.
 N_TRANSIENT_MAPS = 3
+RESTORED_PX = 4 * 192**2  # that are restored at a time; one image where it is larger
 IMAGE_FLOATS = 36  # a dozen images of three channels: input, original, output, their error and what losses make of it
 FIXED_MB, LAYER_MB = 25.0, 1.2  # TensorFlow's graph of a training step: for any network, and for each of its layers
-WEIGHT_COPIES = 4  # the weights, their gradients and Adam's two moments
+WEIGHT_COPIES = 6  # the weights, their gradients, Adam's two moments, averages, and what was watched
 # The perceptual loss: VGG16's weights and graph, and its feature maps of the restored image with what computes them.
 VGG16_MB, VGG16_FLOATS = 85.0, 400
 # Assumed, as no GPU was at hand: what cuDNN's workspaces and the gaps of TensorFlow's GPU allocator add, and what the
@@ -48,17 +89,22 @@ GPU_MARGIN = 1.3
 CONTEXT_RESERVE_MB = 600.0
 
 
-def training_memory_mb(architecture: str, loss: str, batch_size: int, crop_px: int) -> float:
-    """Estimate what training needs above the built model, in MB of 10^6 bytes, on a CPU."""
-    network = FOOTPRINTS[architecture]
+def training_memory_mb(
+    architecture: str, loss: str, batch_size: int, crop_px: int, size: NetworkSize | None = None
+) -> float:
+    """Estimate what training and watching need above the built model, in MB of 10^6 bytes, on a CPU."""
+    network = footprint(architecture, size)
     sees_vgg16 = loss == PERCEPTUAL
-    transient = max(N_TRANSIENT_MAPS * network.widest_floats, VGG16_FLOATS if sees_vgg16 else 0)
-    per_pixel = network.kept_floats + transient + IMAGE_FLOATS
-    n_floats = batch_size * crop_px**2 * per_pixel + WEIGHT_COPIES * network.parameters
+    transient = N_TRANSIENT_MAPS * network.widest_floats
+    per_pixel = network.kept_floats + max(transient, VGG16_FLOATS if sees_vgg16 else 0) + IMAGE_FLOATS
+    restoring = RESTORED_PX * (transient + IMAGE_FLOATS)  # keeps nothing but what the next layer takes
+    n_floats = max(batch_size * crop_px**2 * per_pixel, restoring) + WEIGHT_COPIES * network.parameters
     fixed_mb = FIXED_MB + LAYER_MB * network.n_layers + (VGG16_MB if sees_vgg16 else 0)
     return fixed_mb + n_floats * FLOAT_BYTES / 1e6
 
 
-def gpu_memory_mb(architecture: str, loss: str, batch_size: int, crop_px: int) -> float:
+def gpu_memory_mb(
+    architecture: str, loss: str, batch_size: int, crop_px: int, size: NetworkSize | None = None
+) -> float:
     """Estimate what training takes of a GPU's memory, in MB of 10^6 bytes: the estimate for a CPU with its margins."""
-    return GPU_MARGIN * training_memory_mb(architecture, loss, batch_size, crop_px) + CONTEXT_RESERVE_MB
+    return GPU_MARGIN * training_memory_mb(architecture, loss, batch_size, crop_px, size) + CONTEXT_RESERVE_MB

@@ -1,27 +1,25 @@
 """Losses: how far a restored batch is from the originals, a number per image; the training loop averages."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 from keras import ops
 
 from models.blur import Tensor, gaussian_blur
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from models.colour import to_ycbcr
+from models.errors import PerImage as Loss
+from models.errors import error, mae, mse
+from models.metrics import ssim
 
 HF_ALPHA, HF_WINDOW_PX, HF_SIGMA_PX = 0.99, 7, 3.0  # thesis, section 2.7
 VGG16_LAYER, VGG16_BETA = "block5_pool", 0.9  # likewise: 512 feature maps, of 6 x 6 for a crop of 192 px
-
-
-def mae(original: Tensor, restored: Tensor) -> Tensor:
-    """Return the mean absolute error over pixels and channels: [B, H, W, C], [B, H, W, C] -> [B]."""
-    return ops.mean(ops.abs(_error(original, restored)), axis=(1, 2, 3))
-
-
-def mse(original: Tensor, restored: Tensor) -> Tensor:
-    """Return the mean squared error over pixels and channels: [B, H, W, C], [B, H, W, C] -> [B]."""
-    return ops.mean(ops.square(_error(original, restored)), axis=(1, 2, 3))
+# So that at the errors of restored images, of some 38 dB, the parts of a sum weigh about as much at a weight of 1.
+MSE_SCALE, CHARBONNIER_SCALE, SSIM_SCALE = 1000.0, 20.0, 5.0
+CHARBONNIER_EPSILON = 1e-3  # in [0, 1]: a quarter of a step of 8 bits, below which errors count as squares
+LEAST_MSE, LEAST_STRUCTURE = 1e-7, 1e-4  # 70 dB, and a SSIM of 0.9999: better images are good enough
+LUMA_WEIGHT = 2.0  # of the error of Y over those of Cb and Cr
 
 
 def hf(original: Tensor, restored: Tensor) -> Tensor:
@@ -30,10 +28,10 @@ def hf(original: Tensor, restored: Tensor) -> Tensor:
     0.99 mean |e - G(e)| + 0.01 MAE of the error e, G a 7 x 7 Gaussian of sigma 3, valid borders (thesis, equations 10
     to 12); sides of at least 7 px.
     """
-    error = _error(original, restored)
+    whole = error(original, restored)
     edge = HF_WINDOW_PX // 2
-    inner = error[:, edge:-edge, edge:-edge]
-    sharpness = ops.mean(ops.abs(inner - gaussian_blur(error, HF_WINDOW_PX, HF_SIGMA_PX)), axis=(1, 2, 3))
+    inner = whole[:, edge:-edge, edge:-edge]
+    sharpness = ops.mean(ops.abs(inner - gaussian_blur(whole, HF_WINDOW_PX, HF_SIGMA_PX)), axis=(1, 2, 3))
     return HF_ALPHA * sharpness + (1 - HF_ALPHA) * mae(original, restored)
 
 
@@ -64,15 +62,69 @@ def vgg16_features(weights: Path | None) -> keras.Model:
     return features
 
 
-LOSSES: dict[str, Callable[[Path | None], Loss]] = {  # from VGG16's weights, which one of them needs
-    "mae": lambda weights: mae,
-    "mse": lambda weights: mse,
-    "hf": lambda weights: hf,
-    "perceptual": lambda weights: perceptual(vgg16_features(weights)),
+def charbonnier(original: Tensor, restored: Tensor) -> Tensor:
+    """Return the mean of sqrt(error^2 + 0.001^2), a smooth MAE: [B, H, W, C], [B, H, W, C] -> [B].
+
+    Charbonnier et al., ICIP 1994.
+    """
+    squares = ops.square(error(original, restored)) + CHARBONNIER_EPSILON**2
+    return ops.mean(ops.sqrt(squares), axis=(1, 2, 3))
+
+
+def luma_mse(original: Tensor, restored: Tensor) -> Tensor:
+    """Return the mean squared error in YCbCr, that of Y weighed twice: [B, H, W, 3], [B, H, W, 3] -> [B]."""
+    luma, chroma = (part for part in ops.split(to_ycbcr(error(original, restored)), [1], axis=-1))
+    return (
+        LUMA_WEIGHT * ops.mean(ops.square(luma), axis=(1, 2, 3)) + 2 * ops.mean(ops.square(chroma), axis=(1, 2, 3))
+    ) / 3
+
+
+def with_ssim(pixels: Loss, scale: float, ssim_weight: float) -> Loss:
+    """Return the loss scale * pixels + 5 ssim_weight (1 - SSIM), of [B, H, W, 3] twice with sides of at least 11 px."""
+
+    def loss(original: Tensor, restored: Tensor) -> Tensor:
+        structure = 1 - ssim(original, restored)
+        return scale * pixels(original, restored) + SSIM_SCALE * ssim_weight * structure
+
+    return loss
+
+
+def relative(ssim_weight: float) -> Loss:
+    """Return the loss log MSE + ssim_weight log (1 - SSIM), of [B, H, W, 3] twice with sides of at least 11 px -> [B].
+
+    Its first part is the negative PSNR. Each image counts by how much of its own error is left: those of high quality
+    and of cameras with little noise weigh as much as others.
+    """
+
+    def loss(original: Tensor, restored: Tensor) -> Tensor:
+        structure = 1 - ssim(original, restored)
+        return ops.log(mse(original, restored) + LEAST_MSE) + ssim_weight * ops.log(structure + LEAST_STRUCTURE)
+
+    return loss
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """What some losses need. vgg16_weights: of the perceptual one; ssim_weight: of those with a part of SSIM."""
+
+    vgg16_weights: Path | None = None
+    ssim_weight: float | None = None
+
+
+LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
+    "mae": lambda options: mae,
+    "mse": lambda options: mse,
+    "hf": lambda options: hf,
+    "perceptual": lambda options: perceptual(vgg16_features(options.vgg16_weights)),
+    "mse-ssim": lambda options: with_ssim(mse, MSE_SCALE, options.ssim_weight or 1.0),
+    "charbonnier-ssim": lambda options: with_ssim(charbonnier, CHARBONNIER_SCALE, options.ssim_weight or 1.0),
+    "psnr-ssim": lambda options: relative(options.ssim_weight or 1.0),
+    "luma-ssim": lambda options: with_ssim(luma_mse, MSE_SCALE, options.ssim_weight or 1.0),
 }
 
 
-def _error(original: Tensor, restored: Tensor) -> Tensor:
-    if len(original.shape) != 4 or tuple(original.shape) != tuple(restored.shape):
-        raise ValueError(f"both batches must be [B, H, W, C] of one shape, got {original.shape} and {restored.shape}")
-    return original - restored
+def make_loss(name: str, options: LossOptions = LossOptions()) -> Loss:
+    """Return the loss of a name. Raises ValueError for an unknown one, listing the known."""
+    if name not in LOSSES:
+        raise ValueError(f"unknown loss {name!r}; known: {', '.join(LOSSES)}")
+    return LOSSES[name](options)

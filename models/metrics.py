@@ -4,14 +4,16 @@ Identical images have an infinite PSNR. No mean takes it in: whoever averages le
 (`search.monitor`: n_identical; `analysis.comparison`: n_left_out).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from models.backend import compiled
 from models.blur import Tensor, gaussian_blur
-from models.losses import Loss, mae, mse
+from models.errors import PerImage, error, mae, mse
 
 BT601 = (0.299, 0.587, 0.114)  # weights of R, G, B in grey
 WORST_WINDOW_PX = 32
@@ -31,7 +33,7 @@ def ssim(original: Tensor, restored: Tensor) -> Tensor:
     Grey by BT.601, an 11 x 11 Gaussian window of sigma 1.5, valid borders, population covariance: the definition of
     Wang et al. (2004), as tf.image.ssim computes it.
     """
-    mae(original, restored)  # checks the shapes
+    error(original, restored)  # checks the shapes
     x, y = _grey(original), _grey(restored)
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x, variance_y = _blur(x * x) - mean_x * mean_x, _blur(y * y) - mean_y * mean_y
@@ -47,14 +49,13 @@ def worst_window_psnr_db(original: Tensor, restored: Tensor) -> Tensor:
 
     Where a side is shorter than 32 px the window is as long as that side.
     """
-    mae(original, restored)  # checks the shapes
-    error = ops.mean(ops.square(original - restored), axis=3, keepdims=True)
-    height, width = (min(WORST_WINDOW_PX, side) for side in error.shape[1:3])
-    windows = ops.average_pool(ops.average_pool(error, (height, 1), 1), (1, width), 1)
+    squares = ops.mean(ops.square(error(original, restored)), axis=3, keepdims=True)
+    height, width = (min(WORST_WINDOW_PX, side) for side in squares.shape[1:3])
+    windows = ops.average_pool(ops.average_pool(squares, (height, 1), 1), (1, width), 1)
     return -10 / np.log(10) * ops.log(ops.max(windows, axis=(1, 2, 3)))
 
 
-METRICS: Mapping[str, Loss] = {
+METRICS: Mapping[str, PerImage] = {
     "mae": mae,
     "mse": mse,
     "psnr_db": psnr_db,
@@ -63,10 +64,20 @@ METRICS: Mapping[str, Loss] = {
 }
 
 
-def measure(original: NDArray[np.float32], restored: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    """Return every metric of float32 [B, H, W, 3] images, peak 1, as name -> float64 [B]."""
-    batches = ops.convert_to_tensor(original), ops.convert_to_tensor(restored)
-    return {name: np.asarray(ops.convert_to_numpy(metric(*batches)), np.float64) for name, metric in METRICS.items()}
+def measure(
+    original: NDArray[np.float32], restored: NDArray[np.float32], names: Sequence[str] = tuple(METRICS)
+) -> dict[str, NDArray[np.float64]]:
+    """Return metrics of float32 [B, H, W, 3] images, peak 1, as name -> float64 [B]; compiled once for each shape."""
+    values = _measuring(tuple(names))(ops.convert_to_tensor(original), ops.convert_to_tensor(restored))
+    return {name: np.asarray(ops.convert_to_numpy(value), np.float64) for name, value in values.items()}
+
+
+@cache
+def _measuring(names: tuple[str, ...]) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
+    def together(original: Tensor, restored: Tensor) -> dict[str, Tensor]:
+        return {name: METRICS[name](original, restored) for name in names}
+
+    return compiled(together)
 
 
 def _grey(images: Tensor) -> Tensor:

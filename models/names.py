@@ -2,6 +2,11 @@
 
 ARCHITECTURES = (
     "identity",
+    "linear",
+    "native1k",
+    "native10k",
+    "native11k",
+    "native41k",
     "resnet",
     "jjnet",
     "memnet",
@@ -11,10 +16,13 @@ ARCHITECTURES = (
     "densenet",
     "resnetyuv",
 )
-LOSSES = ("mae", "mse", "hf", "perceptual")
+UNTRAINED = ("identity", "linear")  # without epochs: JPEG as it is, and a filter in closed form
+LOSSES = ("mae", "mse", "hf", "perceptual", "mse-ssim", "charbonnier-ssim", "luma-ssim", "psnr-ssim")
+WEIGHTED_LOSSES = ("mse-ssim", "charbonnier-ssim", "luma-ssim", "psnr-ssim")  # a sum whose part of SSIM has a weight
 PERCEPTUAL = "perceptual"  # the one that needs VGG16's weights
 PRECISIONS = ("float32", "mixed_float16")
 OUTPUT_ACTIVATIONS = ("none", "tanh")
+STARTS = ("thesis", "near_identity")
 
 # Higher is better: +1, lower is better: -1.
 METRIC_DIRECTIONS = {"mae": -1, "mse": -1, "psnr_db": 1, "ssim": 1}

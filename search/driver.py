@@ -81,7 +81,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
             say(f"brought {parcel.folder.name} to {node}")
     site = Site(pack, keeper_name(run), task.bench, *vgg16)
     before = read_records(run)
-    trained = [record for record in before if not record.spec.is_baseline]
+    trained = [record for record in before if record.spec.is_trained]
     plan = task.plan
     log = ProgressLog(task.n_trials, plan.trials_s, plan.finish_s, task.budget_s, watchers, records=list(trained))
 

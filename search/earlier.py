@@ -76,7 +76,7 @@ def read_trained(run: Path) -> list[TrialRecord]:
         records = read_records(run)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"the records of {run} cannot be read by this version of lowq ({error})") from error
-    return [record for record in records if not record.spec.is_baseline]
+    return [record for record in records if record.spec.is_trained]
 
 
 def _trials(runs: Iterable[Path], fingerprint: str) -> Iterator[tuple[Path, TrialRecord]]:

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
+from models.sizes import SIZE_FIELDS
 from search.records import TrialRecord
-from search.spaces import FINAL, Space
+from search.spaces import FINAL, USEFUL_RANGE, Space
 from search.spec import RANDOM, TrialStatus
 
 N_SEEDS = 3
 SPLIT = "data100"
-QUALITIES = (RANDOM, 75, 50, 25)
+QUALITIES = (USEFUL_RANGE, RANDOM, 75, 50, 25)
 # What a setting is: the rest is how long, on what and in what order it was trained.
 SETTING = (
     *("architecture", "loss", "output_activation", "learning_rate", "batch_size", "schedule", "clip_norm"),
-    *("augmentation", "global_residual", "start"),
+    *("augmentation", "global_residual", "start", "ssim_weight", "warm_up", "ema", *SIZE_FIELDS),
 )
 RANKINGS: tuple[Callable[[TrialRecord], float | None], ...] = (
     lambda record: record.margin,
@@ -44,7 +45,7 @@ def _best(records: Sequence[TrialRecord], rank: Callable[[TrialRecord], float | 
     """List the settings, best first, each once."""
     ordered = []
     for status in (TrialStatus.COMPLETED, TrialStatus.STOPPED):
-        able = [record for record in records if record.status is status and not record.spec.is_baseline]
+        able = [record for record in records if record.status is status and record.spec.is_trained]
         ranked = [(value, record) for record in able if (value := rank(record)) is not None]
         ordered += [record.spec for _, record in sorted(ranked, key=lambda pair: (-pair[0], pair[1].trial_id))]
     return list(dict.fromkeys(tuple(getattr(spec, name) for name in SETTING) for spec in ordered))

@@ -10,7 +10,7 @@ def choose_finalists(records: list[TrialRecord], n_finalists: int) -> list[Trial
     Where none did, those that were stopped early stand in. The baseline and what failed, died or diverged never do.
     """
     for status in (TrialStatus.COMPLETED, TrialStatus.STOPPED):
-        able = [record for record in records if record.status is status and not record.spec.is_baseline]
+        able = [record for record in records if record.status is status and record.spec.is_trained]
         ranked = sorted((-record.margin, place) for place, record in enumerate(able) if record.margin is not None)
         if ranked:
             return [able[place] for _, place in ranked[:n_finalists]]

@@ -16,7 +16,7 @@ from datasets.batches import centre_window
 from datasets.packed import PackedDataset
 from models.evaluation import restore, to_8_bits
 from models.metrics import measure
-from models.names import METRIC_DIRECTIONS
+from models.names import METRIC_DIRECTIONS, METRICS
 from search.scale import REFERENCE_QUALITY, UNIT_QUALITY, Protocol
 
 Scores = dict[int, dict[str, NDArray[np.float64]]]  # quality -> metric -> [N]
@@ -69,8 +69,8 @@ class Monitor:
 
 
 def read_monitor(pack: PackedDataset, split: str, protocol: Protocol) -> Monitor:
-    """Read the images to monitor: the first of the split's validation subset, centre crops at the scored qualities."""
-    images = pack.images_of(split, "validation")[: protocol.n_monitored]
+    """Read the images to monitor, of the split's validation subset: centre crops at the scored qualities."""
+    images = protocol.images_to_monitor(pack, split)
     window = centre_window(pack.size_px, protocol.monitor_px)
     originals = np.divide(pack.originals[images][:, *window], 255, dtype=np.float32)
     degraded = {
@@ -81,7 +81,10 @@ def read_monitor(pack: PackedDataset, split: str, protocol: Protocol) -> Monitor
 
 
 def _score(originals: NDArray[np.float32], images: dict[int, NDArray[np.uint8]]) -> Scores:
-    return {quality: measure(originals, np.divide(pixels, 255, dtype=np.float32)) for quality, pixels in images.items()}
+    return {
+        quality: measure(originals, np.divide(pixels, 255, dtype=np.float32), METRICS)
+        for quality, pixels in images.items()
+    }
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -37,7 +37,7 @@ def where(machine: Machine) -> dict[str, str]:
 
 def memory_mb(spec: TrialSpec, machine: Machine) -> float:
     """Return what a trial needs of its card, or without one of its node, in MB of 10^6 bytes."""
-    setting = (spec.architecture, spec.loss, spec.batch_size, spec.crop_px)
+    setting = (spec.architecture, spec.loss, spec.batch_size, spec.crop_px, spec.size)
     return gpu_memory_mb(*setting) if machine.n_gpus else WORKER_MB + training_memory_mb(*setting)
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from models.footprint import FOOTPRINTS
+from models.footprint import footprint
 from models.names import PERCEPTUAL
 from search.scale import Protocol, Scale
 from search.spaces import Space
@@ -92,7 +92,7 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
     share = expected_share(epochs, scale.grace_epochs, scale.reduction_factor) if space.stops_early else 1.0
     protocol = scale.protocol.for_images(workload.size_px)
     working_s = sum(_trial_seconds(spec, share, protocol, machine, workload) for spec in specs)
-    largest = max(specs, key=lambda spec: FOOTPRINTS[spec.architecture].macs_per_pixel)
+    largest = max(specs, key=_macs_per_pixel)
     tested = workload.n_tested * workload.n_qualities * scale.n_finalists
     testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
     codecs_s = CODECS_S * min(workload.n_tested, protocol.n_compared) / machine.n_slots / machine.n_threads
@@ -121,7 +121,7 @@ def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> flo
 
 
 def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload) -> float:
-    macs = FOOTPRINTS[spec.architecture].macs_per_pixel / machine.macs_per_s
+    macs = _macs_per_pixel(spec) / machine.macs_per_s
     n_images = spec.epoch_images or workload.n_train
     loss_macs = 3 * VGG16_MACS_PER_PIXEL / machine.macs_per_s if spec.loss == PERCEPTUAL else 0
     training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * (macs * BACKWARD_FACTOR + loss_macs))
@@ -132,4 +132,8 @@ def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: M
 
 
 def _restoring_seconds(spec: TrialSpec, size_px: int, machine: Machine) -> float:
-    return SCORING_S + size_px**2 * FOOTPRINTS[spec.architecture].macs_per_pixel / machine.macs_per_s
+    return SCORING_S + size_px**2 * _macs_per_pixel(spec) / machine.macs_per_s
+
+
+def _macs_per_pixel(spec: TrialSpec) -> int:
+    return footprint(spec.architecture, spec.size).macs_per_pixel

@@ -61,7 +61,7 @@ class ProgressLog:
     def ended(self, record: TrialRecord) -> None:
         """A trial, or JPEG as it is, has its record."""
         self.running.pop(record.trial_id, None)
-        if not record.spec.is_baseline:
+        if record.spec.is_trained:
             self.records.append(record)
         for watcher in self.watchers:
             watcher.ended(self, record)

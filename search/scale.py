@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
+from datasets.sampling import deal_images
+from search.spaces import for_natives
 
 SCORED_QUALITIES = (25, 50, 75)
 REFERENCE_QUALITY = 75
@@ -21,13 +23,14 @@ CROP_SHARE = 192 / 360  # the thesis scores the central 192 px of 360
 class Protocol:
     """What is measured of every trial of a run, the same for all: numbers of images, sides in pixels.
 
-    n_scored: validation images scored when a trial ends, and test images for finalists; None is all of them.
+    n_scored: validation images scored when a trial ends; n_tested: test images for finalists; None is all of them.
     n_compared: the most of these test images on which other codecs are tried.
     """
 
     n_monitored: int
     monitor_px: int
     n_scored: int | None
+    n_tested: int | None = None
     n_compared: int = 256
     crop_px: int = 192
     scored_qualities: tuple[int, ...] = SCORED_QUALITIES
@@ -37,14 +40,19 @@ class Protocol:
         crop_px = self.crop_px if size_px > self.crop_px else round(size_px * CROP_SHARE)
         return replace(self, crop_px=crop_px, monitor_px=min(self.monitor_px, size_px))
 
+    def images_to_monitor(self, pack: PackedDataset, split: str) -> NDArray[np.int64]:
+        """Return the validation images that every trial is watched on, dealt over camera systems."""
+        return deal_images(pack, pack.images_of(split, "validation"), self.n_monitored)
+
     def images_to_score(self, pack: PackedDataset, split: str, subset: str) -> NDArray[np.int64]:
-        """Return the images a score is about: the first n_scored of a subset.
+        """Return the images a score is about: of a subset as many as the protocol says, dealt over camera systems.
 
         tiny has no test images; those of data101, which tiny never draws from, stand in.
         """
         if split == "tiny" and subset == "test":
             split = "data101"
-        return pack.images_of(split, subset)[: self.n_scored]
+        n_wanted = self.n_tested if subset == "test" else self.n_scored
+        return deal_images(pack, pack.images_of(split, subset), n_wanted)
 
     def images_to_compare(self, pack: PackedDataset, split: str, seed: int) -> NDArray[np.int64]:
         """Return the test images on which other codecs are tried: all that are scored, or a random n_compared."""
@@ -76,29 +84,96 @@ class Scale:
     protocol: Protocol
 
 
+# How native networks are trained at every scale; benchmarks/ablations.py shows what each of these brings.
+NATIVE_TRAINING: Mapping[str, Any] = {
+    "batch_size": 16,
+    "learning_rate": 3e-3,
+    "crop": "chroma-grid",
+    "augmentation": "symmetries",
+    "schedule": "cosine",
+    "start": "near_identity",
+    "clip_norm": 1.0,
+    "warm_up": 0.05,
+    "ema": 0.99,
+}
+USUAL_TRAINING: Mapping[str, Any] = {
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "crop": "centre",
+    "augmentation": "none",
+    "schedule": "constant",
+    "start": "thesis",
+    "clip_norm": None,
+    "warm_up": 0.0,
+    "ema": None,
+}
+
+
+def _training(natives: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a scale: those of native networks where they differ from the others'."""
+    natives, usual = {**NATIVE_TRAINING, **natives}, {**USUAL_TRAINING, **usual}
+    return {name: for_natives(natives.get(name, value), value) for name, value in usual.items()}
+
+
 SCALES: Mapping[str, Scale] = MappingProxyType(
     {
         "demo": Scale(
             name="demo",
+            # an epoch of a native network takes about as long as one of the others, which cost ten times as much
             fields={
                 "split": "tiny",
                 "epochs": 16,
-                "epoch_images": 192,
-                "crop_px": 48,
-                "crop": "random",
-                "augmentation": "flips-brightness",
-                "schedule": "cosine",
-                "start": "near_identity",
+                "normalisation": "re-estimated",
+                **_training(
+                    {"epoch_images": 2048, "crop_px": 64},
+                    {
+                        "epoch_images": 192,
+                        "crop_px": 48,
+                        "crop": "random",
+                        "augmentation": "flips-brightness",
+                        "schedule": "cosine",
+                        "start": "near_identity",
+                    },
+                ),
             },
-            n_trials=8,
+            n_trials=12,
             grace_epochs=2,
             reduction_factor=2,
-            n_finalists=1,
-            protocol=Protocol(n_monitored=6, monitor_px=96, n_scored=8),
+            n_finalists=2,
+            protocol=Protocol(n_monitored=8, monitor_px=96, n_scored=16, n_compared=8),
+        ),
+        "small": Scale(  # hours on two cores, or on an old card
+            name="small",
+            fields={
+                "split": "tiny",
+                "epochs": 32,
+                "normalisation": "re-estimated",
+                **_training(
+                    {"epoch_images": 4096, "crop_px": 64},
+                    {
+                        "epoch_images": 512,
+                        "crop_px": 96,
+                        "crop": "random",
+                        "augmentation": "flips-brightness",
+                        "schedule": "cosine",
+                        "start": "near_identity",
+                    },
+                ),
+            },
+            n_trials=None,
+            grace_epochs=4,
+            reduction_factor=2,
+            n_finalists=2,
+            protocol=Protocol(n_monitored=24, monitor_px=128, n_scored=48, n_compared=24),
         ),
         "tiny": Scale(  # the thesis' section 3.4 and Table 5
             name="tiny",
-            fields={"split": "tiny", "epochs": 30, "crop_px": 192},
+            fields={
+                "split": "tiny",
+                "epochs": 30,
+                "normalisation": "re-estimated",
+                **_training({"crop_px": 96}, {"crop_px": 192}),
+            },
             n_trials=None,
             grace_epochs=2,
             reduction_factor=3,
@@ -111,8 +186,8 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 "split": "data100",
                 "epochs": 300,
                 "patience": 50,
-                "crop_px": 192,
-                "augmentation": "flips-brightness",
+                "normalisation": "re-estimated",
+                **_training({"crop_px": 96}, {"crop_px": 192, "augmentation": "flips-brightness"}),
             },
             n_trials=None,
             grace_epochs=10,

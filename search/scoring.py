@@ -13,27 +13,31 @@ from search.score_files import Row
 
 N_FIXED_SAMPLES = 2
 N_WORST_SAMPLES = 1
+N_AT_ONCE = 8  # images that are scored together
 
 
 def score_images(
     model: keras.Model, pack: PackedDataset, images: Iterable[int], qualities: Iterable[int], protocol: Protocol
 ) -> list[Row]:
     """Restore each image at each quality, whole, and return its rows: both regions, 8-bit and raw scores."""
-    crop_px = protocol.crop_px
+    chosen = [int(image) for image in images]
     rows = []
-    for image in map(int, images):
+    for first in range(0, len(chosen), N_AT_ONCE):
+        part = chosen[first : first + N_AT_ONCE]
+        originals = pack.originals[part]
         for quality in qualities:
-            restored = restore(model, pack.degraded(image, quality)[None])[0]
-            facts = {
-                "image": image,
-                "name": pack.names[image],
-                "system": pack.systems[image],
-                "input_quality": quality,
-                "jpeg_bytes": len(pack.jpeg_bytes(image, quality)),
-                "crop_px": crop_px,
-            }
-            regions = score_regions(pack.originals[image], restored, crop_px)
-            rows += [{**facts, "region": region, **scores} for region, scores in regions.items()]
+            restored = restore(model, np.stack([pack.degraded(image, quality) for image in part]))
+            regions = score_regions(originals, restored, protocol.crop_px)
+            for place, image in enumerate(part):
+                facts = {
+                    "image": image,
+                    "name": pack.names[image],
+                    "system": pack.systems[image],
+                    "input_quality": quality,
+                    "jpeg_bytes": len(pack.jpeg_bytes(image, quality)),
+                    "crop_px": protocol.crop_px,
+                }
+                rows += [{**facts, "region": region, **scores[place]} for region, scores in regions.items()]
     return rows
 
 

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, combinations, product
 from typing import Any, Protocol
 
-from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS
-from search.spec import AUGMENTATIONS, BASELINE, RANDOM, SCHEDULES
+from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS, UNTRAINED, WEIGHTED_LOSSES
+from models.sizes import NATIVE_SIZES
+from search.spec import AUGMENTATIONS, RANDOM, SCHEDULES
 
 Cell = tuple[Any, ...]  # a value for each axis
 
@@ -33,11 +34,28 @@ Values = LogRange | tuple[Any, ...]
 
 @dataclass(frozen=True)
 class By:
-    """Values that depend on those of an axis: cases[value of the axis] where it is there, else the usual ones."""
+    """What depends on the value of an axis: cases[value of the axis] where it is there, else the usual.
+
+    Values to draw from, or where a field is fixed, its value.
+    """
 
     axis: str
-    usual: Values
-    cases: Mapping[str, Values]
+    usual: Any
+    cases: Mapping[str, Any]
+
+    def of(self, parameters: Mapping[str, Any]) -> Any:
+        """Return what holds where the axes have these values."""
+        return self.cases.get(parameters.get(self.axis), self.usual)
+
+
+def resolve(fields: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fixed fields where the axes have these values."""
+    return {name: value.of(parameters) if isinstance(value, By) else value for name, value in fields.items()}
+
+
+def for_natives(native: Any, usual: Any) -> By:
+    """Return what holds for native networks, and for all others."""
+    return By("architecture", usual, dict.fromkeys(NATIVE_SIZES, native))
 
 
 @dataclass(frozen=True)
@@ -159,6 +177,9 @@ def space_from_facts(facts: Mapping[str, Any]) -> Space:
             "axes": {name: tuple(values) for name, values in facts["axes"].items()},
             "only": tuple(facts["only"]),
             "sampled": {name: _values_from_facts(values) for name, values in facts["sampled"].items()},
+            "fields": {
+                name: By(**value) if isinstance(value, dict) else value for name, value in facts["fields"].items()
+            },
         }
     )
 
@@ -180,9 +201,16 @@ def _can_draw(values: Values, value: Any) -> bool:
     return values.low <= value <= values.high if isinstance(values, LogRange) else value in values
 
 
-# The thesis' choice comes first: where few trials are run, they start there.
-TRAINED = ("jjnet", *(name for name in ARCHITECTURES if name not in (BASELINE.architecture, "jjnet")))
-COMPARED_LOSSES = ("mse", *(name for name in LOSSES if name != "mse"))
+# The best that is known comes first, then the thesis' choice: where few trials are run, they start there.
+FIRST = ("native11k", "jjnet")
+TRAINED = (*FIRST, *(name for name in ARCHITECTURES if name not in (*UNTRAINED, *FIRST)))
+THESIS_NETWORKS = tuple(name for name in TRAINED if name not in NATIVE_SIZES)
+THESIS_LOSSES = tuple(name for name in LOSSES if name not in WEIGHTED_LOSSES)
+COMPARED_LOSSES = ("psnr-ssim", "mse", *(name for name in LOSSES if name not in ("psnr-ssim", "mse")))
+USEFUL_RANGE = "20-80"  # where restorers are used; the thesis drew from 25 to 100
+SSIM_WEIGHT = By("loss", None, dict.fromkeys(WEIGHTED_LOSSES, 1.0))
+SSIM_WEIGHTS = By("loss", (None,), dict.fromkeys(WEIGHTED_LOSSES, (0.5, 1.0, 2.0)))
+THESIS_AUGMENTATIONS = tuple(name for name in AUGMENTATIONS if name != "symmetries")
 APPENDIX_AXES = ("architecture", "training_quality", "output_activation")
 APPENDIX = (  # the thesis' Tables 8 to 17: network, training quality, output activation
     ("jjnet", 75, "none"),
@@ -204,23 +232,44 @@ SPACES: Mapping[str, Space] = {
         axes={
             "architecture": TRAINED,
             "loss": COMPARED_LOSSES,
-            "training_quality": (RANDOM, 75, 50, 25),
+            "training_quality": (USEFUL_RANGE, RANDOM, 75, 50, 25),
             "output_activation": OUTPUT_ACTIVATIONS,
         },
         sampled={
-            "learning_rate": LogRange(3e-4, 3e-3),  # around Adam's default
+            "learning_rate": for_natives(LogRange(1e-3, 6e-3), LogRange(3e-4, 3e-3)),  # around Adam's default
             # MemNet keeps five times ResNet's feature maps: 16 crops of 192 px would fit none of the thesis' cards.
-            "batch_size": By("architecture", (4, 8, 16), {"memnet": (2, 4, 8)}),
-            "schedule": SCHEDULES,
-            "augmentation": AUGMENTATIONS,
-            "clip_norm": (None, 1.0),
+            "batch_size": By("architecture", (4, 8, 16), dict.fromkeys(NATIVE_SIZES, (16,)) | {"memnet": (2, 4, 8)}),
+            "schedule": for_natives(("cosine",), SCHEDULES),
+            "augmentation": for_natives(("symmetries",), THESIS_AUGMENTATIONS),
+            "clip_norm": for_natives((1.0,), (None, 1.0)),
+            "ema": for_natives((None, 0.99, 0.998), (None,)),
+            "ssim_weight": SSIM_WEIGHTS,
         },
+        fields={"ssim_weight": SSIM_WEIGHT},
+    ),
+    "native": Space(  # the networks made for JPEG alone
+        name="native",
+        axes={
+            "architecture": ("native11k", *(name for name in NATIVE_SIZES if name != "native11k")),
+            "loss": ("psnr-ssim", "mse-ssim"),
+            "training_quality": (USEFUL_RANGE,),
+            "output_activation": ("none",),
+        },
+        sampled={
+            "learning_rate": LogRange(1e-3, 6e-3),
+            "ema": (0.99, 0.998),
+            "ssim_weight": SSIM_WEIGHTS,
+            "width": By("architecture", (None,), {"native11k": (16, 24, 32), "native10k": (16, 24, 32)}),
+            "depth": By("architecture", (None,), {"native11k": (2, 3), "native10k": (2, 3, 4)}),
+        },
+        fields={"ssim_weight": SSIM_WEIGHT},
+        scale="small",
     ),
     "appendix": Space(
         name="appendix",
         axes={
             "architecture": tuple(dict.fromkeys(network for network, _, _ in APPENDIX)),
-            "loss": LOSSES,
+            "loss": THESIS_LOSSES,
             "training_quality": (75, 50, 25),
             "output_activation": OUTPUT_ACTIVATIONS,
         },
@@ -237,6 +286,7 @@ SPACES: Mapping[str, Space] = {
             "schedule": "constant",
             "start": "thesis",
             "restore_best": False,
+            "normalisation": "moving",
         },
         scale="tiny",
         stops_early=False,
@@ -244,7 +294,7 @@ SPACES: Mapping[str, Space] = {
     "residual": Space(  # the thesis' section 5.1: networks that predict the image itself fail
         name="residual",
         axes={
-            "architecture": ("resnet", *(name for name in TRAINED if name != "resnet")),
+            "architecture": ("resnet", *(name for name in THESIS_NETWORKS if name != "resnet")),
             "loss": ("mse",),
             "training_quality": (RANDOM,),
             "output_activation": ("none",),

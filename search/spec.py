@@ -6,14 +6,25 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS, PERCEPTUAL, PRECISIONS
+from datasets.qualities import RANDOM as RANDOM
+from datasets.qualities import quality_range
+from models.names import (
+    ARCHITECTURES,
+    LOSSES,
+    OUTPUT_ACTIVATIONS,
+    PERCEPTUAL,
+    PRECISIONS,
+    STARTS,
+    UNTRAINED,
+    WEIGHTED_LOSSES,
+)
+from models.sizes import SIZE_FIELDS, NetworkSize, network_size
 
-RANDOM = "random"
 SPLITS = ("tiny", "data100", "data101")
-CROPS = ("centre", "random")
-AUGMENTATIONS = ("none", "flips-brightness")
+CROPS = ("centre", "random", "chroma-grid")
+AUGMENTATIONS = ("none", "flips-brightness", "symmetries")
 SCHEDULES = ("constant", "cosine")
-STARTS = ("thesis", "near_identity")
+NORMALISATIONS = ("moving", "re-estimated")
 LEAST_CROP_PX, LEAST_PERCEPTUAL_CROP_PX = 16, 32  # VGG16 halves an image five times
 
 
@@ -32,7 +43,7 @@ class TrialStatus(StrEnum):
 class TrialSpec:
     """Everything that decides a trial's outcome on a given dataset, and nothing else.
 
-    training_quality: JPEG quality 1..100, or "random" (25..100, drawn per sample).
+    training_quality: JPEG quality 1..100, "random" (25..100, drawn per sample), or a range such as "20-80".
     epoch_images: training images shown in an epoch; None shows every one.
     crop_px: side of the training crop in pixels; crop says where it is taken.
     patience: epochs without a lower validation loss that end the trial; None trains all epochs.
@@ -40,6 +51,11 @@ class TrialSpec:
     global_residual: whether the network predicts what to add to its input, or the restored image itself.
     restore_best: whether it is scored with the weights of its best margin, or with its last.
     precision, xla: how a GPU computes it; both change the last digits.
+    width, depth, kernel_px, downscale: of a native network, where they are not those of its name.
+    ssim_weight: of 1 - SSIM, for the losses that have it. warm_up: share of the steps in which the learning rate rises.
+    ema: how much of the average of weights is kept at each step, None averages none. normalisation: "moving" has batch
+    normalisation judged by its moving statistics, "re-estimated" by statistics of the training batches it is judged after.
+    learning_rate: of native10k; those of other native networks follow from it by their sizes.
     parent: the id of the trial whose state this one goes on from, None for one of its own.
     Raises ValueError with the rule, what was found and what to do.
     """
@@ -66,6 +82,14 @@ class TrialSpec:
     xla: bool = False
     seed: int = 0
     parent: str | None = None
+    width: int | None = None
+    depth: int | None = None
+    kernel_px: int | None = None
+    downscale: int | None = None
+    ssim_weight: float | None = None
+    warm_up: float = 0.0
+    ema: float | None = None
+    normalisation: str = "moving"
 
     def __post_init__(self) -> None:
         _require_known("network", self.architecture, ARCHITECTURES)
@@ -77,12 +101,11 @@ class TrialSpec:
         _require_known("schedule", self.schedule, SCHEDULES)
         _require_known("start", self.start, STARTS)
         _require_known("precision", self.precision, PRECISIONS)
-        if self.training_quality != RANDOM:
-            _require_at_least("training_quality", self.training_quality, 1)
-            if int(self.training_quality) > 100:
-                raise ValueError(f"training_quality must be 1..100 or 'random', got {self.training_quality!r}")
+        _require_known("normalisation", self.normalisation, NORMALISATIONS)
+        quality_range(self.training_quality)
+        network_size(self.architecture, **self._size_changes)
         _require_at_least("batch_size", self.batch_size, 1)
-        _require_at_least("epochs", self.epochs, 0 if self.is_baseline else 1)
+        _require_at_least("epochs", self.epochs, 1 if self.is_trained else 0)
         _require_at_least("crop_px", self.crop_px, LEAST_CROP_PX)
         if self.loss == PERCEPTUAL and self.crop_px < LEAST_PERCEPTUAL_CROP_PX:
             raise ValueError(f"the perceptual loss needs a crop_px of 32 or more, got {self.crop_px}")
@@ -92,13 +115,38 @@ class TrialSpec:
                 _require_at_least(field, getattr(self, field), 1)
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate must be between 0 and 1, got {self.learning_rate!r}")
-        if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(f"clip_norm must be positive or None, got {self.clip_norm!r}")
+        for field in ("clip_norm", "ssim_weight"):
+            value = getattr(self, field)
+            if value is not None and not value > 0:
+                raise ValueError(f"{field} must be positive or None, got {value!r}")
+        if (self.ssim_weight is None) == (self.loss in WEIGHTED_LOSSES):
+            raise ValueError(
+                f"ssim_weight belongs to the losses {', '.join(WEIGHTED_LOSSES)} alone, "
+                f"got {self.ssim_weight!r} with {self.loss}"
+            )
+        if not 0 <= self.warm_up < 1:
+            raise ValueError(f"warm_up must be a share of the steps from 0 to below 1, got {self.warm_up!r}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema must be between 0 and 1 or None, got {self.ema!r}")
 
     @property
     def is_baseline(self) -> bool:
         """True of JPEG as it is: the network that returns its input."""
         return self.architecture == "identity"
+
+    @property
+    def is_trained(self) -> bool:
+        """False of what has no epochs: JPEG as it is, and the linear filter in closed form."""
+        return self.architecture not in UNTRAINED
+
+    @property
+    def size(self) -> NetworkSize | None:
+        """The size of a native network, None of others."""
+        return network_size(self.architecture, **self._size_changes)
+
+    @property
+    def _size_changes(self) -> dict[str, int | None]:
+        return {name: getattr(self, name) for name in SIZE_FIELDS}
 
     @property
     def trial_id(self) -> str:
@@ -111,6 +159,8 @@ class TrialSpec:
         tail = hashlib.sha256(json.dumps(differing, sort_keys=True).encode()).hexdigest()[:8]
         if self.is_baseline:
             return f"identity-{tail}"
+        if not self.is_trained:
+            return f"{self.architecture}-q{self.training_quality}-s{self.seed}-{tail}"
         predicts = () if self.global_residual else ("direct",)
         axes = (*predicts, self.loss, self.output_activation, f"q{self.training_quality}", f"s{self.seed}")
         return "-".join((self.architecture, *axes, tail))
@@ -127,3 +177,4 @@ def _require_at_least(field: str, value: Any, least: int) -> None:
 
 
 BASELINE = TrialSpec(architecture="identity", epochs=0)
+FILTER = TrialSpec(architecture="linear", epochs=0)

@@ -15,8 +15,8 @@ from search.earlier import Earlier
 from search.parcel import Parcel, file_parcel, pack_parcel
 from search.plan import Machine, Plan, Workload, make_plan
 from search.scale import Bench, Scale
-from search.spaces import Space
-from search.spec import BASELINE, TrialSpec
+from search.spaces import Space, resolve
+from search.spec import BASELINE, FILTER, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ class Task:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What the scale, the space and the machine fix of every spec."""
-        fields = {**self.scale.fields, "seed": self.seed, **self.computing, **self.space.fields}
-        return {**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)}
+        """What the scale, the space and the machine fix of every spec, for some by the values of an axis."""
+        return {**self.scale.fields, "seed": self.seed, **self.computing, **self.space.fields}
 
     @property
     def largest_specs(self) -> list[TrialSpec]:
@@ -69,7 +68,8 @@ class Task:
 
     def make_spec(self, parameters: dict[str, Any]) -> TrialSpec:
         """Complete what the space draws to a spec."""
-        return TrialSpec(**{**self.fields, **parameters})
+        fields = {**resolve(self.fields, parameters), **parameters}
+        return TrialSpec(**{**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)})
 
     @property
     def plan(self) -> Plan:
@@ -112,5 +112,7 @@ class Task:
 
     @property
     def baselines(self) -> list[TrialSpec]:
-        """JPEG as it is, on the images of each split."""
-        return [replace(BASELINE, split=split) for split in self.splits]
+        """What every network is held against, on each split: JPEG as it is, and the filter of each training quality."""
+        qualities = self.space.axes.get("training_quality", ())
+        filters = [replace(FILTER, training_quality=quality) for quality in qualities]
+        return [replace(spec, split=split) for split in self.splits for spec in (BASELINE, *filters)]

@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
 from datasets.packed import PackedDataset
+from models.architectures.planes import PlaneFilter
 from models.backend import device_name, is_out_of_memory
 from models.build import build_model
-from models.cost import macs_per_pixel, weights_bytes
-from models.losses import LOSSES
-from models.training import Row, TrainingPlan, TrainingState, has_plateaued, set_weights, train
+from models.cost import weights_bytes
+from models.footprint import footprint
+from models.losses import LossOptions, make_loss
+from models.sizes import rate_factor
+from models.training import Row, TrainingPlan, TrainingState, get_weights, has_plateaued, set_weights, train
+from search.closed_form import fitted_filter
 from search.monitor import Monitor, read_monitor
 from search.provenance import node_name, versions
 from search.records import TrialRecord, failed_record
@@ -34,6 +38,8 @@ from search.store import SAMPLES, SCORES, STATE, Store, StoreError
 PATIENCE_EPOCHS, PATIENCE_STEPS = 3, 200
 DIVERGED_DB = -10.0
 DEAD_STEPS = 1  # of 8 bits
+N_NORMALISED = 8  # training batches over which the statistics of batch normalisation are taken anew
+EPOCH_STREAM = 1  # apart from the random numbers of batches, which have seeds of one number less
 
 
 def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
@@ -57,7 +63,7 @@ def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np
     images = pack.images_of(spec.split, "train")
     if spec.epoch_images is None:
         return images
-    rng = np.random.default_rng((spec.seed, epoch))
+    rng = np.random.default_rng((spec.seed, epoch, 0, EPOCH_STREAM))
     rounds = -(-spec.epoch_images // len(images))
     return np.concatenate([rng.permutation(images) for _ in range(rounds)])[: spec.epoch_images]
 
@@ -85,30 +91,62 @@ def _scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
     """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
     model = _build(spec)
     if state is not None:
-        set_weights(model, state.best_weights if spec.restore_best else state.weights)
+        last = state.watched_weights or state.weights  # older states have none that were watched apart
+        set_weights(model, state.best_weights if spec.restore_best else last)
     return model
 
 
 def _build(spec: TrialSpec) -> keras.Model:
     return build_model(
-        spec.architecture, spec.output_activation, spec.global_residual, spec.start, precision=spec.precision
+        spec.architecture,
+        spec.output_activation,
+        spec.global_residual,
+        spec.start,
+        precision=spec.precision,
+        size=spec.size,
     )
+
+
+def _build_to_train(spec: TrialSpec, pack: PackedDataset) -> keras.Model:
+    """Build the restorer of a trial that begins: one with a linear filter starts from the one in closed form."""
+    model = _build(spec)
+    if spec.start == "near_identity" or not spec.is_trained:
+        for layer in model.layers:
+            if isinstance(layer, PlaneFilter):
+                layer.set_filter(fitted_filter(pack, spec.split, spec.training_quality))
+    return model
+
+
+def _closed_form(spec: TrialSpec, pack: PackedDataset, store: Store) -> TrainingState | None:
+    """Return the state of a trial without epochs, kept as others are; None of JPEG as it is, which has no weights."""
+    if spec.is_baseline:
+        return None
+    state = _load_state(spec, store)
+    if state is None:
+        weights = get_weights(_build_to_train(spec, pack))
+        state = TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
+        store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
+    return state
 
 
 def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
     monitor = read_monitor(pack, spec.split, bench.protocol)
-    state = _load_state(spec, store)
-    status = TrialStatus.COMPLETED if spec.is_baseline else state and _ended(spec, state)
-    if not status:
-        state, status = _train(spec, pack, monitor, store, report, bench)
+    status: TrialStatus | None = TrialStatus.COMPLETED
+    if not spec.is_trained:
+        state = _closed_form(spec, pack, store)
+    else:
+        state = _load_state(spec, store)
+        status = _ended(spec, state) if state else None
+        if not status:
+            state, status = _train(spec, pack, monitor, store, report, bench)
     if status is None:
         return None
     model = _scored_model(spec, state)
     if status is not TrialStatus.DIVERGED:
         _score(spec, pack, model, store, bench.protocol)
-    return _record(spec, pack, monitor, state, status)
+    return _record(spec, pack, monitor, model, state, status)
 
 
 def _train(
@@ -137,32 +175,39 @@ def _training(
     batch_size: int,
 ) -> Iterator[TrainingState]:
     """Train epoch by epoch, from the state where there is one."""
-    model, n_steps = _build(spec), n_steps_per_epoch(spec, pack, batch_size)
+    model = _build(spec) if state else _build_to_train(spec, pack)
+    n_steps = n_steps_per_epoch(spec, pack, batch_size)
     settings = BatchSettings(
         quality=spec.training_quality,
         batch_size=batch_size,
         crop_px=spec.crop_px,
         crop=spec.crop,
-        augment=spec.augmentation != "none",
+        augmentation=spec.augmentation,
         seed=spec.seed,
     )
     plan = TrainingPlan(
-        loss=LOSSES[spec.loss](bench.vgg16_weights),
+        loss=make_loss(spec.loss, LossOptions(bench.vgg16_weights, spec.ssim_weight)),
         epochs=spec.epochs,
-        n_steps=spec.epochs * n_steps,
-        learning_rate=spec.learning_rate,
+        n_steps=n_steps,
+        learning_rate=spec.learning_rate * rate_factor(spec.size),
         schedule=spec.schedule,
         clip_norm=spec.clip_norm,
         patience=spec.patience,
         xla=spec.xla,
+        warm_up=spec.warm_up,
+        ema=spec.ema,
+        n_normalised=N_NORMALISED if spec.normalisation == "re-estimated" else 0,
     )
     clock = time.monotonic()
+    validation_files: dict[int, bytes] = {}
 
     def batches(epoch: int) -> Iterator[Batch]:
         return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, bench.n_threads)
 
     def validation() -> Iterator[Batch]:
-        return validation_batches(pack, pack.images_of(spec.split, "validation"), settings, bench.n_threads)
+        return validation_batches(
+            pack, pack.images_of(spec.split, "validation"), settings, bench.n_threads, validation_files
+        )
 
     def watch(model: keras.Model) -> tuple[float, Row]:
         nonlocal clock
@@ -198,13 +243,17 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
         return TrialStatus.DIVERGED
     if had_its_chance and change is not None and change <= DEAD_STEPS:
         return TrialStatus.DEAD
-    return TrialStatus.COMPLETED if state.epoch == spec.epochs or has_plateaued(spec.patience, state) else None
+    return (
+        TrialStatus.COMPLETED
+        if state.epoch == spec.epochs or has_plateaued(spec.patience, spec.schedule, state)
+        else None
+    )
 
 
 def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
-    """Score validation images at the monitored qualities; the baseline at every quality, and on test images too."""
-    subsets = ("validation", "test") if spec.is_baseline else ("validation",)
-    qualities = pack.qualities if spec.is_baseline else protocol.scored_qualities
+    """Score validation images at the monitored qualities; without training, at every quality and on test images too."""
+    subsets = ("validation",) if spec.is_trained else ("validation", "test")
+    qualities = protocol.scored_qualities if spec.is_trained else pack.qualities
     rows = []
     for subset in subsets:
         images = protocol.images_to_score(pack, spec.split, subset)
@@ -227,15 +276,22 @@ def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
 
 
 def _record(
-    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, state: TrainingState | None, status: TrialStatus
+    spec: TrialSpec,
+    pack: PackedDataset,
+    monitor: Monitor,
+    model: keras.Model,
+    state: TrainingState | None,
+    status: TrialStatus,
 ) -> TrialRecord:
     as_input = monitor.compare(monitor.degraded)
     margin, gain_db = as_input.margin, as_input.psnr_gain_db
-    if state is not None:
+    if state is not None and not spec.is_trained:
+        reading = monitor.read(model)
+        margin, gain_db = reading.margin, reading.psnr_gain_db
+    elif state is not None:
         scored = state.best_epoch if spec.restore_best else state.epoch
         rows = {row["epoch"]: row for row in state.curve}
         margin, gain_db = (rows[scored]["margin"], rows[scored]["psnr_gain_db"]) if scored in rows else (None, None)
-    model = _build(spec)
     return TrialRecord(
         spec=spec,
         status=status,
@@ -246,7 +302,7 @@ def _record(
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
         parameters=model.count_params(),
-        macs_per_pixel=macs_per_pixel(spec.architecture),
+        macs_per_pixel=0 if spec.is_baseline else footprint(spec.architecture, spec.size).macs_per_pixel,
         weights_bytes=weights_bytes(model),
         node=node_name(),
         device=device_name(),

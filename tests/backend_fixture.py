@@ -32,7 +32,7 @@ def compute() -> dict[str, NDArray[np.float32]]:
     for name in TRAINED:
         model = _model(name)
         compile_model(model, TrainingPlan(mse, epochs=1, n_steps=2, learning_rate=1e-4))
-        train_epoch(model, [(degraded, original)] * 2)
+        train_epoch(model, [(degraded, original)] * 2, 2)
         found[f"trained {name}"] = _restored(model, degraded)
     return found
 

@@ -71,7 +71,7 @@ def test_a_crop_of_192_starts_at_row_and_column_84_of_a_360_image() -> None:
 
 @pytest.mark.parametrize("crop", ["centre", "random"])
 def test_batches_are_float32_between_0_and_1_and_the_last_one_is_smaller(small_pack: PackedDataset, crop: str) -> None:
-    settings = replace(SETTINGS, crop=crop, augment=True)
+    settings = replace(SETTINGS, crop=crop, augmentation="flips-brightness")
     batches = list(training_batches(small_pack, IMAGES, settings, epoch=0))
     assert [degraded.shape for degraded, _ in batches] == [(5, 32, 32, 3), (5, 32, 32, 3), (2, 32, 32, 3)]
     for degraded, original in batches:
@@ -124,12 +124,12 @@ def test_random_crops_reach_every_edge(recording_pack: RecordingPack) -> None:
 
 def test_validation_keeps_the_order_of_the_images_and_is_never_augmented(small_pack: PackedDataset) -> None:
     images = np.array([7, 2, 9])
-    settings = replace(SETTINGS, crop="random", augment=True)
+    settings = replace(SETTINGS, crop="random", augmentation="flips-brightness")
     _, original = _joined(validation_batches(small_pack, images, settings))
     assert [_place(small_pack, crop) for crop in original] == [(7, 32, 32), (2, 32, 32), (9, 32, 32)]
 
 
-SHAKEN = replace(SETTINGS, quality="random", crop="random", augment=True, seed=3)
+SHAKEN = replace(SETTINGS, quality="random", crop="random", augmentation="flips-brightness", seed=3)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -187,7 +187,7 @@ def test_without_augmentation_the_pixels_are_exact(small_pack: PackedDataset) ->
 
 def test_flips_and_brightness_are_the_same_on_both_images(small_pack: PackedDataset) -> None:
     plain = [_joined(training_batches(small_pack, IMAGES, SETTINGS, epoch)) for epoch in range(4)]
-    shaken = replace(SETTINGS, augment=True)
+    shaken = replace(SETTINGS, augmentation="flips-brightness")
     seen_flips, seen_brightness = set(), []
     for epoch, (degraded, original) in enumerate(plain):
         pairs = zip(degraded, original, *_joined(training_batches(small_pack, IMAGES, shaken, epoch)), strict=True)

@@ -8,6 +8,7 @@ from keras import ops
 Shape = tuple[int | None, ...]
 
 
+@keras.saving.register_keras_serializable(package="lowq")
 class PadToMultiple(keras.layers.Layer):  # type: ignore[misc]
     """Reflects the last rows and columns until both sides are divisible by a number; images [B, H, W, C]."""
 
@@ -25,7 +26,11 @@ class PadToMultiple(keras.layers.Layer):  # type: ignore[misc]
         padded = (None if side is None else side + (-side) % self.multiple for side in (height, width))
         return (batch, *padded, channels)
 
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "multiple": self.multiple}
 
+
+@keras.saving.register_keras_serializable(package="lowq")
 class CutTo(keras.layers.Layer):  # type: ignore[misc]
     """Cuts padded images back to the sides of those they came from."""
 
