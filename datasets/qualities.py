@@ -18,6 +18,6 @@ def quality_range(quality: int | str) -> tuple[int, int]:
     if isinstance(quality, str) and (found := re.fullmatch(r"(\d+)-(\d+)", quality)):
         bounds = (int(found[1]), int(found[2]))
     low, high = bounds
-    if isinstance(low, str) or isinstance(low, bool) or not LOWEST <= low <= high <= HIGHEST:  # type: ignore[operator]
+    if isinstance(low, str | bool) or isinstance(high, str) or not LOWEST <= low <= high <= HIGHEST:
         raise ValueError(f"a training quality must be 1..100, 'random' or a range such as '20-80', got {quality!r}")
-    return low, high  # type: ignore[return-value]
+    return low, high

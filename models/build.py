@@ -52,8 +52,8 @@ def build_model(
     global_residual adds the input to what the network predicts. start is a name of STARTS: "thesis" is Keras' default
     initialisation; "near_identity" has the last convolution start at zero, so that training starts from the input as it
     is, and the others blind to flat colour. precision "mixed_float16" has the network compute in 16 bits with weights
-    of 32; the input is added to its residual in 32 bits, which the rounding of 16 would hide. size: of a native network,
-    where it is another than the table's. Raises ValueError for an unknown name, listing the known ones.
+    of 32; the input is added to its residual in 32 bits, which the rounding of 16 would hide. size: of a native
+    network, where it is another than the table's. Raises ValueError for an unknown name, listing the known ones.
     """
     _require_known("network", architecture, ARCHITECTURES)
     network = ARCHITECTURES[architecture] if size is None else native(size)

@@ -9,9 +9,10 @@ from keras import ops
 
 from models.blur import Tensor, gaussian_blur
 from models.colour import to_ycbcr
-from models.errors import PerImage as Loss
-from models.errors import error, mae, mse
+from models.errors import PerImage, error, mae, mse
 from models.metrics import ssim
+
+Loss = PerImage
 
 HF_ALPHA, HF_WINDOW_PX, HF_SIGMA_PX = 0.99, 7, 3.0  # thesis, section 2.7
 VGG16_LAYER, VGG16_BETA = "block5_pool", 0.9  # likewise: 512 feature maps, of 6 x 6 for a crop of 192 px

@@ -25,7 +25,7 @@ HARMLESS = 0.98  # of a group's own error: what the filter may leave at most bef
 HEAVIER = 2.0
 N_SHRINKINGS = 20
 # The squared error in RGB of an error in Y, Cb, Cr of four pixels.
-RGB_ERROR: Doubles = np.kron(np.eye(4), (YCBCR_TO_RGB.T @ YCBCR_TO_RGB).astype(np.float64))
+RGB_ERROR: Doubles = np.kron(np.eye(4), YCBCR_TO_RGB.T @ YCBCR_TO_RGB).astype(np.float64)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class NormalEquations:
         return self
 
     def error(self, filter_: Doubles | None = None) -> float:
-        """Return the mean squared error in RGB, in [0, 1], of what a filter [288, 12] restores; of the input without."""
+        """Return the mean squared error in RGB, of 1, of what a filter [288, 12] restores; of the input without."""
         left = self.power
         if filter_ is not None:
             crossed = filter_.T @ self.moment
@@ -60,8 +60,8 @@ def fit_filter(training: Sequence[NormalEquations], validation: Sequence[NormalE
     """Return the filter [5, 5, 12, 12] of least error, relative to each group's own, which harms no group.
 
     training[g] and validation[g] are the same group's. Each weighs by the inverse of its JPEG's error, and more where
-    the filter would leave it worse; the regularisation is the best one on validation. Where no weights keep a group from
-    harm, the whole filter is made weaker. Raises ValueError without groups.
+    the filter would leave it worse; the regularisation is the best one on validation. Where no weights keep a group
+    from harm, the whole filter is made weaker. Raises ValueError without groups.
     """
     if not training:
         raise ValueError("a filter is fitted to groups of pairs, got none")
@@ -106,7 +106,8 @@ def _left(groups: Sequence[NormalEquations], filter_: Doubles) -> Doubles:
     """Return the share of each group's error that a filter leaves; 1 for a group without an error."""
     own = np.array([group.error() for group in groups])
     left = np.array([max(group.error(filter_), 1e-12) for group in groups])
-    return np.divide(left, own, out=np.ones_like(own), where=own > 0)
+    shares: Doubles = np.divide(left, own, out=np.ones_like(own), where=own > 0)
+    return shares
 
 
 def _planes(image: NDArray[np.uint8]) -> NDArray[np.float32]:

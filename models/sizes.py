@@ -1,5 +1,6 @@
 """The sizes of the networks made for JPEG: numbers that need no Keras, and what they cost."""
 
+import math
 from dataclasses import dataclass, fields, replace
 
 PLANES = 12  # Y, Cb and Cr of the 2 x 2 pixels at each place of half resolution
@@ -70,4 +71,4 @@ def rate_factor(size: NetworkSize | None) -> float:
     """
     if size is None:
         return 1.0
-    return REFERENCE_SIZE.width / size.width * (REFERENCE_SIZE.depth / size.depth) ** 0.5
+    return REFERENCE_SIZE.width / size.width * math.sqrt(REFERENCE_SIZE.depth / size.depth)

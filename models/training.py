@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from models.blur import Tensor
-from models.losses import Loss
+from models.errors import PerImage as Loss
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, H, W, 3] in [0, 1]
 Weights = tuple[NDArray[np.generic], ...]
@@ -35,7 +36,7 @@ STATE_FACTS = ("epoch", "best_value", "best_epoch", "lowest_loss", "wait", "curv
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How to train: the loss, epochs of n_steps batches, Adam's learning rate and its course, the largest gradient norm.
+    """How to train: the loss, epochs of n_steps batches, Adam's learning rate and its course, the largest gradient.
 
     schedule: a name of SCHEDULES, of what the rate falls to in the course of all epochs; warm_up: the share of them in
     which it first rises to learning_rate. ema: how much of the average of the weights each step keeps, by which the
@@ -132,7 +133,7 @@ def train(
             return
         losses = {"loss": train_epoch(model, batches(epoch), plan.n_steps)}
         trained, optimizer = _values(model.weights), _values(model.optimizer.variables)
-        _prepare_to_watch(model, plan, lambda epoch=epoch: batches(epoch))
+        _prepare_to_watch(model, plan, partial(batches, epoch))
         if plan.patience is not None:
             losses["validation_loss"] = validation_loss(model, validation())
         value, row = watch(model)

@@ -45,7 +45,7 @@ class By:
 
     def of(self, parameters: Mapping[str, Any]) -> Any:
         """Return what holds where the axes have these values."""
-        return self.cases.get(parameters.get(self.axis), self.usual)
+        return self.cases.get(str(parameters.get(self.axis)), self.usual)
 
 
 def resolve(fields: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,9 +52,9 @@ class TrialSpec:
     restore_best: whether it is scored with the weights of its best margin, or with its last.
     precision, xla: how a GPU computes it; both change the last digits.
     width, depth, kernel_px, downscale: of a native network, where they are not those of its name.
-    ssim_weight: of 1 - SSIM, for the losses that have it. warm_up: share of the steps in which the learning rate rises.
+    ssim_weight: of 1 - SSIM, for the losses that have it. warm_up: share of the steps in which the rate rises.
     ema: how much of the average of weights is kept at each step, None averages none. normalisation: "moving" has batch
-    normalisation judged by its moving statistics, "re-estimated" by statistics of the training batches it is judged after.
+    normalisation judged by its moving statistics, "re-estimated" by those of a few training batches.
     learning_rate: of native10k; those of other native networks follow from it by their sizes.
     parent: the id of the trial whose state this one goes on from, None for one of its own.
     Raises ValueError with the rule, what was found and what to do.
