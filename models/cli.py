@@ -1,12 +1,16 @@
 """The command line of the models: what networks are and what they need."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import NoReturn
 
 from models.footprint import CONTEXT_RESERVE_MB, FOOTPRINTS, GPU_MARGIN, training_memory_mb
 from models.names import LOSSES, PERCEPTUAL
+from models.plugins import check_plugin, read_plugin
 
 USER_ERROR = 2
 SIDES_PX = (192, 360)  # the thesis' crop, and its images
@@ -22,10 +26,20 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code, 2 with one line on standard error for a user's mistake."""
     parser = _Parser(prog="python -m models", description="What networks are and what they need.")
-    parser.add_argument("command", choices=("describe",), help="describe: size, reach and memory of networks")
-    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(FOOTPRINTS)} (default: all)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command = commands.add_parser("describe", help="size, reach and memory of networks")
+    command.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(FOOTPRINTS)} (default: all)")
+    command = commands.add_parser(
+        "check-plugin", help="builds the networks and tries the losses of a file of one's own"
+    )
+    command.add_argument("file", type=Path)
     try:
-        networks = parser.parse_args(arguments).networks or list(FOOTPRINTS)
+        options = parser.parse_args(arguments)
+        if options.command == "check-plugin":
+            plugin = check_plugin(read_plugin(options.file))
+            print(json.dumps({name: asdict(footprint) for name, footprint in plugin.footprints.items()}))
+            return 0
+        networks = options.networks or list(FOOTPRINTS)
         unknown = [name for name in networks if name not in FOOTPRINTS]
         if unknown:
             raise ValueError(f"unknown network {unknown[0]!r}; known: {', '.join(FOOTPRINTS)}")

@@ -30,3 +30,8 @@ METRICS = tuple(METRIC_DIRECTIONS)  # the thesis' four, which decide
 REPORTED_METRICS = (*METRICS, "worst_window_psnr_db")
 
 REGIONS = ("crop", "full")
+
+
+def is_of_plugin(name: str) -> bool:
+    """Say whether a network or loss is of a file of one's own (`models.plugins`): these are known as FILE.name."""
+    return "." in name

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=int, help="how many trials")
     parser.add_argument("--time-budget", metavar="TIME", help="no new epochs after this: 90s, 20m, 2h, 7d")
     parser.add_argument("--seed", type=int, help="of everything that is drawn (default: 0)")
+    parser.add_argument("--plugin", type=Path, metavar="FILE", help="a file of one's own networks, losses or space")
     parser.add_argument("--vgg16-weights", type=Path, metavar="FILE", help="of VGG16, for the perceptual loss")
     parser.add_argument("--mixed-precision", action="store_true", help="let GPUs compute in 16 bits")
     parser.add_argument("--xla", action="store_true", help="let XLA compile the training step, on GPUs")

@@ -12,11 +12,11 @@ from datasets.qualities import quality_range
 from datasets.sampling import deal_images
 from models.ridge import NormalEquations, fit_filter
 
-N_TRAINING, N_VALIDATION = 480, 160  # pairs: of each 3,800 places are seen, and twice as many fit no better
+N_TRAINING, N_VALIDATION = 120, 40  # images: of each 3,800 places are seen at each quality; more fit no better
 CROP_PX = 128
 N_QUALITIES = 4  # of a range: its ends and what lies between
 N_SYMMETRIES = 8
-N_KEPT = 8  # fits of a worker's process, which many trials of a search share
+N_KEPT = 16  # sums of a worker's process, which the trials of a search share
 
 
 def fitted_filter(pack: PackedDataset, split: str, training_quality: int | str) -> NDArray[np.float32]:
@@ -41,32 +41,29 @@ class _ByFingerprint:
         return isinstance(other, _ByFingerprint) and self.pack.fingerprint == other.pack.fingerprint
 
 
-@lru_cache(N_KEPT)
 def _fit(key: _ByFingerprint, split: str, training_quality: int | str) -> NDArray[np.float32]:
     low, high = quality_range(training_quality)
     qualities = [low] if low == high else np.linspace(low, high, N_QUALITIES).round().astype(int).tolist()
     training, validation = (
-        _equations(
-            key.pack, deal_images(key.pack, key.pack.images_of(split, subset), n_pairs // len(qualities)), qualities
-        )
-        for subset, n_pairs in (("train", N_TRAINING), ("validation", N_VALIDATION))
+        {(system, q): sums for q in qualities for system, sums in _equations(key, split, subset, q).items()}
+        for subset in ("train", "validation")
     )
     groups = [group for group in training if group in validation]
     return fit_filter([training[group] for group in groups], [validation[group] for group in groups])
 
 
-def _equations(
-    pack: PackedDataset, images: NDArray[np.int64], qualities: list[int]
-) -> dict[tuple[str, int], NormalEquations]:
-    """Return the normal equations of each camera system at each quality, in one pass over the images' centres.
+@lru_cache(N_KEPT)
+def _equations(key: _ByFingerprint, split: str, subset: str, quality: int) -> dict[str, NormalEquations]:
+    """Return the normal equations of each camera system at a quality, in one pass over the images' centres.
 
     Images are turned by each of the eight symmetries in its turn.
     """
+    pack = key.pack
+    images = deal_images(pack, pack.images_of(split, subset), N_TRAINING if subset == "train" else N_VALIDATION)
     window = centre_window(pack.size_px, min(CROP_PX, pack.size_px))
-    found: dict[tuple[str, int], NormalEquations] = {}
+    found: dict[str, NormalEquations] = {}
     for place, image in enumerate(images.tolist()):
         original = turn(np.asarray(pack.originals[image]), place % N_SYMMETRIES)
-        for quality in qualities:
-            group = found.setdefault((pack.systems[image], quality), NormalEquations())
-            group.add(compress_window(original, quality, window), original[window])
+        equations = found.setdefault(pack.systems[image], NormalEquations())
+        equations.add(compress_window(original, quality, window), original[window])
     return found

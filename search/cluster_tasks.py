@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import ray
 
 from datasets.packed import PackedDataset, open_pack
+from models.plugins import use_plugin
 from search.keeper import KeptStore, find_keeper
 from search.parcel import Parcel, need
 from search.placement import where
@@ -32,8 +33,11 @@ class Site:
     def open(self) -> tuple[PackedDataset, Bench]:
         """Return the pack and the bench with the files of the node this runs on; its processes share their pages.
 
+        The process then knows the networks and losses of the run's plugin.
+
         Raises InputError where the node lacks them.
         """
+        use_plugin(self.bench.plugin)
         weights = need(self.vgg16) / self.vgg16.files[-1].name if self.vgg16 else None
         return open_pack(need(self.pack)), replace(self.bench, vgg16_weights=weights)
 

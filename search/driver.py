@@ -17,6 +17,7 @@ from search.finalists import choose_finalists
 from search.images import describe_images
 from search.keeper import collect_record, keeper_name, pause, start_keeper
 from search.ledger import Ledger
+from search.own_code import PLUGIN_FILE
 from search.perceptual import weights_facts
 from search.placement import N_WAITING
 from search.progress import ProgressLog, Watcher
@@ -47,6 +48,8 @@ def create_run(run: Path, task: Task) -> None:
         if task.continuation:
             task.continuation.plant(run)
         task.earlier.plant(run)
+        if task.plugin:
+            write_atomically(run / PLUGIN_FILE, task.plugin.source.encode())
         _write_facts(run, _facts(task))
     except OSError as error:
         raise InputError(f"cannot write {run}: {error.strerror or error}; name another folder with --out") from error
@@ -191,6 +194,7 @@ def _facts(task: Task) -> dict[str, Any]:
         "versions": {**versions(), **pack.manifest["versions"]},
         "git_commit": git_commit(),
         "vgg16_weights": weights_facts(task.vgg16_weights),
+        "plugin": task.plugin.as_facts() if task.plugin else None,
         "left_out": list(task.left_out),
         "created": _now(),
     }

@@ -2,17 +2,19 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from datasets.builtin import open_builtin
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
+from models.plugins import Plugin
 from search.cluster import connect
 from search.continuation import Continuation, find_continuation
 from search.earlier import find_earlier, read_trained
 from search.final import final_space
+from search.own_code import extended_space, find_plugin, space_name
 from search.perceptual import find_weights, weights_facts
 from search.plan import Machine
 from search.records import read_run_facts
@@ -31,7 +33,14 @@ NARROWED = {  # option -> axis
 CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
 DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "top": 3, "trials_per_gpu": 1}
 FIXED = ("space", "scale", "seed", "mixed_precision", "xla", "top", *NARROWED, *CONTINUES)  # for the life of a run
-CHANGEABLE = ("data", "vgg16_weights", "trials", "trials_per_gpu", "mirror")  # on --resume; remembered otherwise
+CHANGEABLE = (
+    "data",
+    "vgg16_weights",
+    "trials",
+    "trials_per_gpu",
+    "mirror",
+    "plugin",
+)  # on --resume; remembered otherwise
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
@@ -45,17 +54,21 @@ class Asked:
     continuation: Continuation | None = None
     earlier: tuple[Path, ...] = ()
     facts: dict[str, Any] | None = None
+    plugin: Plugin | None = None
 
 
 def make_task(options: argparse.Namespace, command: str) -> Task:
     """Check every option, connect to Ray and return the task. Raises InputError."""
     facts = _recall(options) if options.resume else None
+    plugin = find_plugin(options.plugin, options.resume or (options.from_run or [None])[0])
+    if plugin and options.space is None:
+        options.space = space_name(plugin)
     for name, value in DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     try:
         budget_s = _check_numbers(options)
-        asked = _resumed(facts) if facts else _asked(options)
+        asked = replace(_resumed(facts) if facts else _asked(options, plugin), plugin=plugin)
         choose_scale(options.scale, 0)
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -87,6 +100,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         left_out=tuple(left_out or asked.left_out),
         continuation=asked.continuation,
         mirror=options.mirror,
+        plugin=asked.plugin,
     )
     if facts:
         _check_resumed(options.resume, task, facts)
@@ -146,7 +160,7 @@ def _resumed(facts: dict[str, Any]) -> Asked:
     return Asked(space_from_facts(facts["space_definition"]), facts["left_out"], facts=facts)
 
 
-def _asked(options: argparse.Namespace) -> Asked:
+def _asked(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
     """Return what a new run is asked for."""
     if options.trial is not None or options.more_epochs is not None:
         continuation = _continuation(options)
@@ -164,7 +178,8 @@ def _asked(options: argparse.Namespace) -> Asked:
     runs = tuple(options.from_run or ())
     for run in runs:
         options.data = options.data or require_run(run)["dataset"]["path"]
-    return Asked(_narrowed(find_space(options.space), options), earlier=runs)
+    space = extended_space(plugin, options.space) if plugin else find_space(options.space)
+    return Asked(_narrowed(space, options), earlier=runs)
 
 
 def _continuation(options: argparse.Namespace) -> Continuation:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
 from datasets.sampling import deal_images
+from models.plugins import Plugin
 from search.spaces import for_natives
 
 SCORED_QUALITIES = (25, 50, 75)
@@ -64,11 +65,12 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every trial of a run is measured with: the threads it may use, and the file of VGG16's weights if any."""
+    """What every trial of a run is measured with: the threads it may use, VGG16's weights and a plugin if any."""
 
     protocol: Protocol
     n_threads: int = 1
     vgg16_weights: Path | None = None
+    plugin: Plugin | None = None
 
 
 @dataclass(frozen=True)

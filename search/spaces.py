@@ -144,6 +144,10 @@ class Space:
         kept = tuple(value for value in self.axes[axis] if value in values)
         return replace(self, axes={**self.axes, axis: kept})
 
+    def with_more(self, axis: str, values: Sequence[Any]) -> "Space":
+        """Return the space with more values on an axis, before those that it has."""
+        return replace(self, axes={**self.axes, axis: tuple(dict.fromkeys((*values, *self.axes[axis])))})
+
     def as_facts(self) -> dict[str, Any]:
         """Return the space as what JSON can hold; `space_from_facts` reads it."""
         return asdict(self)

@@ -17,6 +17,7 @@ from models.names import (
     STARTS,
     UNTRAINED,
     WEIGHTED_LOSSES,
+    is_of_plugin,
 )
 from models.sizes import SIZE_FIELDS, NetworkSize, network_size
 
@@ -92,8 +93,10 @@ class TrialSpec:
     normalisation: str = "moving"
 
     def __post_init__(self) -> None:
-        _require_known("network", self.architecture, ARCHITECTURES)
-        _require_known("loss", self.loss, LOSSES)
+        if not is_of_plugin(self.architecture):
+            _require_known("network", self.architecture, ARCHITECTURES)
+        if not is_of_plugin(self.loss):
+            _require_known("loss", self.loss, LOSSES)
         _require_known("output activation", self.output_activation, OUTPUT_ACTIVATIONS)
         _require_known("split", self.split, SPLITS)
         _require_known("crop", self.crop, CROPS)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
+from models.plugins import Plugin
 from search.continuation import Continuation
 from search.earlier import Earlier
 from search.parcel import Parcel, file_parcel, pack_parcel
@@ -42,6 +43,7 @@ class Task:
     continuation: Continuation | None = None
     earlier: Earlier = field(default_factory=Earlier)
     mirror: bool = False
+    plugin: Plugin | None = None
 
     def starting_from(self, earlier: Earlier) -> "Task":
         """Return the task that starts from what earlier runs know."""
@@ -108,7 +110,7 @@ class Task:
     @property
     def bench(self) -> Bench:
         protocol = self.scale.protocol.for_images(self.pack.size_px)
-        return Bench(protocol, self.machine.n_threads, self.vgg16_weights)
+        return Bench(protocol, self.machine.n_threads, self.vgg16_weights, self.plugin)
 
     @property
     def baselines(self) -> list[TrialSpec]:

@@ -252,10 +252,9 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
 
 def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
     """Score validation images at the monitored qualities; without training, at every quality and on test images too."""
-    subsets = ("validation",) if spec.is_trained else ("validation", "test")
-    qualities = protocol.scored_qualities if spec.is_trained else pack.qualities
     rows = []
-    for subset in subsets:
+    for subset in ("validation",) if spec.is_trained else ("validation", "test"):
+        qualities = pack.qualities if spec.is_baseline or subset == "test" else protocol.scored_qualities
         images = protocol.images_to_score(pack, spec.split, subset)
         rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
     pictures = sample_pictures(model, pack, rows, protocol.scored_qualities)
