@@ -16,8 +16,10 @@ from datasets.jpeg import Window, compress_window, decode_window, encode_jpeg
 from datasets.packed import PackedDataset
 from datasets.prefetch import map_ahead
 from datasets.qualities import quality_range
+from datasets.tables import N_NUMBERS, tables_of_quality
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, crop, crop, 3] in [0, 1]
+Pixels = NDArray[np.float32]  # [B, crop, crop, 3] in [0, 1]
+Batch = tuple[Pixels | tuple[Pixels, NDArray[np.float32]], Pixels]  # degraded, perhaps with tables [B, 8]; original
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], float]  # degraded, original: [crop, crop, 3]; brightness
 
 BRIGHTNESS = (0.8, 1.2)  # the thesis' section 3.3
@@ -31,7 +33,8 @@ class BatchSettings:
     """What a batch holds.
 
     quality: 1..100, "random" (25..100, drawn per sample) or a range such as "20-80"; crop: a name of CROPS, where a
-    sample is taken; augmentation: a name of AUGMENTATIONS. Raises ValueError for an unknown name, listing the known.
+    sample is taken; augmentation: a name of AUGMENTATIONS; tables: whether the quantisation tables of each sample come
+    with it, as `datasets.tables` describes them. Raises ValueError for an unknown name, listing the known.
     """
 
     quality: int | str
@@ -40,6 +43,7 @@ class BatchSettings:
     crop: str = "centre"
     augmentation: str = "none"
     seed: int = 0
+    tables: bool = False
 
     def __post_init__(self) -> None:
         quality_range(self.quality)
@@ -49,11 +53,12 @@ class BatchSettings:
 
 
 class RawBatch(NamedTuple):
-    """A batch as bytes, a quarter of its size: uint8 [B, crop, crop, 3], and the brightness [B, 1, 1, 1] to come."""
+    """A batch as bytes, a quarter of its size: uint8 [B, crop, crop, 3]; the brightness [B, 1, 1, 1]; tables."""
 
     degraded: NDArray[np.uint8]
     original: NDArray[np.uint8]
     brightness: NDArray[np.float32]
+    tables: NDArray[np.float32] | None
 
 
 def training_batches(
@@ -63,7 +68,7 @@ def training_batches(
     _check_crop(pack, settings)
     order = np.random.default_rng((settings.seed, epoch)).permutation(images)
 
-    def read(place: int) -> Sample:
+    def read(place: int) -> tuple[Sample, int]:
         # place + 1: numpy takes the seeds (seed, epoch, 0) and (seed, epoch), which drew the order, for the same
         rng = np.random.default_rng((settings.seed, epoch, place + 1))
         return _training_sample(pack, int(order[place]), settings, rng)
@@ -85,14 +90,14 @@ def validation_batches(
     _check_crop(pack, settings)
     window = centre_window(pack.size_px, settings.crop_px)
 
-    def read(place: int) -> Sample:
+    def read(place: int) -> tuple[Sample, int]:
         image = int(images[place])
         quality = _drawn_quality(settings.quality, np.random.default_rng((settings.seed, image)))
         if files is None or quality in pack.qualities:
-            return *_windows(pack, image, quality, window), 1
+            return (*_windows(pack, image, quality, window), 1), quality
         if image not in files:
             files[image] = encode_jpeg(np.asarray(pack.originals[image]), quality)
-        return decode_window(files[image], pack.size_px, window), pack.originals[image][window], 1
+        return (decode_window(files[image], pack.size_px, window), pack.originals[image][window], 1), quality
 
     return _batches(read, len(images), settings, n_threads)
 
@@ -103,10 +108,12 @@ def centre_window(size_px: int, crop_px: int) -> Window:
     return slice(start, start + crop_px), slice(start, start + crop_px)
 
 
-def _training_sample(pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator) -> Sample:
+def _training_sample(
+    pack: PackedDataset, image: int, settings: BatchSettings, rng: np.random.Generator
+) -> tuple[Sample, int]:
     quality = _drawn_quality(settings.quality, rng)
     window = CROPS[settings.crop](pack.size_px, settings.crop_px, rng)
-    return AUGMENTATIONS[settings.augmentation](pack, image, quality, window, rng)
+    return AUGMENTATIONS[settings.augmentation](pack, image, quality, window, rng), quality
 
 
 def _drawn_quality(quality: int | str, rng: np.random.Generator) -> int:
@@ -166,13 +173,17 @@ def _windows(
     return pack.degraded(image, quality, window), pack.originals[image][window]
 
 
-def _batches(read: Callable[[int], Sample], n_samples: int, settings: BatchSettings, n_threads: int) -> Iterator[Batch]:
+def _batches(
+    read: Callable[[int], tuple[Sample, int]], n_samples: int, settings: BatchSettings, n_threads: int
+) -> Iterator[Batch]:
     """Yield the batches of samples 0..n_samples - 1, read in n_threads threads and made floats in one more."""
 
     def read_rows(job: tuple[int, range, RawBatch]) -> RawBatch | None:
         first, rows, raw = job
         for row in rows:
-            raw.degraded[row], raw.original[row], raw.brightness[row] = read(first + row)
+            (raw.degraded[row], raw.original[row], raw.brightness[row]), quality = read(first + row)
+            if raw.tables is not None:
+                raw.tables[row] = tables_of_quality(quality)
         return raw if rows.stop == len(raw.degraded) else None
 
     n_ahead = BATCHES_AHEAD * -(-settings.batch_size // ROWS_A_JOB)
@@ -186,7 +197,9 @@ def _jobs(n_samples: int, settings: BatchSettings) -> Iterator[tuple[int, range,
     for first in range(0, n_samples, settings.batch_size):
         n_rows = min(settings.batch_size, n_samples - first)
         shape = (n_rows, settings.crop_px, settings.crop_px, 3)
-        raw = RawBatch(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty((n_rows, 1, 1, 1), np.float32))
+        tables = np.empty((n_rows, N_NUMBERS), np.float32) if settings.tables else None
+        brightness = np.empty((n_rows, 1, 1, 1), np.float32)
+        raw = RawBatch(np.empty(shape, np.uint8), np.empty(shape, np.uint8), brightness, tables)
         for row in range(0, n_rows, ROWS_A_JOB):
             yield first, range(row, min(row + ROWS_A_JOB, n_rows)), raw
 
@@ -196,7 +209,7 @@ def _to_unit(raw: RawBatch) -> Batch:
     if np.any(raw.brightness != 1):
         for side in (degraded, original):
             np.minimum(np.multiply(side, raw.brightness, out=side), 1, out=side)
-    return degraded, original
+    return (degraded if raw.tables is None else (degraded, raw.tables)), original
 
 
 def _check_crop(pack: PackedDataset, settings: BatchSettings) -> None:

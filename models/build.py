@@ -8,7 +8,7 @@ from models.architectures.densenet import densenet
 from models.architectures.denseunet import denseunet
 from models.architectures.identity import identity
 from models.architectures.jjnet import jjnet
-from models.architectures.last import LastConvolution, last_convolution
+from models.architectures.last import last_convolution
 from models.architectures.linear import linear
 from models.architectures.memnet import memnet
 from models.architectures.native import NATIVE_NETWORKS, native
@@ -17,9 +17,9 @@ from models.architectures.resnetyuv import resnetyuv
 from models.architectures.smallxception import smallxception
 from models.architectures.unet import unet
 from models.names import OUTPUT_ACTIVATIONS, STARTS
-from models.sizes import NetworkSize
+from models.sizes import N_TABLE_NUMBERS, NetworkSize
 
-Network = Callable[[keras.KerasTensor, LastConvolution], keras.KerasTensor]  # degraded -> the residual it predicts
+Network = Callable[..., keras.KerasTensor]  # degraded, last convolution -> residual
 
 ARCHITECTURES: dict[str, Network] = {
     "identity": identity,
@@ -72,16 +72,22 @@ def build_restorer(
     start: str = "thesis",
     side_px: int | None = None,
 ) -> keras.Model:
-    """Build a restorer, as `build_model` does, from the function of a network that need not be in the table."""
+    """Build a restorer, as `build_model` does, from the function of a network that need not be in the table.
+
+    One with an attribute told_tables that is true is given the input of quantisation tables, [B, 8], as well.
+    """
     for noun, name, known in (("start", start, STARTS), ("output activation", output_activation, OUTPUT_ACTIVATIONS)):
         _require_known(noun, name, known)
     degraded = keras.Input((side_px, side_px, 3), name="degraded")
-    residual = network(degraded, last_convolution(output_activation, start == "near_identity"))
+    last = last_convolution(output_activation, start == "near_identity")
+    tables = keras.Input((N_TABLE_NUMBERS,), name="tables") if getattr(network, "told_tables", False) else None
+    residual = network(degraded, last) if tables is None else network(degraded, last, tables)
     if global_residual:
         restored = keras.layers.Add(dtype="float32")([degraded, residual])
     else:
         restored = keras.layers.Activation("linear", dtype="float32")(residual)
-    model = keras.Model(degraded, restored, name=getattr(network, "__name__", None))
+    inputs = degraded if tables is None else [degraded, tables]
+    model = keras.Model(inputs, restored, name=getattr(network, "__name__", None))
     if start == "near_identity":
         _blind_to_flat_colour(model)
     return model

@@ -13,16 +13,23 @@ from models.names import METRICS, REPORTED_METRICS
 Region = dict[str, float]
 
 
-def restore(model: keras.Model, degraded: NDArray[np.uint8]) -> NDArray[np.float32]:
+def restore(model: keras.Model, degraded: NDArray[np.uint8], tables: NDArray[np.float32]) -> NDArray[np.float32]:
     """Restore images: uint8 [B, H, W, 3] -> float32 [B, H, W, 3], as the model gives them, not clipped.
 
-    A few at a time, so that memory does not grow with their number.
+    tables: float32 [8], the quantisation tables of all of them, for a model that wants to be told. A few images at a
+    time, so that memory does not grow with their number.
     """
     n_at_once = max(1, RESTORED_PX // (degraded.shape[1] * degraded.shape[2]))
     parts = [degraded[first : first + n_at_once] for first in range(0, len(degraded), n_at_once)]
-    return np.concatenate(
-        [np.asarray(model.predict_on_batch(np.divide(part, 255, dtype=np.float32))) for part in parts]
-    )
+    return np.concatenate([_restore_at_once(model, part, tables) for part in parts])
+
+
+def _restore_at_once(
+    model: keras.Model, degraded: NDArray[np.uint8], tables: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    images = np.divide(degraded, 255, dtype=np.float32)
+    inputs = [images, np.repeat(tables[None], len(images), axis=0)] if len(model.inputs) > 1 else images
+    return np.asarray(model.predict_on_batch(inputs))
 
 
 def to_8_bits(restored: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ measured by benchmarks/memory.py.
 from dataclasses import dataclass
 
 from models.names import PERCEPTUAL
-from models.sizes import FILTER_WEIGHTS, NATIVE_SIZES, PLANES, NetworkSize
+from models.sizes import FILTER_WEIGHTS, N_TABLE_NUMBERS, NATIVE_SIZES, PLANES, NetworkSize
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,18 @@ def native_footprint(size: NetworkSize) -> Footprint:
         )
     if size.downscale > 2:
         kept += size.width / 4
+    n_scaled = size.depth + 1 if size.told_tables else 0  # the features before each block, and the filter
+    if size.told_tables:
+        kept += 2 * (size.depth * size.width / at_features + PLANES / 4)
+        biases += (N_TABLE_NUMBERS + 1) * (size.depth * size.width + PLANES)
     return Footprint(
         parameters=FILTER_WEIGHTS + head + blocks + branch_in + branch_blocks + branch_out + last + biases,
         macs_per_pixel=round(macs),
-        n_layers=12 + 3 * size.depth + (7 if size.branch_width else 0) + (1 if size.downscale > 2 else 0),
+        n_layers=12
+        + 3 * size.depth
+        + (7 if size.branch_width else 0)
+        + (1 if size.downscale > 2 else 0)
+        + (1 + 4 * n_scaled if n_scaled else 0),
         kept_floats=round(kept),
         widest_floats=round(max(3, size.width / (at_features if size.downscale == 2 else 4))),
     )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 PLANES = 12  # Y, Cb and Cr of the 2 x 2 pixels at each place of half resolution
 FILTER_PX = 5
@@ -16,7 +17,8 @@ class NetworkSize:
 
     width: feature maps; depth: residual blocks of two convolutions; kernel_px: side of the blocks' kernels; downscale:
     how many pixels of the image lie between two of the features, 2 or 4; branch_width: feature maps of a branch at
-    half the features' resolution, 0 for none. Raises ValueError with the rule and what was found.
+    half the features' resolution, 0 for none; told_tables: whether the file's quantisation tables, in 8 numbers, are an
+    input too, which scale the features and what the filter does. Raises ValueError with the rule and what was found.
     """
 
     width: int
@@ -24,6 +26,7 @@ class NetworkSize:
     kernel_px: int = 3
     downscale: int = 2
     branch_width: int = 0
+    told_tables: bool = False
 
     def __post_init__(self) -> None:
         for name in ("width", "depth"):
@@ -34,12 +37,13 @@ class NetworkSize:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {getattr(self, name)!r}")
 
-    def with_changes(self, **changes: int | None) -> "NetworkSize":
+    def with_changes(self, **changes: Any) -> "NetworkSize":
         """Return the size with some fields changed; None leaves a field as it is."""
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
 
 SIZE_FIELDS = tuple(field.name for field in fields(NetworkSize) if field.name != "branch_width")
+N_TABLE_NUMBERS = 8
 NATIVE_SIZES: dict[str, NetworkSize] = {
     "native1k": NetworkSize(width=8, depth=1),
     "native10k": NetworkSize(width=24, depth=3),
@@ -49,7 +53,7 @@ NATIVE_SIZES: dict[str, NetworkSize] = {
 REFERENCE_SIZE = NATIVE_SIZES["native10k"]
 
 
-def network_size(architecture: str, **changes: int | None) -> NetworkSize | None:
+def network_size(architecture: str, **changes: Any) -> NetworkSize | None:
     """Return the size of a network of the table with some fields changed, None for one that has no such fields.
 
     Raises ValueError where a network without them is given one.

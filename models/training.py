@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from models.blur import Tensor
 from models.errors import PerImage as Loss
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # degraded, original: [B, H, W, 3] in [0, 1]
+Pixels = NDArray[np.float32]  # [B, H, W, 3] in [0, 1]
+Batch = tuple[Pixels | tuple[Pixels, NDArray[np.float32]], Pixels]  # degraded, perhaps with tables [B, 8]; original
 Weights = tuple[NDArray[np.generic], ...]
 Row = Mapping[str, float | None]
 
@@ -188,7 +189,7 @@ def validation_loss(model: keras.Model, batches: Iterable[Batch]) -> float:
     losses, n_images = [], []
     for degraded, original in batches:
         losses.append(float(model.test_on_batch(degraded, original)))
-        n_images.append(len(degraded))
+        n_images.append(len(original))
     return float(np.average(losses, weights=n_images)) if losses else math.nan
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import ray
 
+from datasets.tables import tables_of_quality
 from search.cluster_tasks import MAX_FAILURES, Site
 from search.finalists import choose_finalists
 from search.gallery import N_WORST, choose_sheet
@@ -53,7 +54,12 @@ def _paint(site: Site, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequ
 
     pack, bench = site.open()
     model = load_restorer(spec, KeptStore(find_keeper(site.keeper))) if spec else None
-    gallery = hang(pack, sheet, worst, (lambda images: to_8_bits(restore(model, images))) if spec else None)
+    gallery = hang(
+        pack,
+        sheet,
+        worst,
+        (lambda images: to_8_bits(restore(model, images, tables_of_quality(UNIT_QUALITY)))) if spec else None,
+    )
     gallery |= {"trial_id": spec.trial_id if spec else "", "crop_px": bench.protocol.crop_px}
     if bench.vgg16_weights and worst and pack.size_px >= LEAST_PX:
         gallery = add_maps(gallery, lambda images: feature_maps(images, bench.vgg16_weights))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.batches import centre_window
 from datasets.packed import PackedDataset
+from datasets.tables import tables_of_quality
 from models.evaluation import restore, to_8_bits
 from models.metrics import measure
 from models.names import METRIC_DIRECTIONS, METRICS
@@ -46,7 +47,10 @@ class Monitor:
 
     def read(self, model: keras.Model) -> Reading:
         """Restore the monitored images and compare."""
-        restored = {quality: to_8_bits(restore(model, images)) for quality, images in self.degraded.items()}
+        restored = {
+            quality: to_8_bits(restore(model, images, tables_of_quality(quality)))
+            for quality, images in self.degraded.items()
+        }
         return self.compare(restored)
 
     def compare(self, restored: dict[int, NDArray[np.uint8]]) -> Reading:

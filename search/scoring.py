@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from datasets.packed import PackedDataset
+from datasets.tables import tables_of_quality
 from models.evaluation import restore, score_regions, to_8_bits
 from search.scale import UNIT_QUALITY, Protocol
 from search.score_files import Row
@@ -26,7 +27,8 @@ def score_images(
         part = chosen[first : first + N_AT_ONCE]
         originals = pack.originals[part]
         for quality in qualities:
-            restored = restore(model, np.stack([pack.degraded(image, quality) for image in part]))
+            degraded = np.stack([pack.degraded(image, quality) for image in part])
+            restored = restore(model, degraded, tables_of_quality(quality))
             regions = score_regions(originals, restored, protocol.crop_px)
             for place, image in enumerate(part):
                 facts = {
@@ -47,8 +49,10 @@ def sample_pictures(model: keras.Model, pack: PackedDataset, rows: list[Row], qu
     fixed = images[:N_FIXED_SAMPLES]
     worst = [image for image in _worst_first(pack, images) if image not in fixed][:N_WORST_SAMPLES]
     chosen = [*fixed, *worst]
-    degraded = np.stack([[pack.degraded(image, quality) for quality in qualities] for image in chosen])
-    restored = np.stack([to_8_bits(restore(model, batch)) for batch in degraded])
+    columns = [np.stack([pack.degraded(image, quality) for image in chosen]) for quality in qualities]
+    degraded = np.stack(columns, axis=1)
+    shown = zip(qualities, columns, strict=True)
+    restored = np.stack([to_8_bits(restore(model, batch, tables_of_quality(q))) for q, batch in shown], axis=1)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,

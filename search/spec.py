@@ -52,7 +52,7 @@ class TrialSpec:
     global_residual: whether the network predicts what to add to its input, or the restored image itself.
     restore_best: whether it is scored with the weights of its best margin, or with its last.
     precision, xla: how a GPU computes it; both change the last digits.
-    width, depth, kernel_px, downscale: of a native network, where they are not those of its name.
+    width, depth, kernel_px, downscale, told_tables: of a native network, where they are not those of its name.
     ssim_weight: of 1 - SSIM, for the losses that have it. warm_up: share of the steps in which the rate rises.
     ema: how much of the average of weights is kept at each step, None averages none. normalisation: "moving" has batch
     normalisation judged by its moving statistics, "re-estimated" by those of a few training batches.
@@ -87,6 +87,7 @@ class TrialSpec:
     depth: int | None = None
     kernel_px: int | None = None
     downscale: int | None = None
+    told_tables: bool | None = None
     ssim_weight: float | None = None
     warm_up: float = 0.0
     ema: float | None = None
@@ -148,7 +149,7 @@ class TrialSpec:
         return network_size(self.architecture, **self._size_changes)
 
     @property
-    def _size_changes(self) -> dict[str, int | None]:
+    def _size_changes(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in SIZE_FIELDS}
 
     @property

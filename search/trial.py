@@ -184,6 +184,7 @@ def _training(
         crop=spec.crop,
         augmentation=spec.augmentation,
         seed=spec.seed,
+        tables=spec.size is not None and spec.size.told_tables,
     )
     plan = TrainingPlan(
         loss=make_loss(spec.loss, LossOptions(bench.vgg16_weights, spec.ssim_weight)),

@@ -14,7 +14,7 @@ from models.architectures.padding import CutTo, PadToMultiple
 from models.architectures.planes import PlaneFilter, ToPixels, ToPlanes
 from models.sizes import NATIVE_SIZES, PLANES, NetworkSize
 
-Network = Callable[[keras.KerasTensor, LastConvolution], keras.KerasTensor]
+Network = Callable[..., keras.KerasTensor]
 
 GREY = 0.75  # about the luma of a smear's background; chroma is centred already
 CONTRAST = 8.0
@@ -23,26 +23,38 @@ N_BRANCH_BLOCKS = 1
 
 
 def native(size: NetworkSize) -> Network:
-    """Return the network of a size: it predicts the residual of degraded [B, H, W, 3]."""
+    """Return the network of a size: it predicts the residual of degraded [B, H, W, 3], told tables [B, 8] or not."""
 
-    def network(degraded: keras.KerasTensor, last_convolution: LastConvolution) -> keras.KerasTensor:
+    def network(
+        degraded: keras.KerasTensor, last_convolution: LastConvolution, tables: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
         planes = ToPlanes()(PadToMultiple(2 * size.downscale if size.branch_width else size.downscale)(degraded))
         features = _head(size)(layers.Rescaling(CONTRAST, offset=_offsets())(planes))
         for block in range(size.depth):
-            features = _residual_block(features, size.width, size.kernel_px)
+            features = _residual_block(_scaled(features, tables), size.width, size.kernel_px)
             if size.branch_width and block == 0:
                 features = _branch(features, size)
         if size.downscale > 2:
             features = layers.UpSampling2D(size.downscale // 2)(features)
         residual = layers.Rescaling(RESIDUAL_SCALE)(last_convolution(PLANES)(features))
-        residual = layers.Add()([PlaneFilter(name="filter")(planes), residual])
+        residual = layers.Add()([_scaled(PlaneFilter(name="filter")(planes), tables), residual])
         return CutTo()(ToPixels()(residual), degraded)
 
+    network.told_tables = size.told_tables  # type: ignore[attr-defined]
     return network
 
 
 def _offsets() -> list[float]:
     return [-CONTRAST * GREY if plane % 3 == 0 else 0.0 for plane in range(PLANES)]
+
+
+def _scaled(features: keras.KerasTensor, tables: keras.KerasTensor | None) -> keras.KerasTensor:
+    """Scale each feature map by 1, and what the tables add to that: nothing at first. Without tables, as it is."""
+    if tables is None:
+        return features
+    change = layers.Dense(features.shape[-1], kernel_initializer="zeros")(tables)
+    change = layers.Reshape((1, 1, features.shape[-1]))(change)
+    return layers.Add()([features, layers.Multiply()([features, change])])
 
 
 def _head(size: NetworkSize) -> keras.layers.Layer:
