@@ -227,6 +227,13 @@ class AveragingAdam(keras.optimizers.Adam):  # type: ignore[misc]
 
     def finalize_variable_values(self, trainable_variables: list[Any]) -> None: ...
 
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        """Average over fewer steps at first: an average over a hundred would long hold weights as they started."""
+        steps = ops.cast(self.iterations, "float32")
+        kept = ops.minimum(self.ema_momentum, (1 + steps) / (10 + steps))
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            average.assign(average + (1 - kept) * (variable - average))
+
     def put_averages_into(self, trainable_variables: list[Any]) -> None:
         """Replace weights by their averages."""
         super().finalize_variable_values(trainable_variables)

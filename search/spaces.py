@@ -212,8 +212,8 @@ THESIS_NETWORKS = tuple(name for name in TRAINED if name not in NATIVE_SIZES)
 THESIS_LOSSES = tuple(name for name in LOSSES if name not in WEIGHTED_LOSSES)
 COMPARED_LOSSES = ("psnr-ssim", "mse", *(name for name in LOSSES if name not in ("psnr-ssim", "mse")))
 USEFUL_RANGE = "20-80"  # where restorers are used; the thesis drew from 25 to 100
-SSIM_WEIGHT = By("loss", None, dict.fromkeys(WEIGHTED_LOSSES, 1.0))
-SSIM_WEIGHTS = By("loss", (None,), dict.fromkeys(WEIGHTED_LOSSES, (0.5, 1.0, 2.0)))
+SSIM_WEIGHT = By("loss", None, dict.fromkeys(WEIGHTED_LOSSES, 2.0))
+SSIM_WEIGHTS = By("loss", (None,), dict.fromkeys(WEIGHTED_LOSSES, (1.0, 2.0, 4.0)))
 THESIS_AUGMENTATIONS = tuple(name for name in AUGMENTATIONS if name != "symmetries")
 APPENDIX_AXES = ("architecture", "training_quality", "output_activation")
 APPENDIX = (  # the thesis' Tables 8 to 17: network, training quality, output activation
@@ -240,7 +240,7 @@ SPACES: Mapping[str, Space] = {
             "output_activation": OUTPUT_ACTIVATIONS,
         },
         sampled={
-            "learning_rate": for_natives(LogRange(1e-3, 6e-3), LogRange(3e-4, 3e-3)),  # around Adam's default
+            "learning_rate": for_natives(LogRange(1e-3, 4e-3), LogRange(3e-4, 3e-3)),  # around Adam's default
             # MemNet keeps five times ResNet's feature maps: 16 crops of 192 px would fit none of the thesis' cards.
             "batch_size": By("architecture", (4, 8, 16), dict.fromkeys(NATIVE_SIZES, (16,)) | {"memnet": (2, 4, 8)}),
             "schedule": for_natives(("cosine",), SCHEDULES),
@@ -260,7 +260,7 @@ SPACES: Mapping[str, Space] = {
             "output_activation": ("none",),
         },
         sampled={
-            "learning_rate": LogRange(1e-3, 6e-3),
+            "learning_rate": LogRange(1e-3, 4e-3),
             "ema": (0.99, 0.998),
             "ssim_weight": SSIM_WEIGHTS,
             "width": By("architecture", (None,), {"native11k": (16, 24, 32), "native10k": (16, 24, 32)}),
