@@ -1,4 +1,4 @@
-"""What does our training loop cost over a bare Keras loop over arrays in memory, and how fast does one thread train?
+"""What does our training loop cost over TensorFlow alone on arrays in memory, and how fast does one thread train?
 
 And does it keep from tracing its step again, and from growing, after its first epoch?
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from datasets.batches import BatchSettings, training_batches
@@ -32,11 +33,12 @@ QUALITY = 75
 BATCH_SIZE = 8
 LOOP_CROP_PX = 192
 LOOP_ROUNDS = 9
-LOOP_NETWORKS = ("resnet", "smallxception")
+LOOP_NETWORKS = ("resnet", "smallxception", "native10k")
 SPEED_CROP_PX = 48
 SPEED_BATCHES = 12
 SPEED_ROUNDS = 7
-SPEED_NETWORKS = ("resnet", "jjnet")
+SPEED_NETWORKS = ("resnet", "jjnet", "native10k")
+LEARNING_RATE = 1e-3
 BACKWARD_FACTOR = 3  # forward once, backward about twice that
 N_THREADS = 1  # to compute, and one more to read
 SEED = 0
@@ -53,10 +55,11 @@ def measure_loops(pack: PackedDataset, network: str) -> dict[str, float]:
     settings = BatchSettings(QUALITY, BATCH_SIZE, LOOP_CROP_PX, seed=SEED)
     arrays = list(training_batches(pack, images, settings, epoch=1))
     model, n_traced = _compiled_and_counted(network)
+    step = _bare_step(network)
     bare, ours, traced, resident_mb = [], [], [], []
     for epoch in range(LOOP_ROUNDS + 1):
-        bare.append(_seconds(lambda: _bare_epoch(model, arrays)))
-        ours.append(_seconds(lambda: train_epoch(model, training_batches(pack, images, settings, 1, N_THREADS))))
+        bare.append(_seconds(lambda: _bare_epoch(step, arrays)))
+        ours.append(_seconds(lambda: _our_epoch(model, pack, images, settings)))
         traced.append(n_traced())
         resident_mb.append(_resident_mb())
         print(f"{network}, round {epoch}: bare {bare[-1][0]:.2f} s, ours {ours[-1][0]:.2f} s", flush=True)
@@ -75,14 +78,14 @@ def measure_loops(pack: PackedDataset, network: str) -> dict[str, float]:
 def measure_speed() -> dict[str, float]:
     """Return the multiply-accumulates a second of one thread in training, by network, by the clock and its own time."""
     batch: Batch = (_noise(), _noise())
-    models = {name: _compiled(name) for name in SPEED_NETWORKS}
+    steps = {name: _bare_step(name) for name in SPEED_NETWORKS}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in SPEED_NETWORKS}
     for _ in range(SPEED_ROUNDS + 1):
-        for name, model in models.items():
-            seconds[name].append(_seconds(lambda model=model: _bare_epoch(model, [batch] * SPEED_BATCHES)))
+        for name, step in steps.items():
+            seconds[name].append(_seconds(lambda step=step: _bare_epoch(step, [batch] * SPEED_BATCHES)))
     n_pixels = SPEED_BATCHES * BATCH_SIZE * SPEED_CROP_PX**2
     numbers = {}
-    for name in models:
+    for name in steps:
         macs = macs_per_pixel(name) * n_pixels * BACKWARD_FACTOR
         clock_s, processor_s = np.median(seconds[name][1:], axis=0)
         numbers[f"{name}_macs_per_s"] = float(f"{macs / clock_s:.3g}")
@@ -149,9 +152,39 @@ def _noise() -> NDArray[np.float32]:
     return np.random.default_rng(SEED).random((BATCH_SIZE, SPEED_CROP_PX, SPEED_CROP_PX, 3), np.float32)
 
 
-def _bare_epoch(model: keras.Model, batches: Sequence[Batch]) -> None:
-    for degraded, original in batches:
-        model.train_on_batch(degraded, original)
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+def _bare_step(architecture: str) -> Step:
+    """Return a training step in TensorFlow alone, the yardstick: gradients, and Adam written out over its variables."""
+    model = build_model(architecture)
+    weights = [variable.value for variable in model.trainable_variables]
+    means, squares = ([tf.Variable(tf.zeros_like(weight)) for weight in weights] for _ in range(2))
+    n_steps = tf.Variable(0.0)
+
+    @tf.function
+    def step(degraded: Tensor, original: Tensor) -> Tensor:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(original - model(degraded, training=True)))
+        n_steps.assign_add(1.0)
+        rate = LEARNING_RATE * tf.sqrt(1 - 0.999**n_steps) / (1 - 0.9**n_steps)
+        for weight, mean, square, slope in zip(weights, means, squares, tape.gradient(loss, weights), strict=True):
+            mean.assign_add(0.1 * (slope - mean))
+            square.assign_add(0.001 * (tf.square(slope) - square))
+            weight.assign_sub(rate * mean / (tf.sqrt(square) + 1e-7))
+        return loss
+
+    return step
+
+
+def _bare_epoch(step: Step, batches: Sequence[Batch]) -> None:
+    losses = [step(tf.constant(degraded), tf.constant(original)) for degraded, original in batches]
+    float(losses[-1])
+
+
+def _our_epoch(model: keras.Model, pack: PackedDataset, images: NDArray[np.int64], settings: BatchSettings) -> None:
+    n_steps = -(-len(images) // settings.batch_size)
+    train_epoch(model, training_batches(pack, images, settings, 1, N_THREADS), n_steps)
 
 
 def _seconds(work: Callable[[], object]) -> tuple[float, float]:

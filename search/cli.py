@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mixed-precision", action="store_true", help="let GPUs compute in 16 bits")
     parser.add_argument("--xla", action="store_true", help="let XLA compile the training step, on GPUs")
     parser.add_argument(
+        "--re-estimate-normalisation",
+        action="store_true",
+        help="judge batch normalisation by statistics taken anew, in a space that leaves them to move",
+    )
+    parser.add_argument(
         "--from", dest="from_run", type=Path, nargs="+", metavar="RUN", help="start from what earlier runs know"
     )
     parser.add_argument("--top", type=int, metavar="K", help=f"how many of the best --space {FINAL} takes (default: 3)")

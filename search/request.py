@@ -32,7 +32,9 @@ NARROWED = {  # option -> axis
 }
 CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
 DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "top": 3, "trials_per_gpu": 1}
-FIXED = ("space", "scale", "seed", "mixed_precision", "xla", "top", *NARROWED, *CONTINUES)  # for the life of a run
+COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
+FIXED = ("space", "scale", "seed", *COMPUTING, "top", *NARROWED, *CONTINUES)  # for the life of a run
+LATER = {"re_estimate_normalisation": False, "plugin": None}  # options that runs of earlier versions do not remember
 CHANGEABLE = (
     "data",
     "vgg16_weights",
@@ -134,7 +136,7 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
     """
     facts = require_run(options.resume)
     try:
-        remembered = {**facts["options"], "data": facts["dataset"]["path"]}
+        remembered = {**LATER, **facts["options"], "data": facts["dataset"]["path"]}
         remembered = {name: remembered[name] for name in (*FIXED, *CHANGEABLE)}
     except KeyError as error:
         raise InputError(
@@ -179,7 +181,7 @@ def _asked(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
     for run in runs:
         options.data = options.data or require_run(run)["dataset"]["path"]
     space = extended_space(plugin, options.space) if plugin else find_space(options.space)
-    return Asked(_narrowed(space, options), earlier=runs)
+    return Asked(_with_normalisation(_narrowed(space, options), options), earlier=runs)
 
 
 def _continuation(options: argparse.Namespace) -> Continuation:
@@ -245,6 +247,13 @@ def _computing(options: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         if is_asked and not machine.n_gpus:
             raise InputError(f"--{option} speeds up GPUs, and there is none here: leave it out")
     return {"precision": "mixed_float16" if options.mixed_precision else "float32", "xla": options.xla}
+
+
+def _with_normalisation(space: Space, options: argparse.Namespace) -> Space:
+    """Return the space with re-estimated statistics where they are asked for, whatever its protocol says."""
+    if not options.re_estimate_normalisation:
+        return space
+    return replace(space, fields={**space.fields, "normalisation": "re-estimated"})
 
 
 def _n_trials(

@@ -115,13 +115,13 @@ def test_a_run_brings_the_plugin_that_it_was_made_with(tmp_path: Path, example: 
     run = _run_with(tmp_path, plugin)
     FOOTPRINTS.clear()
     assert find_plugin(None, run) == plugin
-    assert FOOTPRINTS == dict(plugin.footprints)
+    assert dict(plugin.footprints) == FOOTPRINTS
     assert find_plugin(example, run) == plugin
 
 
 def test_a_plugin_that_was_changed_is_refused_in_the_run_and_outside(tmp_path: Path, example: Path) -> None:
     run = _run_with(tmp_path, check_plugin(read_plugin(example)))
-    with pytest.raises(InputError, match="is not the plugin that .* was made with"):
+    with pytest.raises(InputError, match=r"is not the plugin that .* was made with"):
         find_plugin(_written(tmp_path, "LOSSES = {}"), run)
     (run / PLUGIN_FILE).write_text("LOSSES = {}")
     with pytest.raises(InputError, match="was changed"):
