@@ -71,8 +71,9 @@ def rate_factor(size: NetworkSize | None) -> float:
     """Return what a learning rate is multiplied by, so that one rate serves networks of every size.
 
     The steps of Adam do not shrink with a network: what they change of a feature grows with the width of the layer
-    before it and with the number of blocks, so that the rate falls with both (1 for native10k, and without a size).
+    before it and with the number of blocks, so that the rate falls with both. At most 1, as for native10k and without a
+    size: the filter, which is as large in every network, takes no more.
     """
     if size is None:
         return 1.0
-    return REFERENCE_SIZE.width / size.width * math.sqrt(REFERENCE_SIZE.depth / size.depth)
+    return min(1.0, REFERENCE_SIZE.width / size.width * math.sqrt(REFERENCE_SIZE.depth / size.depth))

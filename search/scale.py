@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from datasets.packed import PackedDataset
 from datasets.sampling import deal_images
 from models.plugins import Plugin
-from search.spaces import for_natives
+from search.spaces import By, for_natives
 
 SCORED_QUALITIES = (25, 50, 75)
 REFERENCE_QUALITY = 75
@@ -111,10 +111,18 @@ USUAL_TRAINING: Mapping[str, Any] = {
 }
 
 
+def _images(of_native10k: int) -> dict[str, int]:
+    """Return how many images an epoch has, so that it takes about as long for every native network."""
+    shares = {"native1k": 2.0, "native10k": 1.0, "native11k": 1.0, "native41k": 0.25}
+    return {name: round(share * of_native10k) for name, share in shares.items()}
+
+
 def _training(natives: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a scale: those of native networks where they differ from the others'."""
     natives, usual = {**NATIVE_TRAINING, **natives}, {**USUAL_TRAINING, **usual}
-    return {name: for_natives(natives.get(name, value), value) for name, value in usual.items()}
+    fields = {name: for_natives(natives.get(name, value), value) for name, value in usual.items()}
+    images = natives.get("epoch_images")
+    return fields | ({"epoch_images": By("architecture", usual["epoch_images"], _images(images))} if images else {})
 
 
 SCALES: Mapping[str, Scale] = MappingProxyType(
@@ -148,7 +156,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             name="small",
             fields={
                 "split": "tiny",
-                "epochs": 32,
+                "epochs": 48,
                 "normalisation": "re-estimated",
                 **_training(
                     {"epoch_images": 4096, "crop_px": 64},
@@ -163,7 +171,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 ),
             },
             n_trials=None,
-            grace_epochs=4,
+            grace_epochs=6,
             reduction_factor=2,
             n_finalists=2,
             protocol=Protocol(n_monitored=24, monitor_px=128, n_scored=48, n_compared=24),

@@ -206,7 +206,7 @@ def _can_draw(values: Values, value: Any) -> bool:
 
 
 # The best that is known comes first, then the thesis' choice: where few trials are run, they start there.
-FIRST = ("native11k", "jjnet")
+FIRST = ("native11k", "native10k", "jjnet")
 TRAINED = (*FIRST, *(name for name in ARCHITECTURES if name not in (*UNTRAINED, *FIRST)))
 THESIS_NETWORKS = tuple(name for name in TRAINED if name not in NATIVE_SIZES)
 THESIS_LOSSES = tuple(name for name in LOSSES if name not in WEIGHTED_LOSSES)
@@ -254,7 +254,7 @@ SPACES: Mapping[str, Space] = {
     "native": Space(  # the networks made for JPEG alone
         name="native",
         axes={
-            "architecture": ("native11k", *(name for name in NATIVE_SIZES if name != "native11k")),
+            "architecture": ("native11k", "native10k", "native41k", "native1k"),
             "loss": ("psnr-ssim", "mse-ssim"),
             "training_quality": (USEFUL_RANGE,),
             "output_activation": ("none",),

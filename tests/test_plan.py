@@ -6,17 +6,23 @@ import pytest
 
 from models.footprint import FOOTPRINTS
 from search.plan import Machine, Workload, expected_share, make_plan
-from search.scale import SCALES, choose_scale
-from search.spaces import SPACES
+from search.scale import SCALES, Scale, choose_scale
+from search.spaces import SPACES, resolve
 from search.spec import TrialSpec
 
 MACHINE = Machine(n_slots=2, n_threads=1)
 WORKLOAD = Workload(n_train=96, n_scored=8, n_tested=8, size_px=360, n_qualities=8)
-SPECS = [TrialSpec(name, **SCALES["demo"].fields) for name in ("resnet", "jjnet")] * 4
+
+
+def _spec(scale: Scale, architecture: str) -> TrialSpec:
+    return TrialSpec(architecture, **resolve(scale.fields, {"architecture": architecture}))
+
+
+SPECS = [_spec(SCALES["demo"], name) for name in ("resnet", "jjnet")] * 4
 
 
 def test_every_network_that_is_trained_can_be_planned() -> None:
-    assert set(FOOTPRINTS) == set(SPACES["full"].axes["architecture"])
+    assert set(FOOTPRINTS) == {*SPACES["full"].axes["architecture"], "linear"}
 
 
 def test_the_share_of_epochs_that_early_stopping_leaves_by_hand() -> None:
@@ -28,7 +34,7 @@ def test_the_share_of_epochs_that_early_stopping_leaves_by_hand() -> None:
 def test_a_plan_says_trials_cells_epochs_and_minutes() -> None:
     plan = make_plan(SPACES["full"], SCALES["demo"], SPECS, MACHINE, WORKLOAD)
     lines = plan.describe().splitlines()
-    assert lines[0].startswith("plan: 8 trials (8 of 256 cells tried), up to 16 epochs each, about 40 in all")
+    assert lines[0].startswith("plan: 8 trials (8 of 960 cells tried), up to 16 epochs each, about 40 in all")
     assert lines[1].startswith("expected time: about ")
 
 
@@ -48,15 +54,15 @@ def test_auto_is_demo_without_a_gpu_and_tiny_with_one_and_says_so(n_gpus: int, n
 
 
 def test_an_unknown_scale_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown scale 'huge'; known: auto, demo, tiny, full"):
+    with pytest.raises(ValueError, match="unknown scale 'huge'; known: auto, demo, small, tiny, full"):
         choose_scale("huge", 0)
 
 
 @pytest.mark.parametrize("name", SCALES)
 def test_every_scale_makes_specs_and_regions_that_fit(name: str) -> None:
     scale = SCALES[name]
-    spec = TrialSpec("resnet", **scale.fields)
-    assert scale.grace_epochs <= spec.epochs
+    for network in ("resnet", "native11k"):
+        assert scale.grace_epochs <= _spec(scale, network).epochs
     assert scale.protocol.for_images(360).crop_px == 192
     small = scale.protocol.for_images(96)
     assert small.crop_px == 51
@@ -67,3 +73,22 @@ def test_a_demo_tries_every_network_and_every_loss() -> None:
     cells = SPACES["full"].cells()[: SCALES["demo"].n_trials]
     for place, values in enumerate(list(SPACES["full"].axes.values())[:2]):
         assert {cell[place] for cell in cells} == set(values)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_native_networks_are_trained_their_own_way_at_every_scale_and_others_as_usual(name: str) -> None:
+    native, usual = (_spec(SCALES[name], network) for network in ("native41k", "unet"))
+    assert (native.warm_up, native.ema, native.clip_norm, native.schedule) == (0.05, 0.99, 1.0, "cosine")
+    assert (native.crop, native.augmentation, native.start) == ("chroma-grid", "symmetries", "near_identity")
+    assert (usual.warm_up, usual.ema, usual.clip_norm) == (0.0, None, None)
+    assert usual.augmentation != "symmetries"
+    assert native.normalisation == usual.normalisation == "re-estimated"
+
+
+def test_a_larger_size_of_a_native_network_is_planned_to_take_longer() -> None:
+    def seconds(**size: int) -> float:
+        specs = [replace(_spec(SCALES["demo"], "native10k"), **size)]
+        return make_plan(SPACES["full"], SCALES["demo"], specs, MACHINE, WORKLOAD).trials_s
+
+    assert seconds(width=24) == seconds()
+    assert seconds(width=48) > seconds() > seconds(width=12)
