@@ -28,7 +28,7 @@ from search.placement import GPU_MEMORY, N_WAITING, needs
 from search.records import TrialRecord
 from search.scale import SCALES
 from search.searcher import METRIC, LowqSearch
-from search.spaces import SPACES
+from search.spaces import SPACES, resolve
 from search.spec import TrialSpec, TrialStatus
 from search.tune import Job, run_trials, spec_of
 
@@ -119,7 +119,7 @@ def _busy_s(lines: list[dict[str, Any]], end: float) -> float:
 
 
 def _spec(parameters: dict[str, Any]) -> TrialSpec:
-    return TrialSpec(**{**SCALES["full"].fields, **parameters})
+    return TrialSpec(**{**resolve({**SCALES["full"].fields, **SPACES["full"].fields}, parameters), **parameters})
 
 
 def _settle(spec: TrialSpec, crashed: bool) -> TrialRecord:

@@ -70,7 +70,7 @@ def measured(training: dict[str, Any], pack: PackedDataset, monitor: Monitor) ->
         augmentation="flips-brightness",
         seed=training["seed"],
     )
-    n_steps = EPOCHS * EPOCH_IMAGES // BATCH_SIZE
+    n_steps = EPOCH_IMAGES // BATCH_SIZE
     plan = TrainingPlan(make_loss(training["loss"]), EPOCHS, n_steps, training["learning_rate"], "cosine")
     images = np.resize(pack.images_of("tiny", "train"), EPOCH_IMAGES)
 

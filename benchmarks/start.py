@@ -16,6 +16,7 @@ from datasets.batches import Batch, BatchSettings, centre_window, training_batch
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.smear import synthesize
+from datasets.tables import tables_of_quality
 from models.backend import prepare_backend
 from models.build import build_model
 from models.evaluation import restore, to_8_bits
@@ -60,7 +61,7 @@ def trained(model: keras.Model, pack: PackedDataset, seed: int) -> keras.Model:
     """Train a model on random crops at random qualities and return it."""
     settings = BatchSettings("random", BATCH_SIZE, CROP_PX, "random", seed=seed)
     images = np.resize(pack.images_of("tiny", "train"), EPOCH_IMAGES)
-    n_steps = EPOCHS * EPOCH_IMAGES // BATCH_SIZE
+    n_steps = EPOCH_IMAGES // BATCH_SIZE
     plan = TrainingPlan(make_loss(LOSS), EPOCHS, n_steps, LEARNING_RATE, SCHEDULE)
 
     def batches(epoch: int) -> Iterator[Batch]:
@@ -79,7 +80,7 @@ def gains_db(model: keras.Model, pack: PackedDataset) -> dict[int, float]:
     gains = {}
     for quality in QUALITIES:
         degraded = np.stack([pack.degraded(image, quality, window) for image in images])
-        after = measure(originals, _unit(to_8_bits(restore(model, degraded))))["psnr_db"]
+        after = measure(originals, _unit(to_8_bits(restore(model, degraded, tables_of_quality(quality)))))["psnr_db"]
         gains[quality] = float(np.mean(after - measure(originals, _unit(degraded))["psnr_db"]))
     return gains
 

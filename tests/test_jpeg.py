@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from datasets.jpeg import SUBSAMPLING, codec_versions, decode_jpeg, decode_window, encode_jpeg
+from datasets.batches import turn
+from datasets.jpeg import SUBSAMPLING, Window, codec_versions, compress_window, decode_jpeg, decode_window, encode_jpeg
 from tests.pack_fixture import tiny_image
 
 IMAGE = tiny_image(3, 75, 75)
@@ -67,6 +68,43 @@ def test_a_decoded_window_is_the_slice_of_the_decoded_whole(data: st.DataObject,
     found = decode_window(memoryview(jpeg), size_px, window)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, _open(jpeg)[window])
+
+
+def _window(data: st.DataObject, height: int, width: int) -> Window:
+    """Draw a window of at least 5 px: libjpeg interpolates no colours in an image, or a part, of 4 columns or fewer."""
+    rows, columns = (
+        slice(start, data.draw(st.integers(start + 5, side)))
+        for side in (height, width)
+        for start in [data.draw(st.integers(0, side - 5))]
+    )
+    return rows, columns
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    data=st.data(),
+    height=st.integers(8, 75),
+    width=st.integers(8, 75),
+    quality=st.integers(1, 100),
+    symmetry=st.integers(0, 7),
+)
+def test_a_compressed_window_is_the_slice_of_the_whole_image_s_jpeg(
+    data: st.DataObject, height: int, width: int, quality: int, symmetry: int
+) -> None:
+    image = turn(IMAGE[:height, :width], symmetry)
+    window = _window(data, *image.shape[:2])
+    expected = _open(encode_jpeg(np.ascontiguousarray(image), quality))[window]
+    np.testing.assert_array_equal(compress_window(image, quality, window), expected)
+
+
+@pytest.mark.parametrize("start", [0, 1, 14, 15, 16, 17, 18, 30, 31, 32, 33, 34])
+@pytest.mark.parametrize("quality", [10, 75])
+def test_a_compressed_window_is_the_same_wherever_it_lies_between_macroblocks(start: int, quality: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (80, 77, 3), np.uint8)  # strong colours, that bleed
+    expected = _open(encode_jpeg(noise, quality))
+    for length in (1, 2, 15, 16, 17, 32):
+        window = slice(start, start + length), slice(start + 3, start + 3 + length)
+        np.testing.assert_array_equal(compress_window(noise, quality, window), expected[window])
 
 
 def test_a_jpeg_cut_short_or_wider_than_stated_is_not_decoded_in_silence() -> None:

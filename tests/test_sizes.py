@@ -69,11 +69,12 @@ def test_a_size_that_cannot_be_built_is_refused(fields: dict[str, int], message:
         NetworkSize(**{"width": 8, "depth": 1, **fields})
 
 
-def test_the_rate_falls_with_width_and_with_the_root_of_depth() -> None:
+def test_the_rate_falls_with_width_and_with_the_root_of_depth_and_never_rises() -> None:
     assert rate_factor(None) == rate_factor(NATIVE_SIZES["native10k"]) == 1
     assert rate_factor(NetworkSize(48, 3)) == 0.5
-    assert rate_factor(NetworkSize(12, 3)) == 2
     assert rate_factor(NetworkSize(24, 12)) == 0.5
+    assert rate_factor(NetworkSize(12, 12)) == 1
+    assert rate_factor(NetworkSize(12, 3)) == rate_factor(NATIVE_SIZES["native1k"]) == 1
     assert rate_factor(NATIVE_SIZES["native41k"]) == pytest.approx(24 / 64 * math.sqrt(3 / 2))
 
 
