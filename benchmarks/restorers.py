@@ -39,7 +39,7 @@ from search.spec import TrialSpec  # noqa: E402
 QUALITIES = (25, 40, 50, 60, 75)
 SEEDS = (0, 1, 2)
 EPOCHS = 4
-N_TESTED = 48
+N_TESTED = 12
 PROBE_IMAGES = 64
 TIMED_PX, TIMED_IMAGES = 360, 12
 NATIVE = {"loss": "psnr-ssim", "training_quality": "20-80"}
