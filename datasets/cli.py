@@ -1,8 +1,6 @@
 """The command line of this room: pack source images, inspect a pack, draw the built-in smear as files."""
 
 import argparse
-import shutil
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,29 +8,27 @@ from typing import NoReturn
 
 from PIL import Image
 
-from datasets.errors import InputError
-from datasets.pack import QUALITIES, PackSettings, write_pack
+from datasets.console import note, quiet_libraries, run_command
+from datasets.errors import InputError, printable
+from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
+from datasets.progress import Progress
 from datasets.smear import synthesize
 from datasets.source import find_sources
-
-USER_ERROR = 2
+from datasets.splits import GROUPED, RANDOM
+from datasets.staging import check_apart, check_new, staged
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit code 2."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")  # a damaged file is one error line, with no warnings above
-            options = _parser().parse_args(arguments)
+
+    def run() -> None:
+        options = _parser().parse_args(arguments)
+        with warnings.catch_warnings(), quiet_libraries():
+            warnings.simplefilter("ignore")  # a damaged file is one error line, with no warnings above
             options.run(options)
-    except InputError as error:
-        print(f"lowq: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("lowq: interrupted, nothing was left behind", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command(run)
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -50,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("out", type=Path, help="the pack to make; must not exist")
     pack.add_argument("--size", type=int, default=360, help="side of the centre crop in pixels (default: 360)")
     pack.add_argument("--qualities", type=int, nargs="+", default=QUALITIES, metavar="Q", help="JPEG qualities, 1..100")
+    pack.add_argument(
+        "--split",
+        choices=(GROUPED, RANDOM),
+        default=GROUPED,
+        help="keep images of one group on one side, or divide them as the thesis did (default: %(default)s)",
+    )
     pack.set_defaults(run=_pack)
     inspect = commands.add_parser("inspect", help="say what a pack holds, after checking its files")
     inspect.add_argument("pack", type=Path)
@@ -64,9 +66,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    images = find_sources(options.source, options.size)
-    description = f"{options.source.resolve().name}, {len(images)} images"
-    write_pack(images, options.out, PackSettings(options.size, tuple(options.qualities), description))
+    settings = PackSettings(options.size, tuple(options.qualities), split=options.split)
+    check_apart(options.source, options.out)
+    check_new(options.out)
+    images = find_sources(options.source, options.size, note)
+    source = options.source.resolve()
+    settings = PackSettings(
+        options.size, tuple(options.qualities), f"{source.name}, {len(images)} images", options.split
+    )
+    with Progress("packing", len(images), "images") as progress:
+        write_pack(images, options.out, settings, Packing(str(source), say=note, progress=progress.tell))
     print(_summary(open_pack(options.out)))
 
 
@@ -76,21 +85,13 @@ def _inspect(options: argparse.Namespace) -> None:
 
 def _synthesize(options: argparse.Namespace) -> None:
     images = synthesize(options.count, options.seed)
-    if options.out.exists():
-        raise InputError(f"{options.out} exists: name a new folder, or delete it first")
-    partial = options.out.with_name(options.out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
-    try:
-        for image in images:
-            path = partial / image.name
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with staged(options.out) as staging, Progress("drawing", len(images), "images") as progress:
+        for n_drawn, image in enumerate(images, 1):
+            path = staging.contents / image.name
+            path.parent.mkdir(exist_ok=True)
             Image.fromarray(image.read()).save(path)
-        partial.rename(options.out)
-    except OSError as error:
-        raise InputError(f"cannot write {options.out}: {error.strerror or error}; free space") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    print(f"{options.count} images in {options.out}")
+            progress.tell(n_drawn, len(images))
+    print(f"{options.count} images in {printable(str(options.out))}")
 
 
 def _summary(pack: PackedDataset) -> str:
@@ -109,4 +110,4 @@ def _summary(pack: PackedDataset) -> str:
         f"  fingerprint {pack.fingerprint[:16]}, Pillow {manifest['versions']['pillow']}, "
         f"libjpeg {manifest['versions']['libjpeg']}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

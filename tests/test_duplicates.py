@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from datasets.duplicates import REACH_PX, SIDE_PX, group_images, group_thumbnails
-from datasets.packed import PackedDataset
+from datasets.duplicates import REACH_PX, SIDE_PX, group_thumbnails
+from datasets.packed import PackedDataset, group_images
 from search.images import IMAGES_FILE, describe_images
 from tests.pack_fixture import write_tiny_pack
 
