@@ -1,4 +1,4 @@
-"""The edge of a command: what a user's mistake, an interruption or a closed output becomes, and how lines are printed."""
+"""The edge of a command: what a mistake, an interruption or a closed output becomes, and how lines are printed."""
 
 import os
 import signal

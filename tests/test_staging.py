@@ -257,22 +257,24 @@ def test_a_source_that_reads_otherwise_than_it_was_found_leaves_no_pack(tmp_path
     assert not os.listdir(tmp_path)
 
 
-def test_four_quick_ctrl_c_are_one_line_and_leave_nothing(tmp_path: Path) -> None:
-    source = write_source_folder(tmp_path / "source", 400)
+@pytest.mark.parametrize("later_s", [0, 0.1, 0.4])
+def test_four_quick_ctrl_c_are_one_line_that_says_what_is_left(tmp_path: Path, later_s: float) -> None:
+    source = write_source_folder(tmp_path / "source", 1200)
     command = [sys.executable, "-m", "datasets", "pack", str(source), str(tmp_path / "pack"), "--size", "32"]
-    for wait_s in (0.7, 1.2, 2.0):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        time.sleep(wait_s)
-        for _ in range(4):
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            time.sleep(0.01)
-        error = process.communicate()[1]
-        assert process.returncode == 130
-        assert error.startswith("lowq: interrupted, ")
-        assert error.count("\n") == 1
-        kept = [name for name in os.listdir(tmp_path) if name != "source"]
-        assert bool(kept) == ("nothing was left behind" not in error)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while len(os.listdir(tmp_path)) == 1 and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(later_s)
+    for _ in range(4):
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    error = process.communicate()[1]
+    assert process.returncode == 130
+    assert error.startswith("lowq: interrupted, ")
+    assert error.count("\n") == 1
+    kept = [name for name in os.listdir(tmp_path) if name != "source"]
+    assert bool(kept) == ("nothing was left behind" not in error)
 
 
 def test_ctrl_c_while_modules_are_loaded_is_one_line_too() -> None:
