@@ -3,20 +3,29 @@
 import argparse
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from PIL import Image
 
 from datasets.console import note, quiet_libraries, run_command
+from datasets.cores import n_cores
 from datasets.errors import InputError, printable
+from datasets.inspection import inspect_source, look_for_history, warn_of_history
+from datasets.inspection_report import make_table, worst, write_report
+from datasets.labels import find_labels
 from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
+from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from datasets.progress import Progress
 from datasets.smear import synthesize
 from datasets.source import find_sources
 from datasets.splits import GROUPED, RANDOM
 from datasets.staging import check_apart, check_new, staged
+
+N_SAMPLED = 32  # images that a pack looks at for an earlier compression: some seconds
+N_PRINTED = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,10 +61,16 @@ def _parser() -> argparse.ArgumentParser:
         default=GROUPED,
         help="keep images of one group on one side, or divide them as the thesis did (default: %(default)s)",
     )
+    pack.add_argument("--group-pattern", metavar="REGEX", help="group images by what it finds in their names")
+    pack.add_argument("--group-table", type=Path, metavar="CSV", help="group images by a table with a column `name`")
+    pack.add_argument("--group-column", metavar="COLUMN", help="the column of the table, such as patient or slide")
     pack.set_defaults(run=_pack)
-    inspect = commands.add_parser("inspect", help="say what a pack holds, after checking its files")
-    inspect.add_argument("pack", type=Path)
-    inspect.add_argument("--hashes", action="store_true", help="read every file and compare its SHA-256 too")
+    inspect = commands.add_parser("inspect", help="say what a pack holds, or what a source folder should not")
+    inspect.add_argument("folder", type=Path, metavar="PACK or SOURCE")
+    inspect.add_argument("--hashes", action="store_true", help="of a pack: read every file and compare its SHA-256 too")
+    inspect.add_argument(
+        "--out", type=Path, help="of a source: make a folder with a row per image and the worst images"
+    )
     inspect.set_defaults(run=_inspect)
     drawn = commands.add_parser("synthesize", help="draw synthetic smears as PNG files, a source folder for pack")
     drawn.add_argument("out", type=Path, help="the folder to make; must not exist")
@@ -70,22 +85,50 @@ def _pack(options: argparse.Namespace) -> None:
     check_apart(options.source, options.out)
     check_new(options.out)
     images = find_sources(options.source, options.size, note)
+    labels = find_labels([image.name for image in images], *_grouping(options))
+    for line in warn_of_history(look_for_history(images, N_SAMPLED, n_cores()), len(images)):
+        note(line)
     source = options.source.resolve()
-    settings = PackSettings(
-        options.size, tuple(options.qualities), f"{source.name}, {len(images)} images", options.split
-    )
-    with Progress("packing", len(images), "images") as progress:
-        write_pack(images, options.out, settings, Packing(str(source), say=note, progress=progress.tell))
+    settings = replace(settings, description=f"{source.name}, {len(images)} images")
+    with Progress("packing", "images") as progress:
+        write_pack(images, options.out, settings, Packing(str(source), labels, note, progress.tell))
     print(_summary(open_pack(options.out)))
 
 
+def _grouping(options: argparse.Namespace) -> tuple[str | None, Path | None, str | None]:
+    return options.group_pattern, options.group_table, options.group_column
+
+
 def _inspect(options: argparse.Namespace) -> None:
-    print(_summary(open_pack(options.pack, check_hashes=options.hashes)))
+    is_source = options.folder.is_dir() and not (options.folder / MANIFEST).exists()
+    if is_source and not options.hashes:
+        _inspect_source(options.folder, options.out)
+        return
+    if options.out:
+        raise InputError(f"--out is for a source folder, and {options.folder} is none: leave it out")
+    print(_summary(open_pack(options.folder, check_hashes=options.hashes)))
+
+
+def _inspect_source(folder: Path, out: Path | None) -> None:
+    if out:
+        check_apart(folder, out)
+        check_new(out)
+    with Progress("inspecting", "images") as progress:
+        findings = inspect_source(folder, n_cores(), note, progress.tell)
+    print(make_table(findings))
+    for finding in worst(findings, N_PRINTED):
+        print(printable(f"  {finding.name}: {'; '.join(finding.problems)}"))
+    n_more = sum(bool(finding.problems) for finding in findings) - N_PRINTED
+    if out:
+        write_report(findings, out)
+        print(f"a row per image and the worst images: {printable(str(out))}")
+    elif n_more > 0:
+        print(f"  and {n_more} more: --out FOLDER writes a row per image")
 
 
 def _synthesize(options: argparse.Namespace) -> None:
     images = synthesize(options.count, options.seed)
-    with staged(options.out) as staging, Progress("drawing", len(images), "images") as progress:
+    with staged(options.out) as staging, Progress("drawing", "images") as progress:
         for n_drawn, image in enumerate(images, 1):
             path = staging.contents / image.name
             path.parent.mkdir(exist_ok=True)

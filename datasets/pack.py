@@ -1,7 +1,6 @@
 """Packing: source images become one folder with originals, JPEG bytes at every quality, an index and a manifest."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.cores import n_cores
 from datasets.duplicates import Thumbnails, thumbnail
 from datasets.errors import InputError
 from datasets.groups import find_groups
@@ -68,8 +68,7 @@ def prepare(settings: PackSettings, image: SourceImage) -> Prepared:
 
 def prepare_in_threads(images: Sequence[SourceImage], settings: PackSettings) -> Iterator[Prepared]:
     """Yield the images prepared, in order, by all cores of this machine."""
-    n_threads = os.cpu_count() or 1
-    return map_ahead(partial(prepare, settings), images, n_threads, 4 * n_threads)
+    return map_ahead(partial(prepare, settings), images, n_cores(), 4 * n_cores())
 
 
 @dataclass(frozen=True)

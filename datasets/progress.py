@@ -14,8 +14,8 @@ FIRST_LINE_S, LINE_S = 10.0, 30.0  # a short command says nothing
 class Progress:
     """Shows how many of a number of things are done, on standard error."""
 
-    def __init__(self, verb: str, n_all: int, things: str) -> None:
-        self.verb, self.n_all, self.things = verb, n_all, things
+    def __init__(self, verb: str, things: str) -> None:
+        self.verb, self.things = verb, things
         self._start_s = time.monotonic()
         self._line_s = self._start_s + FIRST_LINE_S
         self._n_before: int | None = None  # done by an earlier run
@@ -26,7 +26,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         if self._bar:
             self._bar.start()
-            self._bar.add_task(self.verb, total=self.n_all)
+            self._bar.add_task(self.verb, total=None)
         return self
 
     def __exit__(

@@ -41,19 +41,28 @@ def find_sources(folder: Path, size_px: int, say: Callable[[str], None] = lambda
     sub-folder, when a sub-folder gives no image, or when a file is lossy, unreadable, not 8-bit RGB or smaller than
     size_px.
     """
-    return [source_image(folder, found, size_px) for found in find_images(folder, say)]
+    images = find_images(folder, say)
+    for found in images:
+        if "/" not in found.name:
+            raise InputError(f"{found.path} lies outside a camera system: move it into a sub-folder of {folder}")
+    return [source_image(found, size_px) for found in images]
 
 
-def source_image(folder: Path, found: Found, size_px: int) -> SourceImage:
+def source_image(found: Found, size_px: int) -> SourceImage:
     """Return a found file as a source image, after looking at its header. Raises InputError."""
-    if found.name.count("/") == 0:
-        raise InputError(f"{found.path} lies outside a camera system: move it into a sub-folder of {folder}")
+    if found.path.suffix.lower() in LOSSY_SUFFIXES:
+        raise InputError(f"{found.path} is lossy: {LOSS}")
     stamp = check_image(found.path, size_px)
-    return SourceImage(found.name, found.name.split("/")[0], partial(read_image, found.path, size_px), stamp)
+    return SourceImage(found.name, system_of(found), partial(read_image, found.path, size_px), stamp)
+
+
+def system_of(found: Found) -> str:
+    """Return the camera system of a found file: the sub-folder that it lies in, "" where it lies in none."""
+    return found.name.split("/")[0] if "/" in found.name else ""
 
 
 def find_images(folder: Path, say: Callable[[str], None] = lambda text: None) -> list[Found]:
-    """List the image files under `folder`, by name, none opened; say what was passed over.
+    """List the image files under `folder`, by name, none opened, lossy ones included; say what was passed over.
 
     Raises InputError as find_sources does, but for what is in the files.
     """
@@ -87,20 +96,14 @@ def centre_crop(image: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
 
 
 def _is_image(found: Found) -> bool:
-    """Say whether a file is to be read. Raises InputError for one whose name says that it is lossy."""
-    if found.is_hidden:
-        return False
-    suffix = found.path.suffix.lower()
-    if suffix in LOSSY_SUFFIXES:
-        raise InputError(f"{found.path} is lossy: {LOSS}")
-    return suffix in SUFFIXES
+    return not found.is_hidden and found.path.suffix.lower() in SUFFIXES + LOSSY_SUFFIXES
 
 
 def _check_systems(folder: Path, systems: Iterable[str], images: list[Found], others: list[Found]) -> None:
     """Raise InputError for a system that gives no image, and for two whose names some machines take for one."""
-    with_images = {found.name.split("/")[0] for found in images}
+    with_images = {system_of(found) for found in images}
     for system in sorted(set(systems) - with_images):
-        held = [found for found in others if found.name.split("/")[0] == system]
+        held = [found for found in others if system_of(found) == system]
         raise InputError(
             f"{folder / system} gives no image: {f'it has {_by_suffix(held)}' if held else 'it is empty'}; export its "
             f"images as BMP, PNG or TIFF, or move it out of {folder}"
@@ -119,7 +122,7 @@ def _by_system(files: list[Found]) -> dict[str, list[Found]]:
     """Return the files of each sub-folder; those that lie beside the sub-folders under ""."""
     by_system: dict[str, list[Found]] = {}
     for found in files:
-        by_system.setdefault(found.name.split("/")[0] if "/" in found.name else "", []).append(found)
+        by_system.setdefault(system_of(found), []).append(found)
     return by_system
 
 
