@@ -1,4 +1,4 @@
-"""The command line of this room: pack source images, inspect a pack, draw the built-in smear as files."""
+"""The command line of this room: pack source images, inspect them or a pack, fetch public ones, draw smears."""
 
 import argparse
 import warnings
@@ -11,7 +11,8 @@ from PIL import Image
 
 from datasets.console import note, quiet_libraries, run_command
 from datasets.cores import n_cores
-from datasets.errors import InputError, printable
+from datasets.errors import InputError, printable, printable_lines
+from datasets.fetch import fetch_set
 from datasets.inspection import inspect_source, look_for_history, warn_of_history
 from datasets.inspection_report import make_table, worst, write_report
 from datasets.labels import find_labels
@@ -19,6 +20,7 @@ from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
 from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from datasets.progress import Progress
+from datasets.public_sets import find_set, list_sets
 from datasets.smear import synthesize
 from datasets.source import find_sources
 from datasets.splits import GROUPED, RANDOM
@@ -49,7 +51,7 @@ class OneLineParser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m datasets", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,synthesize}")
+    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,fetch,synthesize}")
     pack = commands.add_parser("pack", help="turn a folder of lossless images into a packed dataset")
     pack.add_argument("source", type=Path, help="a sub-folder of BMP, PNG or TIFF images per camera system")
     pack.add_argument("out", type=Path, help="the pack to make; must not exist")
@@ -72,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="of a source: make a folder with a row per image and the worst images"
     )
     inspect.set_defaults(run=_inspect)
+    fetch = commands.add_parser("fetch", help="download a public set of images as a source folder for pack")
+    fetch.add_argument("name", nargs="?", help="of the set, or a file SET.json that describes one; without: list them")
+    fetch.add_argument("out", type=Path, nargs="?", help="the folder to make; must not exist (default: ./NAME)")
+    fetch.set_defaults(run=_fetch)
     drawn = commands.add_parser("synthesize", help="draw synthetic smears as PNG files, a source folder for pack")
     drawn.add_argument("out", type=Path, help="the folder to make; must not exist")
     drawn.add_argument("--count", type=int, default=120, help="number of images (default: 120)")
@@ -126,6 +132,20 @@ def _inspect_source(folder: Path, out: Path | None) -> None:
         print(f"  and {n_more} more: --out FOLDER writes a row per image")
 
 
+def _fetch(options: argparse.Namespace) -> None:
+    if options.name is None:
+        for public in list_sets():
+            print(printable_lines(public.describe()))
+        return
+    public = find_set(options.name)
+    out = options.out or Path(public.name)
+    check_new(out)
+    print(printable_lines(public.describe()))
+    with Progress("fetching", "bytes") as progress:
+        fetch_set(public, out, progress.tell)
+    print(f"{len(public.files)} files, each with the SHA-256 of the catalogue, in {printable(str(out))}")
+
+
 def _synthesize(options: argparse.Namespace) -> None:
     images = synthesize(options.count, options.seed)
     with staged(options.out) as staging, Progress("drawing", "images") as progress:
@@ -153,4 +173,4 @@ def _summary(pack: PackedDataset) -> str:
         f"  fingerprint {pack.fingerprint[:16]}, Pillow {manifest['versions']['pillow']}, "
         f"libjpeg {manifest['versions']['libjpeg']}",
     ]
-    return "\n".join(map(printable, lines))
+    return printable_lines("\n".join(lines))

@@ -41,3 +41,8 @@ def printable(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
     )
+
+
+def printable_lines(text: str) -> str:
+    """Return a text with the escapes of printable(), its line breaks kept."""
+    return "\n".join(map(printable, text.split("\n")))
