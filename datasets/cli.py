@@ -1,38 +1,45 @@
-"""The command line of this room: pack source images, inspect a pack, draw the built-in smear as files."""
+"""The command line of this room: pack source images, inspect them or a pack, fetch public ones, draw smears."""
 
 import argparse
-import shutil
-import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from PIL import Image
 
-from datasets.errors import InputError
-from datasets.pack import QUALITIES, PackSettings, write_pack
+from datasets.console import note, quiet_libraries, run_command
+from datasets.cores import n_cores
+from datasets.errors import InputError, printable, printable_lines
+from datasets.fetch import fetch_set
+from datasets.inspection import inspect_source, look_for_history, warn_of_history
+from datasets.inspection_report import make_table, worst, write_report
+from datasets.labels import find_labels
+from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
+from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset, open_pack
+from datasets.progress import Progress
+from datasets.public_sets import find_set, list_sets
 from datasets.smear import synthesize
 from datasets.source import find_sources
+from datasets.splits import GROUPED, RANDOM
+from datasets.staging import check_apart, check_new, staged
 
-USER_ERROR = 2
+N_SAMPLED = 32  # images that a pack looks at for an earlier compression: some seconds
+N_PRINTED = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit code 2."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")  # a damaged file is one error line, with no warnings above
-            options = _parser().parse_args(arguments)
+
+    def run() -> None:
+        options = _parser().parse_args(arguments)
+        with warnings.catch_warnings(), quiet_libraries():
+            warnings.simplefilter("ignore")  # a damaged file is one error line, with no warnings above
             options.run(options)
-    except InputError as error:
-        print(f"lowq: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("lowq: interrupted, nothing was left behind", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command(run)
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -44,17 +51,33 @@ class OneLineParser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m datasets", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,synthesize}")
+    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,fetch,synthesize}")
     pack = commands.add_parser("pack", help="turn a folder of lossless images into a packed dataset")
     pack.add_argument("source", type=Path, help="a sub-folder of BMP, PNG or TIFF images per camera system")
     pack.add_argument("out", type=Path, help="the pack to make; must not exist")
     pack.add_argument("--size", type=int, default=360, help="side of the centre crop in pixels (default: 360)")
     pack.add_argument("--qualities", type=int, nargs="+", default=QUALITIES, metavar="Q", help="JPEG qualities, 1..100")
+    pack.add_argument(
+        "--split",
+        choices=(GROUPED, RANDOM),
+        default=GROUPED,
+        help="keep images of one group on one side, or divide them as the thesis did (default: %(default)s)",
+    )
+    pack.add_argument("--group-pattern", metavar="REGEX", help="group images by what it finds in their names")
+    pack.add_argument("--group-table", type=Path, metavar="CSV", help="group images by a table with a column `name`")
+    pack.add_argument("--group-column", metavar="COLUMN", help="the column of the table, such as patient or slide")
     pack.set_defaults(run=_pack)
-    inspect = commands.add_parser("inspect", help="say what a pack holds, after checking its files")
-    inspect.add_argument("pack", type=Path)
-    inspect.add_argument("--hashes", action="store_true", help="read every file and compare its SHA-256 too")
+    inspect = commands.add_parser("inspect", help="say what a pack holds, or what a source folder should not")
+    inspect.add_argument("folder", type=Path, metavar="PACK or SOURCE")
+    inspect.add_argument("--hashes", action="store_true", help="of a pack: read every file and compare its SHA-256 too")
+    inspect.add_argument(
+        "--out", type=Path, help="of a source: make a folder with a row per image and the worst images"
+    )
     inspect.set_defaults(run=_inspect)
+    fetch = commands.add_parser("fetch", help="download a public set of images as a source folder for pack")
+    fetch.add_argument("name", nargs="?", help="of the set, or a file SET.json that describes one; without: list them")
+    fetch.add_argument("out", type=Path, nargs="?", help="the folder to make; must not exist (default: ./NAME)")
+    fetch.set_defaults(run=_fetch)
     drawn = commands.add_parser("synthesize", help="draw synthetic smears as PNG files, a source folder for pack")
     drawn.add_argument("out", type=Path, help="the folder to make; must not exist")
     drawn.add_argument("--count", type=int, default=120, help="number of images (default: 120)")
@@ -64,33 +87,74 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    images = find_sources(options.source, options.size)
-    description = f"{options.source.resolve().name}, {len(images)} images"
-    write_pack(images, options.out, PackSettings(options.size, tuple(options.qualities), description))
+    settings = PackSettings(options.size, tuple(options.qualities), split=options.split)
+    check_apart(options.source, options.out)
+    check_new(options.out)
+    images = find_sources(options.source, options.size, note)
+    labels = find_labels([image.name for image in images], *_grouping(options))
+    for line in warn_of_history(look_for_history(images, N_SAMPLED, n_cores()), len(images)):
+        note(line)
+    source = options.source.resolve()
+    settings = replace(settings, description=f"{source.name}, {len(images)} images")
+    with Progress("packing", "images") as progress:
+        write_pack(images, options.out, settings, Packing(str(source), labels, note, progress.tell))
     print(_summary(open_pack(options.out)))
 
 
+def _grouping(options: argparse.Namespace) -> tuple[str | None, Path | None, str | None]:
+    return options.group_pattern, options.group_table, options.group_column
+
+
 def _inspect(options: argparse.Namespace) -> None:
-    print(_summary(open_pack(options.pack, check_hashes=options.hashes)))
+    is_source = options.folder.is_dir() and not (options.folder / MANIFEST).exists()
+    if is_source and not options.hashes:
+        _inspect_source(options.folder, options.out)
+        return
+    if options.out:
+        raise InputError(f"--out is for a source folder, and {options.folder} is none: leave it out")
+    print(_summary(open_pack(options.folder, check_hashes=options.hashes)))
+
+
+def _inspect_source(folder: Path, out: Path | None) -> None:
+    if out:
+        check_apart(folder, out)
+        check_new(out)
+    with Progress("inspecting", "images") as progress:
+        findings = inspect_source(folder, n_cores(), note, progress.tell)
+    print(make_table(findings))
+    for finding in worst(findings, N_PRINTED):
+        print(printable(f"  {finding.name}: {'; '.join(finding.problems)}"))
+    n_more = sum(bool(finding.problems) for finding in findings) - N_PRINTED
+    if out:
+        write_report(findings, out)
+        print(f"a row per image and the worst images: {printable(str(out))}")
+    elif n_more > 0:
+        print(f"  and {n_more} more: --out FOLDER writes a row per image")
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    if options.name is None:
+        for public in list_sets():
+            print(printable_lines(public.describe()))
+        return
+    public = find_set(options.name)
+    out = options.out or Path(public.name)
+    check_new(out)
+    print(printable_lines(public.describe()))
+    with Progress("fetching", "bytes") as progress:
+        fetch_set(public, out, progress.tell)
+    print(f"{len(public.files)} files, each with the SHA-256 of the catalogue, in {printable(str(out))}")
 
 
 def _synthesize(options: argparse.Namespace) -> None:
     images = synthesize(options.count, options.seed)
-    if options.out.exists():
-        raise InputError(f"{options.out} exists: name a new folder, or delete it first")
-    partial = options.out.with_name(options.out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
-    try:
-        for image in images:
-            path = partial / image.name
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with staged(options.out) as staging, Progress("drawing", "images") as progress:
+        for n_drawn, image in enumerate(images, 1):
+            path = staging.contents / image.name
+            path.parent.mkdir(exist_ok=True)
             Image.fromarray(image.read()).save(path)
-        partial.rename(options.out)
-    except OSError as error:
-        raise InputError(f"cannot write {options.out}: {error.strerror or error}; free space") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    print(f"{options.count} images in {options.out}")
+            progress.tell(n_drawn, len(images))
+    print(f"{options.count} images in {printable(str(options.out))}")
 
 
 def _summary(pack: PackedDataset) -> str:
@@ -109,4 +173,4 @@ def _summary(pack: PackedDataset) -> str:
         f"  fingerprint {pack.fingerprint[:16]}, Pillow {manifest['versions']['pillow']}, "
         f"libjpeg {manifest['versions']['libjpeg']}",
     ]
-    return "\n".join(lines)
+    return printable_lines("\n".join(lines))

@@ -1,43 +1,45 @@
 """Packing: source images become one folder with originals, JPEG bytes at every quality, an index and a manifest."""
 
-import hashlib
-import io
 import json
-import os
-import shutil
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from datasets.cores import n_cores
+from datasets.duplicates import Thumbnails, thumbnail
 from datasets.errors import InputError
+from datasets.groups import find_groups
 from datasets.jpeg import SUBSAMPLING, codec_versions, encode_jpeg
+from datasets.pack_files import PackFiles, Prepared, Row, write_durably
+from datasets.pack_format import FORMAT_VERSION, INDEX, MANIFEST, pack_fingerprint
 from datasets.prefetch import map_ahead
 from datasets.source import SourceImage, centre_crop
-from datasets.splits import SPLITS, SUBSETS, split_images
+from datasets.splits import GROUPED, RANDOM, SPLITS, SUBSETS, split_images
+from datasets.staging import Staging, staged
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-INDEX = "index.parquet"
-ORIGINALS = "originals.npy"
+JOURNAL = "journal.jsonl"
 QUALITIES = (10, 25, 40, 50, 60, 75, 80, 90)  # the thesis' section 3.2
 LEAST_SIZE_PX = 16
 
 
 @dataclass(frozen=True)
 class PackSettings:
-    """How to pack: the side of the centre crop, the JPEG qualities, and what is said of the images' origin."""
+    """How to pack: the side of the centre crop, the JPEG qualities, what is said of the images' origin, how to split.
+
+    split: "grouped", where images of one group stand on one side, or "random", as in the thesis.
+    """
 
     size_px: int = 360
     qualities: tuple[int, ...] = QUALITIES
     description: str = ""
+    split: str = GROUPED
 
     def __post_init__(self) -> None:
         if self.size_px < LEAST_SIZE_PX:
@@ -47,120 +49,137 @@ class PackSettings:
                 raise InputError(f"a JPEG quality must be 1..100, got {quality}")
         if not self.qualities or len(set(self.qualities)) < len(self.qualities):
             raise InputError(f"name each JPEG quality once, got {list(self.qualities)}")
+        if self.split not in (GROUPED, RANDOM):
+            raise InputError(f"a split is {GROUPED} or {RANDOM}, got {self.split}")
 
 
-def jpeg_file(quality: int) -> str:
-    """Return the name of the file that holds every image's JPEG bytes at a quality."""
-    return f"jpeg_q{quality}.bin"
+def prepare(settings: PackSettings, image: SourceImage) -> Prepared:
+    """Read, crop and compress a source image. Raises InputError where it is not what it was when it was found."""
+    pixels = image.read()
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or min(pixels.shape[:2]) < settings.size_px:
+        raise InputError(
+            f"{image.name} was changed while it was packed (now {pixels.dtype} {list(pixels.shape)}): pack it again"
+        )
+    cropped = np.ascontiguousarray(centre_crop(pixels, settings.size_px))
+    jpegs = tuple(encode_jpeg(cropped, quality) for quality in settings.qualities)
+    height, width = pixels.shape[:2]
+    return Prepared(height, width, cropped, jpegs, thumbnail(cropped))
 
 
-def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings) -> None:
+def prepare_in_threads(images: Sequence[SourceImage], settings: PackSettings) -> Iterator[Prepared]:
+    """Yield the images prepared, in order, by all cores of this machine."""
+    return map_ahead(partial(prepare, settings), images, n_cores(), 4 * n_cores())
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How the work is done. source: identifies the images; an unfinished pack of the same source is gone on with.
+
+    labels: what of each image its group is known by, such as its patient; progress: told the images done and in all.
+    """
+
+    source: str = ""
+    labels: Sequence[str] | None = None
+    say: Callable[[str], None] = lambda text: None
+    progress: Callable[[int, int], None] = lambda done, total: None
+    prepare: Callable[[Sequence[SourceImage], PackSettings], Iterator[Prepared]] = prepare_in_threads
+
+
+def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings, how: Packing | None = None) -> None:
     """Pack the images into the folder `out`, which appears whole or not at all.
 
-    Raises InputError when out exists, an image cannot be used, or the disk is full.
+    Raises InputError when out exists, an image cannot be used, or the disk is full; BusyError while another process
+    makes it. The error says what was kept, where the same command goes on from.
     """
-    if out.exists():
-        raise InputError(f"{out} exists: name a new folder, or delete it first")
-    splits = split_images(len(images))
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
-    try:
-        partial.mkdir(parents=True)
-        manifest = _write_files(images, splits, partial, settings)
-        _write_durably(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
-        partial.rename(out)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}; free space or name another folder") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def pack_fingerprint(files: dict[str, dict[str, Any]], size_px: int) -> str:
-    """Return the identity of a pack: a hash over the SHA-256 of its files."""
-    facts = json.dumps([size_px, sorted((name, file["sha256"]) for name, file in files.items())])
-    return hashlib.sha256(facts.encode()).hexdigest()
-
-
-class _HashedFile:
-    """A file being written that knows its length and SHA-256."""
-
-    def __init__(self, path: Path) -> None:
-        self.file: BinaryIO = path.open("wb")
-        self.sha256 = hashlib.sha256()
-        self.n_bytes = 0
-
-    def write(self, data: bytes | memoryview) -> None:
-        self.file.write(data)
-        self.sha256.update(data)
-        self.n_bytes += len(data)
-
-    def close(self) -> dict[str, Any]:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        return {"bytes": self.n_bytes, "sha256": self.sha256.hexdigest()}
+    how = how or Packing()
+    split_images(len(images))  # too few are refused before any work
+    command = json.dumps([how.source, FORMAT_VERSION, settings.size_px, settings.qualities, codec_versions()])
+    with staged(out, command if how.source else "") as staging:
+        for folder in staging.left:
+            how.say(
+                f"{folder} is in the way, perhaps an unfinished pack of other images: delete it if you can spare it"
+            )
+        manifest = _write_files(images, staging, settings, how)
+        write_durably(staging.contents / MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
 def _write_files(
-    images: Sequence[SourceImage], splits: dict[str, list[str]], folder: Path, settings: PackSettings
+    images: Sequence[SourceImage], staging: Staging, settings: PackSettings, how: Packing
 ) -> dict[str, Any]:
-    def prepare(image: SourceImage) -> tuple[int, int, NDArray[np.uint8], list[bytes]]:
-        pixels = image.read()
-        cropped = np.ascontiguousarray(centre_crop(pixels, settings.size_px))
-        return *pixels.shape[:2], cropped, [encode_jpeg(cropped, quality) for quality in settings.qualities]
+    with PackFiles(staging.contents, staging.folder / JOURNAL, settings.size_px, settings.qualities) as pack_files:
+        try:
+            thumbnails = _append_all(images, pack_files, settings, how)
+            files = pack_files.finish()
+        except BaseException as error:
+            if how.source and pack_files.n_kept:
+                staging.keep = True
+                error.add_note(
+                    f"{pack_files.n_kept} of {len(images)} images are kept in {staging.folder}, where the same command "
+                    "goes on from"
+                )
+            raise
+        return _describe(pack_files.rows, thumbnails, files, staging, settings, how)
 
-    shape = (len(images), settings.size_px, settings.size_px, 3)
-    rows: list[dict[str, Any]] = []
-    n_threads = os.cpu_count() or 1
-    prepared = map_ahead(prepare, images, n_threads, 4 * n_threads)
-    with ExitStack() as stack:  # on a full disk, closing fails too: every file must have its turn
-        outputs = {name: _HashedFile(folder / name) for name in (ORIGINALS, *map(jpeg_file, settings.qualities))}
-        for output in outputs.values():
-            stack.callback(output.file.close)
-        outputs[ORIGINALS].write(_npy_header(shape))
-        for position, (image, (height, width, pixels, jpegs)) in enumerate(zip(images, prepared, strict=True)):
-            outputs[ORIGINALS].write(pixels.data.cast("B"))
-            lengths = {}
-            for quality, jpeg in zip(settings.qualities, jpegs, strict=True):
-                outputs[jpeg_file(quality)].write(jpeg)
-                lengths[f"jpeg_bytes_q{quality}"] = len(jpeg)
-            subsets = {split: splits[split][position] for split in SPLITS}
-            named = {"name": image.name, "system": image.system, **subsets, "height": height, "width": width}
-            rows.append({**named, "sha256": hashlib.sha256(pixels.data).hexdigest(), **lengths})
-        files = {name: output.close() for name, output in outputs.items()}
+
+def _append_all(images: Sequence[SourceImage], files: PackFiles, settings: PackSettings, how: Packing) -> Thumbnails:
+    thumbnails = [thumbnail(pixels) for pixels in files.start(images)]
+    n_there = len(thumbnails)
+    if n_there:
+        how.say(f"going on behind {n_there} of {len(images)} images that an earlier run had packed")
+    todo = images[n_there:]
+    for done, (image, prepared) in enumerate(zip(todo, how.prepare(todo, settings), strict=True), n_there + 1):
+        files.append(image, prepared)
+        thumbnails.append(prepared.thumbnail)
+        how.progress(done, len(images))
+    return np.stack(thumbnails)
+
+
+def _describe(
+    rows: list[Row],
+    thumbnails: Thumbnails,
+    files: dict[str, dict[str, Any]],
+    staging: Staging,
+    settings: PackSettings,
+    how: Packing,
+) -> dict[str, Any]:
+    """Group and split the images, write the index, and return the manifest."""
+    groups = find_groups(rows, thumbnails, how.labels)
+    for found in groups.notes:
+        how.say(found)
+    splits = split_images(len(rows), groups.first if settings.split == GROUPED else None)
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0] if name != "stamp"}
+    columns |= {"group": groups.first.tolist(), **splits}
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), sink)
-    index = sink.getvalue().to_pybytes()
-    _write_durably(folder / INDEX, index)
-    files[INDEX] = {"bytes": len(index), "sha256": hashlib.sha256(index).hexdigest()}
-    return _manifest(rows, files, settings)
-
-
-def _manifest(rows: list[dict[str, Any]], files: dict[str, dict[str, Any]], settings: PackSettings) -> dict[str, Any]:
+    pq.write_table(pa.table(columns), sink)
+    files = {**files, INDEX: write_durably(staging.contents / INDEX, sink.getvalue().to_pybytes())}
     return {
         "format_version": FORMAT_VERSION,
         "description": settings.description,
         "size_px": settings.size_px,
         "qualities": sorted(settings.qualities),
         "subsampling": SUBSAMPLING,
+        "split": settings.split,
         "split_seeds": SPLITS,
         "n_images": len(rows),
-        "systems": dict(sorted(Counter(row["system"] for row in rows).items())),
-        "subsets": {split: {part: sum(row[split] == part for row in rows) for part in SUBSETS} for split in SPLITS},
+        "systems": dict(sorted(Counter(columns["system"]).items())),
+        "subsets": {split: {part: splits[split].count(part) for part in SUBSETS} for split in SPLITS},
+        "grouping": groups.facts(),
+        "split_table": {split: _split_table(columns, split) for split in SPLITS},
         "versions": codec_versions(),
         "files": files,
         "fingerprint": pack_fingerprint(files, settings.size_px),
     }
 
 
-def _npy_header(shape: tuple[int, ...]) -> bytes:
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    return header.getvalue()
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _split_table(columns: dict[str, Any], split: str) -> dict[str, Any]:
+    """Return how many images and groups, and how many images of each system, a split has in each subset."""
+    table = {}
+    for subset in SUBSETS:
+        places = [place for place, found in enumerate(columns[split]) if found == subset]
+        if places:
+            table[subset] = {
+                "n_images": len(places),
+                "n_groups": len({columns["group"][place] for place in places}),
+                "systems": dict(sorted(Counter(columns["system"][place] for place in places).items())),
+            }
+    return table

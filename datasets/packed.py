@@ -2,21 +2,48 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from datasets.errors import InputError
+from datasets.duplicates import group_thumbnails, thumbnail
+from datasets.errors import InputError, explain
 from datasets.jpeg import Window, compress_window, decode_jpeg, decode_window, encode_jpeg
-from datasets.pack import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file, pack_fingerprint
+from datasets.pack_format import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file, pack_fingerprint
 from datasets.splits import SPLITS
 
 CHUNK_BYTES = 1 << 22
-NEEDED = {"size_px", "qualities", "n_images", "systems", "subsets", "versions", "files", "fingerprint"}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_counts(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_count, value.values()))
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, dict) and _is_count(value.get("bytes")) and isinstance(value.get("sha256"), str)
+
+
+KINDS: dict[str, Callable[[Any], bool]] = {  # what a manifest must say
+    "size_px": lambda value: _is_count(value) and value > 0,
+    "qualities": lambda value: isinstance(value, list) and bool(value) and all(map(_is_count, value)),
+    "n_images": lambda value: _is_count(value) and value > 0,
+    "systems": _are_counts,
+    "subsets": lambda value: isinstance(value, dict) and all(map(_are_counts, value.values())),
+    "description": lambda value: isinstance(value, str),
+    "versions": lambda value: isinstance(value, dict) and {"pillow", "libjpeg"} <= value.keys(),
+    "files": lambda value: isinstance(value, dict) and all(map(_is_file, value.values())),
+    "fingerprint": lambda value: isinstance(value, str),
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +52,7 @@ class PackedDataset:
 
     originals: uint8 [N, H, W, 3], memory-mapped. jpeg[quality]: uint8, memory-mapped; image i is at
     offsets[quality][i] : offsets[quality][i + 1]. subsets[split][i]: "train", "validation", "test" or "" (left out).
+    groups: int [N], the first image of each one's group; None where the pack does not say.
     """
 
     folder: Path
@@ -35,6 +63,7 @@ class PackedDataset:
     originals: NDArray[np.uint8]
     jpeg: dict[int, NDArray[np.uint8]]
     offsets: dict[int, NDArray[np.int64]]
+    groups: NDArray[np.int64] | None = None
 
     @property
     def size_px(self) -> int:
@@ -78,27 +107,54 @@ def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
 
     Raises InputError when the folder is no pack, or a file is missing, of another size or changed.
     """
-    manifest = _read_manifest(folder)
-    for name, facts in manifest["files"].items():
-        _check_file(folder / name, facts, check_hashes or name == INDEX)
-    expected = {INDEX, ORIGINALS, *map(jpeg_file, manifest["qualities"])}
-    fingerprint = pack_fingerprint(manifest["files"], manifest["size_px"])
-    if fingerprint != manifest["fingerprint"] or manifest["files"].keys() != expected:
-        raise InputError(f"{folder / MANIFEST} was edited: it does not fit its files; pack the sources again")
-    index = pq.read_table(folder / INDEX).to_pydict()
+    try:
+        manifest = _read_manifest(folder)
+        for name, facts in manifest["files"].items():
+            _check_file(folder / name, facts, check_hashes or name == INDEX)
+        return _open(folder, manifest)
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} cannot be read: {explain(error)}") from error
+    except (ValueError, LookupError, TypeError, EOFError, SyntaxError, pa.ArrowException) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{folder} is damaged ({_first_line(error)}): pack the sources again") from error
+
+
+def group_images(pack: PackedDataset) -> NDArray[np.int64]:
+    """Return the first image of each image's group: int [N].
+
+    Of a pack that does not say, as those of earlier versions, every image is read and compared with all others.
+    """
+    if pack.groups is not None:
+        return pack.groups
+    return group_thumbnails(np.stack([thumbnail(image) for image in pack.originals]), pack.systems)
+
+
+def _open(folder: Path, manifest: dict[str, Any]) -> PackedDataset:
+    # In this thread alone: pyarrow's own threads, still there when a short command ends, can abort it.
+    file = pq.ParquetFile(pa.BufferReader((folder / INDEX).read_bytes()), pre_buffer=False)
+    index = file.read(use_threads=False).to_pydict()
+    originals = np.load(folder / ORIGINALS, mmap_mode="r")
+    n_images, size_px = manifest["n_images"], manifest["size_px"]
+    if originals.dtype != np.uint8 or originals.shape != (n_images, size_px, size_px, 3):
+        raise ValueError(f"{ORIGINALS} holds {originals.dtype} {list(originals.shape)}")
     offsets = {
         quality: np.concatenate([[0], np.cumsum(index[f"jpeg_bytes_q{quality}"], dtype=np.int64)])
         for quality in manifest["qualities"]
     }
+    for quality, ends in offsets.items():
+        if len(ends) != n_images + 1 or ends[-1] != manifest["files"][jpeg_file(quality)]["bytes"]:
+            raise ValueError(f"{INDEX} does not fit {jpeg_file(quality)}")
     return PackedDataset(
         folder=folder,
         manifest=manifest,
         names=tuple(index["name"]),
         systems=tuple(index["system"]),
         subsets={split: np.array(index[split]) for split in SPLITS},
-        originals=np.load(folder / ORIGINALS, mmap_mode="r"),
+        originals=originals,
         jpeg={quality: np.memmap(folder / jpeg_file(quality), np.uint8, "r") for quality in manifest["qualities"]},
         offsets=offsets,
+        groups=np.array(index["group"], np.int64) if "group" in index else None,
     )
 
 
@@ -107,16 +163,22 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{folder} is no pack (it has no {MANIFEST}): make one with `python -m datasets pack`")
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
         version = manifest["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged: pack the sources again") from error
     if version != FORMAT_VERSION:
         raise InputError(
-            f"{folder} has pack format {version}, this lowq reads {FORMAT_VERSION}: pack the sources again"
+            f"{folder} has pack format {version!r:.20}, this lowq reads {FORMAT_VERSION}: pack the sources again"
         )
-    if missing := NEEDED - manifest.keys():
+    if missing := KINDS.keys() - manifest.keys():
         raise InputError(f"{path} is damaged (it lacks {', '.join(sorted(missing))}): pack the sources again")
+    if wrong := [name for name, is_right in KINDS.items() if not is_right(manifest[name])]:
+        raise InputError(f"{path} is damaged (its {', '.join(wrong)} cannot be): pack the sources again")
+    expected = {INDEX, ORIGINALS, *map(jpeg_file, manifest["qualities"])}
+    fingerprint = pack_fingerprint(manifest["files"], manifest["size_px"])
+    if fingerprint != manifest["fingerprint"] or manifest["files"].keys() != expected:
+        raise InputError(f"{path} was edited: it does not fit its files; pack the sources again")
     return manifest
 
 
@@ -136,3 +198,7 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -30,8 +30,12 @@ def _each_field_first(pack: PackedDataset, pile: list[int], n_looked_at: int) ->
     looked_at = pile[:n_looked_at]
     if not looked_at:
         return pile
-    fields = group_thumbnails(np.stack([thumbnail(pack.originals[image]) for image in looked_at]))
-    is_first = fields == np.arange(len(looked_at))
+    if pack.groups is None:  # a pack of an earlier version does not say
+        fields = group_thumbnails(np.stack([thumbnail(pack.originals[image]) for image in looked_at]))
+    else:
+        fields = pack.groups[looked_at]
+    _, first_places = np.unique(fields, return_index=True)
+    is_first = np.isin(np.arange(len(looked_at)), first_places)
     firsts = [image for image, first in zip(looked_at, is_first, strict=True) if first]
     seen = [image for image, first in zip(looked_at, is_first, strict=True) if not first]
     return firsts + pile[n_looked_at:] + seen

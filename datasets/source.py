@@ -1,74 +1,92 @@
 """Source images: lossless 8-bit RGB files, one sub-folder per camera system, found at once and read one at a time."""
 
 import os
-import struct
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from datasets.errors import InputError
+from datasets.image_fault import LOSS
+from datasets.image_file import check_image, read_image
+from datasets.walk import Found, find_files
 
-LOSSLESS = {"BMP", "PNG", "TIFF"}
 SUFFIXES = (".bmp", ".png", ".tif", ".tiff")
-LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".heic", ".jxl", ".gif")
-LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd", "lzma"}
-BITS_PER_SAMPLE = 258  # TIFF tag
-UNREADABLE = (OSError, SyntaxError, struct.error, Image.DecompressionBombError)  # what Pillow raises for a damaged file
+LOSSY_SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".heic", ".jxl", ".gif")
+LOSSY_SUFFIXES += (".j2k", ".jpx", ".heif", ".mpo", ".jls")
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An image that is read when asked for: uint8 [H, W, 3]. The name is unique in its set."""
+    """An image that is read when asked for: uint8 [H, W, 3]. The name is unique in its set.
+
+    stamp: changes when the file does; "" where that cannot be told.
+    """
 
     name: str
     system: str
     read: Callable[[], NDArray[np.uint8]]
+    stamp: str = ""
 
 
-def find_sources(folder: Path, size_px: int) -> list[SourceImage]:
-    """List the images under `folder`, by name, after looking at every file's header.
+def find_sources(folder: Path, size_px: int, say: Callable[[str], None] = lambda text: None) -> list[SourceImage]:
+    """List the images under `folder`, by name, after looking at every file's header; say what was passed over.
 
-    Raises InputError when the folder is missing or empty, when a file lies outside a sub-folder, or when a file is
-    lossy, unreadable, not 8-bit RGB or smaller than size_px.
+    Raises InputError when the folder is missing or empty or a part of it cannot be read, when a file lies outside a
+    sub-folder, when a sub-folder gives no image, or when a file is lossy, unreadable, not 8-bit RGB or smaller than
+    size_px.
+    """
+    images = find_images(folder, say)
+    for found in images:
+        if "/" not in found.name:
+            raise InputError(f"{found.path} lies outside a camera system: move it into a sub-folder of {folder}")
+    return [source_image(found, size_px) for found in images]
+
+
+def source_image(found: Found, size_px: int) -> SourceImage:
+    """Return a found file as a source image, after looking at its header. Raises InputError."""
+    if found.path.suffix.lower() in LOSSY_SUFFIXES:
+        raise InputError(f"{found.path} is lossy: {LOSS}")
+    stamp = check_image(found.path, size_px)
+    return SourceImage(found.name, system_of(found), partial(read_image, found.path, size_px), stamp)
+
+
+def system_of(found: Found) -> str:
+    """Return the camera system of a found file: the sub-folder that it lies in, "" where it lies in none."""
+    return found.name.split("/")[0] if "/" in found.name else ""
+
+
+def find_images(folder: Path, say: Callable[[str], None] = lambda text: None) -> list[Found]:
+    """List the image files under `folder`, by name, none opened, lossy ones included; say what was passed over.
+
+    Raises InputError as find_sources does, but for what is in the files.
     """
     if not folder.is_dir():
         raise InputError(
             f"the source must be a folder with a sub-folder of images per camera system, no folder {folder}"
         )
-    paths = list(_image_paths(folder))
-    if not paths:
+    walk = find_files(folder)
+    images = [found for found in walk.files if _is_image(found)]
+    others = [found for found in walk.files if not _is_image(found)]
+    for found in images:
+        if not _is_utf8(found.path):
+            raise InputError(f"{str(found.path)!a} has a name that is not UTF-8: rename it")
+    if not images:
+        held = f"; it has {_by_suffix(others)}, which are not read" if others else ""
         raise InputError(
-            f"{folder} holds no images: put BMP, PNG or TIFF files there, in one sub-folder per camera system"
+            f"{folder} holds no images: put BMP, PNG or TIFF files there, in one sub-folder per camera system{held}"
         )
-    for path in paths:
-        if not _is_utf8(path):
-            raise InputError(f"{str(path)!a} has a name that is not UTF-8: rename it")
-        if path.parent == folder:
-            raise InputError(f"{path} lies outside a camera system: move it into a sub-folder of {folder}")
-        _check_header(path, size_px)
-    return [
-        SourceImage(path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0], partial(read_image, path))
-        for path in paths
-    ]
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a lossless image as uint8 [H, W, 3]. Raises InputError when it is damaged or its alpha says something."""
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image)
-    except UNREADABLE as error:
-        raise InputError(f"{path} cannot be read ({error}): replace or remove it") from error
-    if pixels.shape[2] == 4:
-        if np.ptp(pixels[..., 3]):
-            raise InputError(f"{path} has an alpha channel that varies: save it as plain 8-bit RGB")
-        pixels = pixels[..., :3]
-    return np.ascontiguousarray(pixels)
+    _check_systems(folder, walk.systems, images, others)
+    for system, of_system in _by_system(others).items():
+        say(f"passed over: {_by_suffix(of_system)} in {system or folder.name}")
+    for link in walk.repeated_links:
+        say(f"passed over: {link}, a link to what is there already")
+    return images
 
 
 def centre_crop(image: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
@@ -77,57 +95,48 @@ def centre_crop(image: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     return image[top : top + size_px, left : left + size_px]
 
 
-def _image_paths(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        suffix = path.suffix.lower()
-        if suffix in LOSSY_SUFFIXES:
-            raise InputError(f"{path} is lossy: sources must be BMP, PNG or TIFF that were never compressed; remove it")
-        if suffix in SUFFIXES:
-            yield path
+def _is_image(found: Found) -> bool:
+    return not found.is_hidden and found.path.suffix.lower() in SUFFIXES + LOSSY_SUFFIXES
+
+
+def _check_systems(folder: Path, systems: Iterable[str], images: list[Found], others: list[Found]) -> None:
+    """Raise InputError for a system that gives no image, and for two whose names some machines take for one."""
+    with_images = {system_of(found) for found in images}
+    for system in sorted(set(systems) - with_images):
+        held = [found for found in others if system_of(found) == system]
+        raise InputError(
+            f"{folder / system} gives no image: {f'it has {_by_suffix(held)}' if held else 'it is empty'}; export its "
+            f"images as BMP, PNG or TIFF, or move it out of {folder}"
+        )
+    spelt: dict[str, str] = {}
+    for system in sorted(with_images):
+        twin = spelt.setdefault(unicodedata.normalize("NFC", system).casefold(), system)
+        if twin != system:
+            raise InputError(
+                f"{folder} has two camera systems of one name, {twin!a} and {system!a}, which differ in case "
+                "or in how their letters are composed: rename one, or put their images together"
+            )
+
+
+def _by_system(files: list[Found]) -> dict[str, list[Found]]:
+    """Return the files of each sub-folder; those that lie beside the sub-folders under ""."""
+    by_system: dict[str, list[Found]] = {}
+    for found in files:
+        by_system.setdefault(system_of(found), []).append(found)
+    return by_system
+
+
+def _by_suffix(files: list[Found]) -> str:
+    """Count files by suffix: "5 files (2 .svs, 2 .txt, 1 hidden)"."""
+    counts = Counter(
+        "hidden"
+        if found.is_hidden
+        else (found.path.suffix.strip() and f"{found.path.suffix!r}"[1:-1]) or "without suffix"
+        for found in files
+    )
+    named = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
+    return f"{len(files)} file{'' if len(files) == 1 else 's'} ({named})"
 
 
 def _is_utf8(path: Path) -> bool:
     return os.fsencode(path).decode(errors="ignore") == str(path)
-
-
-def _check_header(path: Path, size_px: int) -> None:
-    try:
-        with Image.open(path) as image:
-            fault = _fault(path, image, size_px)
-    except UNREADABLE as error:
-        raise InputError(f"{path} cannot be read ({error}): replace or remove it") from error
-    if fault:
-        raise InputError(f"{path} {fault}")
-
-
-def _fault(path: Path, image: Image.Image, size_px: int) -> str | None:
-    if image.format == "JPEG":
-        return "is a JPEG file: sources must be BMP, PNG or TIFF that were never compressed; remove it"
-    if image.format not in LOSSLESS:
-        return f"is a {image.format} file: sources must be BMP, PNG or TIFF; convert or remove it"
-    if image.format == "TIFF" and image.info.get("compression", "raw") not in LOSSLESS_TIFF:
-        return f"is a TIFF with {image.info['compression']} compression, which may be lossy: save it without"
-    if image.mode not in ("RGB", "RGBA") or _bits_per_sample(path, image) != 8:
-        found = f"mode {image.mode}, {_bits_per_sample(path, image)} bits"
-        return f"is not 8-bit RGB ({found}): convert it to 8 bits a channel, three channels"
-    n_frames = getattr(image, "n_frames", 1)
-    if n_frames > 1:
-        return f"holds {n_frames} images: save each as a file of its own"
-    if min(image.size) < size_px:
-        return f"is {image.width} x {image.height}, smaller than {size_px} px: choose a smaller --size or remove it"
-    return None
-
-
-def _bits_per_sample(path: Path, image: Image.Image) -> int:
-    """Return the bits of a channel in the file: Pillow opens 16-bit RGB as 8-bit without a word."""
-    if image.format == "TIFF":
-        return int(max(image.tag_v2.get(BITS_PER_SAMPLE, (8,))))  # type: ignore[attr-defined]
-    with path.open("rb") as file:
-        head = file.read(32)
-    if image.format == "PNG":
-        return head[24]  # IHDR: width, height, then the bit depth
-    place = 24 if head[14] == 12 else 28  # bcBitCount of the 12-byte BITMAPCOREHEADER, else biBitCount
-    bits_per_pixel = int(struct.unpack_from("<H", head, place)[0])
-    return 8 if bits_per_pixel in (24, 32) else bits_per_pixel

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from datasets.duplicates import group_images
-from datasets.packed import PackedDataset
+from datasets.packed import PackedDataset, group_images
 from search.score_files import scores_to_bytes
 from search.store import write_atomically
 

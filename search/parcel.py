@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from datasets.errors import InputError
-from datasets.pack import MANIFEST
+from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset
 
 READ_BYTES = 1 << 22

@@ -64,8 +64,20 @@ def _as_webp(path: Path) -> None:
     Image.fromarray(tiny_image(0)).save(path, "WEBP", lossless=True)
 
 
+def _as_gif(path: Path) -> None:
+    Image.fromarray(tiny_image(0)).save(path, "GIF")
+
+
+def _as_ppm(path: Path) -> None:
+    Image.fromarray(tiny_image(0)).save(path, "PPM")
+
+
 def _as_mode(mode: str) -> Callable[[Path], None]:
-    return lambda path: Image.fromarray(tiny_image(0)).convert(mode).save(path)
+    def write(path: Path) -> None:
+        image = Image.fromarray(tiny_image(0))
+        (image.convert(mode) if mode != "LAB" else Image.merge("LAB", image.split())).save(path)
+
+    return write
 
 
 def _as_jpeg_in_tiff(path: Path) -> None:
@@ -117,25 +129,34 @@ def _as_a_bomb(path: Path) -> None:
     path.write_bytes(b"BM" + struct.pack("<IHHIIIIHHIIIIII", 54, 0, 0, 54, 40, 20000, 20000, 1, 24, *[0] * 6))
 
 
+LOSS = "its loss cannot be undone: export the original again"
+AGAIN = "export the original again with three channels of 8 bits, or remove it"
+
 # what a file is called, who writes it, and what is said of it
 UNUSABLE: list[tuple[str, Callable[[Path], None], str]] = [
-    ("a.png", _as_jpeg, "is a JPEG file: sources must be"),
-    ("a.tif", _as_jpeg, "is a JPEG file: sources must be"),
-    ("a.png", _as_webp, "is a WEBP file: sources must be BMP, PNG or TIFF; convert or remove it"),
-    ("a.tif", _as_jpeg_in_tiff, "is a TIFF with jpeg compression, which may be lossy: save it without"),
-    ("a.png", _as_mode("P"), r"is not 8-bit RGB \(mode P, 8 bits\): convert it"),
-    ("a.bmp", _as_mode("P"), r"is not 8-bit RGB \(mode P, 8 bits\): convert it"),
-    ("a.tif", _as_mode("P"), r"is not 8-bit RGB \(mode P, 8 bits\): convert it"),
-    ("a.png", _as_mode("L"), r"is not 8-bit RGB \(mode L, 8 bits\): convert it"),
-    ("a.png", _as_mode("LA"), r"is not 8-bit RGB \(mode LA, 8 bits\): convert it"),
-    ("a.tif", _as_mode("CMYK"), r"is not 8-bit RGB \(mode CMYK, 8 bits\): convert it"),
-    ("a.png", _as_16_bit_grey, r"is not 8-bit RGB \(mode I;16, 16 bits\): convert it"),
-    ("a.tif", _as_16_bit_grey, r"is not 8-bit RGB \(mode I;16, 16 bits\): convert it"),
-    ("a.png", _as_16_bit_rgb_png, r"is not 8-bit RGB \(mode RGB, 16 bits\): convert it"),
-    ("a.tif", _as_16_bit_rgb_tiff, r"is not 8-bit RGB \(mode RGB, 16 bits\): convert it"),
-    ("a.bmp", _as_16_bit_bmp, r"is not 8-bit RGB \(mode RGB, 16 bits\): convert it"),
+    ("a.png", _as_jpeg, f"is a JPEG file, which may be lossy: {LOSS}"),
+    ("a.tif", _as_jpeg, f"is a JPEG file, which may be lossy: {LOSS}"),
+    ("a.png", _as_webp, f"is a WEBP file, which may be lossy: {LOSS}"),
+    ("a.bmp", _as_gif, f"is a GIF file, which may be lossy: {LOSS}"),
+    ("a.png", _as_ppm, "is a PPM file: sources must be BMP, PNG or TIFF; convert it, which loses nothing"),
+    ("a.tif", _as_jpeg_in_tiff, f"is a TIFF with JPEG compression: {LOSS}"),
+    ("a.png", _as_mode("P"), rf"is not 8-bit RGB \(palette, 8 bits\): {LOSS}"),
+    ("a.bmp", _as_mode("P"), rf"is not 8-bit RGB \(palette, 8 bits a pixel\): {LOSS}"),
+    ("a.tif", _as_mode("P"), rf"is not 8-bit RGB \(palette, 8 bits\): {LOSS}"),
+    ("a.png", _as_mode("1"), rf"is not 8-bit RGB \(grey, 1 bit\): {LOSS}"),
+    ("a.tif", _as_mode("1"), rf"is not 8-bit RGB \(grey, 1 bit\): {LOSS}"),
+    ("a.png", _as_mode("L"), rf"is not 8-bit RGB \(grey, 8 bits\): {AGAIN}"),
+    ("a.png", _as_mode("LA"), rf"is not 8-bit RGB \(grey with alpha, 8 bits\): {AGAIN}"),
+    ("a.tif", _as_mode("CMYK"), rf"is not 8-bit RGB \(CMYK, 8 bits\): {AGAIN}"),
+    ("a.tif", _as_mode("LAB"), rf"is not 8-bit RGB \(CIELAB, 8 bits\): {AGAIN}"),
+    ("a.png", _as_16_bit_grey, rf"is not 8-bit RGB \(grey, 16 bits\): {AGAIN}"),
+    ("a.tif", _as_16_bit_grey, rf"is not 8-bit RGB \(grey, 16 bits\): {AGAIN}"),
+    ("a.png", _as_16_bit_rgb_png, rf"is not 8-bit RGB \(RGB, 16 bits\): {AGAIN}"),
+    ("a.tif", _as_16_bit_rgb_tiff, rf"is not 8-bit RGB \(RGB, 16 bits\): {AGAIN}"),
+    ("a.bmp", _as_16_bit_bmp, rf"is not 8-bit RGB \(16 bits a pixel\): {LOSS}"),
     ("a.tif", _as_pages, "holds 2 images: save each as a file of its own"),
     ("a.png", _as_pages, "holds 2 images: save each as a file of its own"),
-    ("a.png", _as_nothing_known, r"cannot be read \(.*\): replace or remove it"),
-    ("a.bmp", _as_a_bomb, r"cannot be read \(.*exceeds limit.*\): replace or remove it"),
+    ("a.png", _as_nothing_known, r"is damaged \(no image of a known format\): replace it by a good copy, or remove it"),
+    ("a.png", Path.touch, r"is damaged \(it is empty\): replace it by a good copy, or remove it"),
+    ("a.bmp", _as_a_bomb, "is 20000 x 20000 = 400 million pixels, more than the 178 million that can be read: export"),
 ]

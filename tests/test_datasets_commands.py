@@ -111,7 +111,7 @@ SPOILT: list[tuple[Callable[[Path], object], str]] = [
     (lambda source: (source / "left" / "0.png").rename(source / "0.png"), "lies outside a camera system"),
     (lambda source: Image.fromarray(tiny_image(0)).save(source / "left" / "x.jpg"), "x.jpg is lossy"),
     (lambda source: Image.fromarray(tiny_image(0, 31, 99)).save(source / "left" / "x.png"), "smaller than 32 px"),
-    (lambda source: _cut(source / "left" / "2.png"), "2.png cannot be read"),
+    (lambda source: _cut(source / "left" / "2.png"), "2.png is damaged"),
     (lambda source: _varying_alpha(source / "left" / "x.png"), "x.png has an alpha channel that varies"),
     (lambda source: [path.unlink() for path in source.rglob("[3-9].png")], "at least 6 images"),
 ]
@@ -150,7 +150,7 @@ def test_a_truncated_tiff_is_one_line_without_the_warnings_of_the_reader(
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     ended = _run("pack", source, tmp_path / "pack", *SMALL)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"lowq: {path} cannot be read")
+    assert ended.stderr.startswith(f"lowq: {path} is damaged")
     assert ended.stderr.count("\n") == 1
     assert _left_in(tmp_path) == ["source"]
 

@@ -20,6 +20,7 @@ from datasets.pack import QUALITIES, PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.source import SourceImage, centre_crop
 from datasets.splits import SPLITS, SUBSETS, split_images
+from datasets.staging import staged
 from tests import pack_fixture
 from tests.pack_fixture import HEIGHT, N_IMAGES, PACK_FILES, SIZE_PX, WIDTH, tiny_image, tiny_sources, write_tiny_pack
 
@@ -205,7 +206,9 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, error: BaseExcep
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot write .*: Not a directory; free space or name another folder"):
+    with pytest.raises(
+        InputError, match=r"cannot write .*: Not a directory; a part of the path is no folder: name another"
+    ):
         write_pack(tiny_sources(), tmp_path / "file" / "pack", SETTINGS)
 
 
@@ -250,18 +253,23 @@ def test_a_kill_in_the_middle_leaves_no_pack_and_a_rerun_starts_clean(tmp_path: 
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert ended.returncode == -signal.SIGKILL
-    assert _left_in(tmp_path) == ["pack.partial"]
-    assert "manifest.json" not in _left_in(tmp_path / "pack.partial")
+    (left,) = _left_in(tmp_path)
+    assert left.startswith("pack.unfinished-")
+    assert not list(tmp_path.rglob("manifest.json"))
     with pytest.raises(InputError, match="is no pack"):
-        open_pack(tmp_path / "pack.partial")
+        open_pack(tmp_path / left)
     pack = write_tiny_pack(tmp_path / "pack")
-    assert _left_in(tmp_path) == ["pack"]
+    assert _left_in(tmp_path) == ["pack", left]  # what another process left is not ours to remove
     np.testing.assert_array_equal(pack.originals[7], _cropped(7))
 
 
-def test_what_a_killed_run_left_is_not_taken_over(tmp_path: Path, pack: PackedDataset) -> None:
-    (tmp_path / "pack.partial").mkdir()
-    (tmp_path / "pack.partial" / "manifest.json").write_text("{}")
-    (tmp_path / "pack.partial" / "jpeg_q99.bin").write_bytes(b"left")
+def test_a_folder_of_another_that_bears_a_likely_name_is_left_alone(tmp_path: Path, pack: PackedDataset) -> None:
+    with staged(tmp_path / "pack") as staging:
+        name = staging.folder.name
+    (tmp_path / "pack").rename(tmp_path / "other")
+    for likely in (name, "pack.partial"):
+        (tmp_path / likely).mkdir()
+        (tmp_path / likely / "notes.txt").write_text("mine")
     assert write_tiny_pack(tmp_path / "pack").fingerprint == pack.fingerprint
     assert _left_in(tmp_path / "pack") == sorted([*PACK_FILES, "manifest.json"])
+    assert [(tmp_path / likely / "notes.txt").read_text() for likely in (name, "pack.partial")] == ["mine"] * 2

@@ -68,7 +68,9 @@ def test_an_alpha_channel_that_varies_is_refused_on_reading(folder: Path) -> Non
     alpha[3, 4] = 254
     _with_alpha(alpha).save(folder / "camera" / "a.png")
     (source,) = find_sources(folder, size_px=32)
-    with pytest.raises(InputError, match=r"a\.png has an alpha channel that varies: save it as plain 8-bit RGB"):
+    with pytest.raises(
+        InputError, match=r"a\.png has an alpha channel that varies, so 4 channels: save it as plain 8-bit RGB"
+    ):
         source.read()
 
 
@@ -99,7 +101,7 @@ def test_finding_sources_looks_at_headers_only(tmp_path: Path, monkeypatch: pyte
         sources = find_sources(folder, size_px=32)
     np.testing.assert_array_equal(sources[0].read(), tiny_image(0))
     (folder / sources[1].name).unlink()
-    with pytest.raises(InputError, match=r"cannot be read .*: replace or remove it"):
+    with pytest.raises(InputError, match="cannot be read: No such file or directory; check the name"):
         sources[1].read()
 
 
@@ -108,7 +110,7 @@ def test_a_file_cut_short_after_its_header_is_refused_on_reading(folder: Path) -
     Image.fromarray(PIXELS).save(path)
     path.write_bytes(path.read_bytes()[:500])
     (source,) = find_sources(folder, size_px=32)
-    with pytest.raises(InputError, match=r"a\.png cannot be read \(.*\): replace or remove it"):
+    with pytest.raises(InputError, match=r"a\.png is damaged \(.*\): replace it by a good copy, or remove it"):
         source.read()
 
 
@@ -145,7 +147,8 @@ def test_an_empty_source_is_refused(folder: Path) -> None:
 
 
 def test_an_image_outside_the_sub_folders_is_refused(folder: Path) -> None:
-    Image.fromarray(PIXELS).save(folder / "a.png")
+    for name in ("a.png", "camera/b.png"):
+        Image.fromarray(PIXELS).save(folder / name)
     with pytest.raises(InputError, match=r"a\.png lies outside a camera system: move it into a sub-folder of"):
         find_sources(folder, size_px=32)
 
@@ -154,7 +157,7 @@ def test_an_image_outside_the_sub_folders_is_refused(folder: Path) -> None:
 def test_a_lossy_file_is_refused_by_its_suffix(folder: Path, suffix: str) -> None:
     Image.fromarray(PIXELS).save(folder / "camera" / "a.png")
     (folder / "camera" / f"b{suffix}").write_bytes(b"not looked at")
-    with pytest.raises(InputError, match=rf"b\{suffix} is lossy: sources must be BMP, PNG or TIFF"):
+    with pytest.raises(InputError, match=rf"b\{suffix} is lossy: its loss cannot be undone: export the original again"):
         find_sources(folder, size_px=32)
 
 
@@ -185,7 +188,7 @@ def test_a_name_that_is_not_utf_8_is_refused(folder: Path) -> None:
 
 
 def test_reading_a_missing_image_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.png cannot be read .*: replace or remove it"):
+    with pytest.raises(InputError, match=r"gone\.png cannot be read: No such file or directory; check the name"):
         read_image(tmp_path / "gone.png")
 
 

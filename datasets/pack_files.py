@@ -1,0 +1,181 @@
+"""The files of a pack while they grow: image after image, on disk at every checkpoint, gone on with after an end."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.pack_format import ORIGINALS, jpeg_file
+from datasets.source import SourceImage
+
+CHECKPOINT_IMAGES = 256  # each checkpoint waits for the disk, which takes some 50 ms
+READ_BYTES = 1 << 22
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What becomes of a source image. height, width: of the source in pixels.
+
+    pixels: uint8 [size, size, 3]; jpegs: a file for each quality; thumbnail: uint8 [S, S].
+    """
+
+    height: int
+    width: int
+    pixels: NDArray[np.uint8]
+    jpegs: tuple[bytes, ...]
+    thumbnail: NDArray[np.uint8]
+
+
+class PackFiles:
+    """The growing files of a pack in a folder, with a journal of what of them is surely on disk.
+
+    rows: what the index will say of each image so far, with its source's stamp.
+    """
+
+    def __init__(self, folder: Path, journal: Path, size_px: int, qualities: Sequence[int]) -> None:
+        self.rows: list[Row] = []
+        self.n_kept = 0  # images on disk, come what may
+        self._shape = (size_px, size_px, 3)
+        self._qualities = tuple(qualities)
+        self._stack = ExitStack()  # on a full disk, closing fails too: every file must have its turn
+        self._files = {name: self._open(folder / name) for name in (ORIGINALS, *map(jpeg_file, qualities))}
+        self._journal = self._open(journal)
+        self._hashes = {name: hashlib.sha256() for name in self._files}
+
+    def __enter__(self) -> "PackFiles":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, images: Sequence[SourceImage]) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of the first images that are there from an earlier run; then the files go on behind them."""
+        header = _npy_header((len(images), *self._shape))
+        rows = self._usable(self._read_journal(), images, len(header))
+        originals = self._files[ORIGINALS]
+        originals.write(header)
+        self._hashes[ORIGINALS].update(header)
+        for row in rows:
+            pixels = originals.read(int(np.prod(self._shape)))
+            if hashlib.sha256(pixels).hexdigest() != row["sha256"]:
+                break
+            self._hashes[ORIGINALS].update(pixels)
+            self.rows.append(row)
+            yield np.frombuffer(pixels, np.uint8).reshape(self._shape)
+        self._cut(len(header))
+
+    def append(self, image: SourceImage, prepared: Prepared) -> None:
+        """Write an image; its source's name, system and size and the lengths of its JPEG files become a row."""
+        self._write(ORIGINALS, prepared.pixels.data.cast("B"))
+        for quality, jpeg in zip(self._qualities, prepared.jpegs, strict=True):
+            self._write(jpeg_file(quality), jpeg)
+        lengths = {f"jpeg_bytes_q{q}": len(jpeg) for q, jpeg in zip(self._qualities, prepared.jpegs, strict=True)}
+        self.rows.append(
+            {
+                "stamp": image.stamp,
+                "name": image.name,
+                "system": image.system,
+                "height": prepared.height,
+                "width": prepared.width,
+                "sha256": hashlib.sha256(prepared.pixels.data).hexdigest(),
+                **lengths,
+            }
+        )
+        if len(self.rows) - self.n_kept >= CHECKPOINT_IMAGES:
+            self.keep()
+
+    def keep(self) -> None:
+        """Wait until everything is on disk, then enter it into the journal."""
+        for file in self._files.values():
+            _to_disk(file)
+        self._journal.write("".join(json.dumps(row) + "\n" for row in self.rows[self.n_kept :]).encode())
+        _to_disk(self._journal)
+        self.n_kept = len(self.rows)
+
+    def finish(self) -> dict[str, dict[str, Any]]:
+        """Write what is left to disk and return each file's facts: bytes and sha256."""
+        for file in self._files.values():
+            _to_disk(file)
+        return {
+            name: {"bytes": file.tell(), "sha256": self._hashes[name].hexdigest()} for name, file in self._files.items()
+        }
+
+    def _open(self, path: Path) -> BinaryIO:
+        return self._stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b"))
+
+    def _write(self, name: str, data: bytes | memoryview) -> None:
+        self._files[name].write(data)
+        self._hashes[name].update(data)
+
+    def _read_journal(self) -> list[Row]:
+        lines = self._journal.read().split(b"\n")[:-1]  # behind the last line break, a torn line at most
+        rows = []
+        for line in lines:
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return rows
+
+    def _usable(self, rows: list[Row], images: Sequence[SourceImage], header_bytes: int) -> list[Row]:
+        """Return the first rows that are of the first images, unchanged, and whose bytes are all in the files."""
+        sizes = {name: os.fstat(file.fileno()).st_size for name, file in self._files.items()}
+        ends = dict.fromkeys(self._files, 0) | {ORIGINALS: header_bytes}
+        for n_usable, (row, image) in enumerate(zip(rows, images, strict=False)):
+            ends[ORIGINALS] += int(np.prod(self._shape))
+            for quality in self._qualities:
+                ends[jpeg_file(quality)] += int(row[f"jpeg_bytes_q{quality}"])
+            is_same = image.stamp and (row["name"], row["stamp"]) == (image.name, image.stamp)
+            if not is_same or any(ends[name] > size for name, size in sizes.items()):
+                return rows[:n_usable]
+        return rows[: len(images)]
+
+    def _cut(self, header_bytes: int) -> None:
+        """Cut all files behind the images that are there, hash them up to there, and write the journal anew."""
+        lengths = {ORIGINALS: header_bytes + len(self.rows) * int(np.prod(self._shape))}
+        lengths |= {jpeg_file(q): sum(row[f"jpeg_bytes_q{q}"] for row in self.rows) for q in self._qualities}
+        for name, file in self._files.items():
+            file.seek(lengths[name])
+            file.truncate()
+        for name in map(jpeg_file, self._qualities):
+            self._hash_up_to(name, lengths[name])
+        self._journal.seek(0)
+        self._journal.truncate()
+        self.n_kept = 0
+        if self.rows:
+            self.keep()
+
+    def _hash_up_to(self, name: str, end: int) -> None:
+        file = self._files[name]
+        file.seek(0)
+        while part := file.read(min(READ_BYTES, end - file.tell())):
+            self._hashes[name].update(part)
+        file.seek(end)
+
+
+def write_durably(path: Path, data: bytes) -> dict[str, Any]:
+    """Write a file, wait until it is on disk, and return its facts: bytes and sha256."""
+    with path.open("wb") as file:
+        file.write(data)
+        _to_disk(file)
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _to_disk(file: BinaryIO | io.BufferedWriter) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return header.getvalue()
