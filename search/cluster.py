@@ -18,18 +18,21 @@ LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes ab
 CONNECT_S = 10
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+CLIENT = "ray://"
 FORWARDED = ("KERAS_BACKEND",)
 
 
 def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     """Join the Ray cluster at an address (or RAY_ADDRESS), or start one on this machine; return what trials get.
 
-    Raises InputError when no cluster answers at the address.
+    Raises InputError when no cluster answers at the address, or where it is one of Ray's client.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own tables of progress stay silent
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # records.jsonl and our scalars hold what they would
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a trial that had only its scores left reports no epoch
     address = address or os.environ.get("RAY_ADDRESS")
+    if address and address.startswith(CLIENT):
+        raise InputError(f"{address} is for Ray's client, which cannot run a search: name the head as HOST:6379")
     environment = QUIET | {name: os.environ[name] for name in FORWARDED if name in os.environ}
     options = {
         "namespace": NAMESPACE,
@@ -51,7 +54,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
 
 def _reach(address: str) -> None:
     """Open a connection to a HOST:PORT and close it: Ray itself tries for ten minutes. Raises OSError or ValueError."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    host, colon, port = address.rpartition(":")
     if colon:
         socket.create_connection((host, int(port)), CONNECT_S).close()
 

@@ -14,6 +14,7 @@ RECORDS = "records.jsonl"
 PROPOSED = "proposed.jsonl"
 EARLIER = "earlier.jsonl"  # records of earlier runs that taught Optuna
 RUN_FACTS = "run.json"
+TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,15 @@ def read_proposed(run: Path) -> list[TrialSpec]:
 
 
 def read_run_facts(run: Path) -> dict[str, Any]:
-    """Read run.json. Raises FileNotFoundError when RUN is no run directory."""
+    """Read run.json. Raises FileNotFoundError when RUN is no run directory, ValueError where it is damaged."""
     path = run / RUN_FACTS
     if not path.is_file():
         raise FileNotFoundError(f"{run} is no run directory (it has no {RUN_FACTS}); name one that a search made")
-    facts: dict[str, Any] = json.loads(path.read_text())
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+        facts["space"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: put back a copy, or start anew with another --out") from error
     return facts
 
 
@@ -140,7 +145,15 @@ def _whole_lines(path: Path) -> list[str]:
 
 
 def _cut_torn_line(file: Any) -> None:
-    file.seek(0)
-    written = file.read()
-    if written and not written.endswith(b"\n"):
-        file.truncate(written.rfind(b"\n") + 1)
+    """Cut off what follows the last line break, looking no further back than to it."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - TAIL_BYTES)
+        file.seek(start)
+        place = file.read(end - start).rfind(b"\n")
+        if place >= 0:
+            end = start + place + 1
+            break
+        end = start
+    if end != file.seek(0, os.SEEK_END):
+        file.truncate(end)

@@ -105,7 +105,7 @@ def _run_with(folder: Path, plugin: Plugin) -> Path:
 
     run = folder / "run"
     run.mkdir()
-    (run / "run.json").write_text(json.dumps({"plugin": plugin.as_facts()}))
+    (run / "run.json").write_text(json.dumps({"space": "mine", "plugin": plugin.as_facts()}))
     (run / PLUGIN_FILE).write_text(plugin.source)
     return run
 
