@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.build import ARCHITECTURES, build_model
-from models.losses import LOSSES, mse, perceptual, vgg16_features
+from models.losses import LOSSES, make_loss, mse, perceptual, vgg16_features
 from models.metrics import METRICS
-from models.training import TrainingPlan, compile_model, train_epoch
+from models.sizes import NetworkSize
+from models.training import TrainingPlan, compile_model, train, train_epoch
 
 FIXTURE = Path(__file__).parent / "fixtures" / "backend.npz"
 TRAINED = ("resnet", "smallxception")
+AVERAGED = ("native11k",)  # trained with all that native networks are trained with
+TOLD = NetworkSize(8, 1, downscale=4, told_tables=True)
 SIDES = (34, 37)
 
 
@@ -23,8 +26,11 @@ def compute() -> dict[str, NDArray[np.float32]]:
     """Return, by name, what this process' backend makes of the same images with the same weights."""
     degraded, original = images()
     found = {f"network {name}": _restored(_model(name), degraded) for name in ARCHITECTURES}
-    for name, make in LOSSES.items():
-        loss = perceptual(_drawn(vgg16_features(None))) if name == "perceptual" else make(None)
+    tables = np.linspace(0, 1, 8, dtype=np.float32)[None]
+    told = _drawn(build_model("native1k", size=TOLD))
+    found["network told tables"] = np.asarray(keras.ops.convert_to_numpy(told([degraded, tables])))
+    for name in LOSSES:
+        loss = perceptual(_drawn(vgg16_features(None))) if name == "perceptual" else make_loss(name)
         found[f"loss {name}"] = np.asarray(keras.ops.convert_to_numpy(loss(original, degraded)))
     for name, metric in METRICS.items():
         values = metric(keras.ops.convert_to_tensor(original), keras.ops.convert_to_tensor(degraded))
@@ -34,6 +40,8 @@ def compute() -> dict[str, NDArray[np.float32]]:
         compile_model(model, TrainingPlan(mse, epochs=1, n_steps=2, learning_rate=1e-4))
         train_epoch(model, [(degraded, original)] * 2, 2)
         found[f"trained {name}"] = _restored(model, degraded)
+    for name in AVERAGED:
+        found[f"averaged {name}"] = _averaged(name)
     return found
 
 
@@ -42,6 +50,21 @@ def images() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     rng = np.random.default_rng(0)
     original = rng.uniform(0.1, 0.9, (1, *SIDES, 3)).astype(np.float32)
     return original + rng.normal(0, 0.03, original.shape).astype(np.float32), original
+
+
+def _averaged(architecture: str) -> NDArray[np.float32]:
+    """Return what the average of a network's weights restores after two steps."""
+    degraded, original = images()
+    seen: list[NDArray[np.float32]] = []
+
+    def watch(model: keras.Model) -> tuple[float, dict[str, float | None]]:
+        seen.append(_restored(model, degraded))
+        return 0.0, {}
+
+    rate = {"learning_rate": 1e-4, "schedule": "cosine", "warm_up": 0.5, "clip_norm": 1.0}
+    plan = TrainingPlan(make_loss("psnr-ssim"), epochs=1, n_steps=2, ema=0.9, **rate)  # type: ignore[arg-type]
+    list(train(_model(architecture), plan, lambda epoch: [(degraded, original)] * 2, watch))
+    return seen[0]
 
 
 def _model(architecture: str) -> keras.Model:

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from models.build import ARCHITECTURES
 from models.losses import LOSSES
 from models.metrics import METRICS
-from tests.backend_fixture import FIXTURE, TRAINED, compute
+from tests.backend_fixture import AVERAGED, FIXTURE, TRAINED, compute
 
 NAMES = [
     *(f"network {name}" for name in ARCHITECTURES),
     *(f"loss {name}" for name in LOSSES),
     *(f"metric {name}" for name in METRICS),
     *(f"trained {name}" for name in TRAINED),
+    *(f"averaged {name}" for name in AVERAGED),
+    "network told tables",
 ]
 
 

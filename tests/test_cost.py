@@ -19,6 +19,12 @@ from models.footprint import (
 from models.names import ARCHITECTURES, LOSSES
 
 FIELDS_BY_HAND = {
+    "linear": 2 + 4 * 2,
+    "native1k": 2 + 2 * 2 + 4 * 2 + 2 * 2,  # a pixel and its neighbour, the head, a block, the last: 2 px apart
+    "native10k": 2 + 2 * 2 + 3 * 4 * 2 + 2 * 2,
+    # the branch: down, two convolutions 4 px apart, up between neighbours
+    "native11k": 2 + 2 * 2 + 4 * 2 + (2 * 2 + 4 * 4 + 4) + 4 * 2 + 2 * 2,
+    "native41k": 2 + 2 * 2 + 2 * 4 * 2 + 2 * 2,
     "resnet": 5 + 5 * (4 + 2) + 2,
     "jjnet": 5 + 5 * (4 + 2) + 2,
     "memnet": 3 + 4 * 4 * 2 * 2 + 2,
@@ -105,7 +111,7 @@ def test_describe_prints_the_networks_asked_for(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["describe", "vgg"], "unknown network 'vgg'; known: resnet, jjnet, "),
+        (["describe", "vgg"], "unknown network 'vgg'; known: linear, native1k, "),
         (["explain"], "invalid choice: 'explain'"),
         ([], "the following arguments are required: command"),
     ],

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.jpeg import decode_jpeg, encode_jpeg
 from datasets.packed import PackedDataset
+from datasets.sampling import deal_images
 from datasets.smear import draw_smear
 from models.build import build_model
 from models.metrics import measure
@@ -175,11 +176,11 @@ def test_the_largest_change_is_that_of_any_number_at_any_quality(
 
 
 @pytest.mark.parametrize("monitor_px", [32, 96])
-def test_the_monitor_of_a_pack_holds_its_first_validation_images_and_their_jpegs(
+def test_the_monitor_of_a_pack_holds_validation_images_dealt_over_systems_and_their_jpegs(
     small_pack: PackedDataset, monitor_px: int
 ) -> None:
-    monitor = read_monitor(small_pack, "tiny", Protocol(n_monitored=2, monitor_px=monitor_px, n_scored=None))
-    images = small_pack.images_of("tiny", "validation")[:2]
+    monitor = read_monitor(small_pack, "data100", Protocol(n_monitored=1, monitor_px=monitor_px, n_scored=None))
+    images = deal_images(small_pack, small_pack.images_of("data100", "validation"), 1)
     start = (small_pack.size_px - monitor_px) // 2
     part = np.s_[:, start : start + monitor_px, start : start + monitor_px]
     np.testing.assert_array_equal(monitor.originals, _unit(small_pack.originals[images])[part])

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.names import ARCHITECTURES, LOSSES
+from models.names import ARCHITECTURES, LOSSES, UNTRAINED, WEIGHTED_LOSSES
+from models.sizes import NATIVE_SIZES
 from search.scale import SCALES, Scale
-from search.spaces import SPACES, Space, find_space, space_from_facts
+from search.spaces import SPACES, By, LogRange, Space, find_space, for_natives, resolve, space_from_facts
 from search.spec import TrialSpec
 
 FULL = SPACES["full"]
@@ -20,11 +21,11 @@ FULL = SPACES["full"]
 
 def test_the_full_space_has_every_network_loss_quality_and_activation_once() -> None:
     cells = FULL.cells()
-    assert len(cells) == len(set(cells)) == (len(ARCHITECTURES) - 1) * len(LOSSES) * 4 * 2
+    assert len(cells) == len(set(cells)) == (len(ARCHITECTURES) - len(UNTRAINED)) * len(LOSSES) * 5 * 2
 
 
 @pytest.mark.parametrize("axis", ["architecture", "loss"])
-@pytest.mark.parametrize("n", range(8, 64))
+@pytest.mark.parametrize("n", range(12, 72, 5))
 def test_any_prefix_of_the_full_space_covers_networks_and_losses_evenly(axis: str, n: int) -> None:
     place = list(FULL.axes).index(axis)
     counts = Counter(cell[place] for cell in FULL.cells()[:n])
@@ -44,9 +45,13 @@ def test_cells_are_the_product_of_the_axes_and_every_value_comes_up_before_any_c
         assert {cell[place] for cell in cells[:largest]} == set(range(size))
 
 
+def _spec(space: Space, scale: Scale, first: dict[str, Any]) -> TrialSpec:
+    return TrialSpec(**{**resolve({**scale.fields, **space.fields}, first), **first})
+
+
 def _specs(space: Space) -> list[TrialSpec]:
     scale = SCALES["full" if space.scale == "auto" else space.scale]
-    return [TrialSpec(**{**scale.fields, **space.fields, **first}) for first in space.first_parameters()]
+    return [_spec(space, scale, first) for first in space.first_parameters()]
 
 
 def _own(space: Space, spec: TrialSpec) -> dict[str, Any]:
@@ -57,7 +62,7 @@ def _own(space: Space, spec: TrialSpec) -> dict[str, Any]:
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_the_first_trial_of_every_cell_is_a_spec_that_optuna_could_draw(space: Space, scale: Scale) -> None:
     for first in space.first_parameters():
-        own = _own(space, TrialSpec(**{**scale.fields, **space.fields, **first}))
+        own = _own(space, _spec(space, scale, first))
         drawn = space.drawn_from(own)
         assert drawn is not None
         assert space.suggest(optuna.trial.FixedTrial(drawn)) == own
@@ -94,13 +99,13 @@ def test_a_space_is_narrowed_to_the_values_asked_for_in_its_own_order() -> None:
 
 
 def test_narrowing_to_an_unknown_value_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown loss 'l3' in space full; known: mse, mae, hf, perceptual"):
+    with pytest.raises(ValueError, match="unknown loss 'l3' in space full; known: psnr-ssim, mse, mae, hf, perceptual"):
         FULL.narrowed("loss", ["mse", "l3"])
 
 
 def test_an_unknown_space_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match="unknown space 'fulll'; known: full, appendix, residual, quality, smoke, final"
+        ValueError, match="unknown space 'fulll'; known: full, native, appendix, residual, quality, smoke, final"
     ):
         find_space("fulll")
 
@@ -112,11 +117,11 @@ def test_without_sampled_values_a_space_draws_its_axes_alone() -> None:
 
 def test_the_appendix_is_the_forty_cells_of_the_thesis_tables_8_to_17() -> None:
     space = SPACES["appendix"]
-    specs = [TrialSpec(**{**SCALES[space.scale].fields, **space.fields, **cell}) for cell in space.first_parameters()]
+    specs = _specs(space)
     assert len({spec.trial_id for spec in specs}) == 40
     tables = Counter((spec.architecture, spec.training_quality, spec.output_activation) for spec in specs)
     assert set(tables.values()) == {4}
-    assert {spec.loss for spec in specs} == set(LOSSES)
+    assert {spec.loss for spec in specs} == {"mae", "mse", "hf", "perceptual"}
     by_network = Counter(network for network, _, _ in tables)
     assert by_network == {
         "jjnet": 2,
@@ -135,11 +140,11 @@ def test_the_appendix_is_the_forty_cells_of_the_thesis_tables_8_to_17() -> None:
 
 def test_the_appendix_trains_as_the_thesis_did() -> None:
     space = SPACES["appendix"]
-    settings = {**SCALES[space.scale].fields, **space.fields}
-    spec = TrialSpec("jjnet", **settings)
+    spec = _spec(space, SCALES[space.scale], {"architecture": "jjnet", "loss": "mse"})
     assert (spec.split, spec.epochs, spec.patience, spec.epoch_images) == ("tiny", 30, None, None)
     assert (spec.crop, spec.crop_px, spec.augmentation, spec.start) == ("centre", 192, "none", "thesis")
     assert (spec.learning_rate, spec.batch_size, spec.schedule, spec.clip_norm) == (1e-3, 8, "constant", None)
+    assert (spec.warm_up, spec.ema, spec.normalisation) == (0.0, None, "moving")
     assert not spec.restore_best
     assert not space.stops_early
     assert SCALES[space.scale].protocol.n_scored is None
@@ -147,7 +152,9 @@ def test_the_appendix_trains_as_the_thesis_did() -> None:
 
 def test_the_residual_space_compares_each_network_with_itself_predicting_the_image() -> None:
     cells = SPACES["residual"].first_parameters()
-    assert Counter(cell["architecture"] for cell in cells) == Counter(2 * list(SPACES["full"].axes["architecture"]))
+    thesis = [name for name in ARCHITECTURES if name not in (*UNTRAINED, *NATIVE_SIZES)]
+    assert len(thesis) == 8
+    assert Counter(cell["architecture"] for cell in cells) == Counter(2 * thesis)
     assert {cell["global_residual"] for cell in cells} == {True, False}
 
 
@@ -170,3 +177,61 @@ def test_a_narrowed_space_has_only_cells_that_it_had() -> None:
         (75, "none"),
         (75, "tanh"),
     ]
+
+
+def test_what_depends_on_an_axis_is_its_case_or_else_the_usual() -> None:
+    by = By("architecture", 1, {"unet": 2, "memnet": None})
+    assert [by.of({"architecture": name}) for name in ("unet", "memnet", "jjnet")] == [2, None, 1]
+    assert by.of({}) == 1
+    assert resolve({"a": by, "b": 7}, {"architecture": "unet"}) == {"a": 2, "b": 7}
+
+
+def test_what_depends_on_a_number_comes_back_from_json_with_its_cases() -> None:
+    space = Space(
+        "any",
+        {"architecture": ("unet", "jjnet"), "training_quality": (50, "random")},
+        sampled={"learning_rate": By("architecture", LogRange(0.1, 0.2), {"unet": (0.3, 0.4)})},
+        fields={"crop_px": By("training_quality", 48, {"50": 32})},
+    )
+    again = space_from_facts(json.loads(json.dumps(space.as_facts())))
+    assert again == space
+    assert resolve(again.fields, {"training_quality": 50}) == {"crop_px": 32}
+    assert resolve(again.fields, {"training_quality": "random"}) == {"crop_px": 48}
+
+
+def test_for_natives_holds_for_every_native_network_and_no_other() -> None:
+    by = for_natives("theirs", "usual")
+    for name in ARCHITECTURES:
+        assert by.of({"architecture": name}) == ("theirs" if name in NATIVE_SIZES else "usual")
+
+
+def test_every_case_of_a_space_is_a_value_of_its_axis() -> None:
+    for space in SPACES.values():
+        for value in (*space.sampled.values(), *space.fields.values()):
+            if isinstance(value, By):
+                assert value.axis in space.axes
+
+
+def test_only_losses_with_a_weight_of_ssim_are_given_one() -> None:
+    for name in ("full", "native"):
+        for spec in _specs(SPACES[name]):
+            assert (spec.ssim_weight is not None) == (spec.loss in WEIGHTED_LOSSES)
+
+
+def test_the_native_space_has_native_networks_alone_of_sizes_that_can_be_built() -> None:
+    space = SPACES["native"]
+    assert set(space.axes["architecture"]) == set(NATIVE_SIZES)
+    for first in space.first_parameters():
+        usual = _own(space, _spec(space, SCALES[space.scale], first))
+        for field in ("width", "depth", "kernel_px", "downscale", "told_tables"):
+            values = space.sampled[field]
+            for value in values.of(first) if isinstance(values, By) else values:
+                drawn = {**usual, field: value}
+                assert space.drawn_from(drawn) is not None
+                assert TrialSpec(**drawn).size is not None
+
+
+def test_more_values_of_an_axis_come_before_its_own() -> None:
+    more = FULL.with_more("architecture", ["mine.wide", "jjnet"])
+    assert more.axes["architecture"][:2] == ("mine.wide", "jjnet")
+    assert set(more.axes["architecture"]) == {"mine.wide", *FULL.axes["architecture"]}

@@ -1,4 +1,4 @@
-"""The linear filter as a trial, and native networks that start from it: fitted, kept, scored, resumed, without epochs."""
+"""The linear filter as a trial without epochs, and native networks that start from it: kept, scored and resumed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
