@@ -164,19 +164,26 @@ def test_a_trial_with_a_cosine_anneals_to_its_end_whatever_its_patience(schedule
 
 
 def test_averaged_weights_are_those_reckoned_by_hand_step_by_step() -> None:
-    plan = _plan(epochs=1, n_steps=1, ema=0.4, learning_rate=0.05)  # 0.4 is reached at step 5: (1 + 5) / (10 + 5)
     model = _small()
-    compile_model(model, plan)
-    average = [weight.astype(float) for weight in _values(model)]
-    for step in range(8):
+    compile_model(model, _plan(epochs=1, n_steps=1, ema=0.4, learning_rate=0.05))
+    train_epoch(model, [_pairs(0)], 1)
+    average = [values.astype(float) for values in _averages(model)]
+    for step in range(1, 8):
         train_epoch(model, [_pairs(step)], 1)
-        kept = min(0.4, (1 + step) / (10 + step))
-        for place, weight in enumerate(_values(model)):
-            average[place] = kept * average[place] + (1 - kept) * weight
-        kept_by_model = _averages(model)
-        for by_hand, found in zip(average, kept_by_model, strict=True):
+        kept = min(0.4, (1 + step) / (10 + step))  # from step 5 on 0.4
+        average = [kept * mean + (1 - kept) * weight for mean, weight in zip(average, _values(model), strict=True)]
+        for by_hand, found in zip(average, _averages(model), strict=True):
             np.testing.assert_allclose(found, by_hand, atol=1e-6)
-    assert any(np.any(np.abs(a - w) > 1e-3) for a, w in zip(average, _values(model), strict=True))
+    assert any(np.any(np.abs(mean - weight) > 1e-3) for mean, weight in zip(average, _values(model), strict=True))
+
+
+def test_the_average_of_weights_that_stay_is_these_weights_from_the_first_step_on() -> None:
+    model = _small()
+    compile_model(model, _plan(ema=0.9, learning_rate=1e-12))
+    for step in range(3):
+        train_epoch(model, [_pairs(step)], 1)
+        for weight, average in zip(_values(model), _averages(model), strict=True):
+            np.testing.assert_allclose(average, weight, atol=1e-6)
 
 
 def _averages(model: keras.Model) -> list[NDArray[np.float32]]:
