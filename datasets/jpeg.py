@@ -9,6 +9,7 @@ from PIL import Image, features
 SUBSAMPLING = "4:2:0"
 START_OF_FRAME = 0xC0  # ITU-T T.81, table B.1: SOF0, baseline
 MACROBLOCK_PX = 16  # of 4:2:0: two blocks of luma, one of chroma
+LEAST_INTERPOLATED_PX = 5
 INTERPOLATED_PX = 2  # a pixel's colours come from two pixels of chroma, each of them two pixels wide
 
 Window = tuple[slice, slice]  # rows, columns, with start and stop inside the image
@@ -55,6 +56,8 @@ def _macroblocks(side: slice, length_px: int) -> slice:
     """Return the whole macroblocks of a side of an image that hold a slice of it and two pixels on either hand."""
     first = max(0, side.start - INTERPOLATED_PX) // MACROBLOCK_PX
     last = -(-(side.stop + INTERPOLATED_PX) // MACROBLOCK_PX)
+    if length_px - first * MACROBLOCK_PX < LEAST_INTERPOLATED_PX:  # no colours are interpolated in so narrow an image
+        first = max(0, first - 1)
     return slice(first * MACROBLOCK_PX, min(last * MACROBLOCK_PX, length_px))
 
 

@@ -154,7 +154,8 @@ def has_plateaued(patience: int | None, schedule: str, state: TrainingState) -> 
 def train_epoch(model: keras.Model, batches: Iterable[Batch], n_steps: int) -> float:
     """Train on n_steps batches and return the mean loss of an image; soon after a non-finite one, return that."""
     stop = [_StopAtNonFinite()]
-    history = model.fit(iter(batches), steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=stop)
+    generator = (batch for batch in batches)  # Keras takes no other iterator
+    history = model.fit(generator, steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=stop)
     return float(history.history["loss"][0])
 
 
@@ -230,7 +231,7 @@ class AveragingAdam(keras.optimizers.Adam):  # type: ignore[misc]
     def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
         """Average over fewer steps at first: an average over a hundred would long hold weights as they started."""
         steps = ops.cast(self.iterations, "float32")
-        kept = ops.minimum(self.ema_momentum, (1 + steps) / (10 + steps))
+        kept = ops.where(steps > 0, ops.minimum(self.ema_momentum, (1 + steps) / (10 + steps)), 0.0)
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             average.assign(average + (1 - kept) * (variable - average))
 
