@@ -88,6 +88,7 @@ N_TRANSIENT_MAPS = 3
 RESTORED_PX = 4 * 192**2  # that are restored at a time; one image where it is larger
 IMAGE_FLOATS = 36  # a dozen images of three channels: input, original, output, their error and what losses make of it
 FIXED_MB, LAYER_MB = 25.0, 1.2  # TensorFlow's graph of a training step: for any network, and for each of its layers
+AT_HALF_RESOLUTION = ("linear", *NATIVE_SIZES)  # for which the first of the two was not seen
 WEIGHT_COPIES = 6  # the weights, their gradients, Adam's two moments, averages, and what was watched
 # The perceptual loss: VGG16's weights and graph, and its feature maps of the restored image with what computes them.
 VGG16_MB, VGG16_FLOATS = 85.0, 400
@@ -100,19 +101,38 @@ CONTEXT_RESERVE_MB = 600.0
 def training_memory_mb(
     architecture: str, loss: str, batch_size: int, crop_px: int, size: NetworkSize | None = None
 ) -> float:
-    """Estimate what training and watching need above the built model, in MB of 10^6 bytes, on a CPU."""
+    """Estimate what training needs above the built model, in MB of 10^6 bytes, on a CPU."""
     network = footprint(architecture, size)
     sees_vgg16 = loss == PERCEPTUAL
-    transient = N_TRANSIENT_MAPS * network.widest_floats
-    per_pixel = network.kept_floats + max(transient, VGG16_FLOATS if sees_vgg16 else 0) + IMAGE_FLOATS
-    restoring = RESTORED_PX * (transient + IMAGE_FLOATS)  # keeps nothing but what the next layer takes
-    n_floats = max(batch_size * crop_px**2 * per_pixel, restoring) + WEIGHT_COPIES * network.parameters
-    fixed_mb = FIXED_MB + LAYER_MB * network.n_layers + (VGG16_MB if sees_vgg16 else 0)
-    return fixed_mb + n_floats * FLOAT_BYTES / 1e6
+    transient = max(N_TRANSIENT_MAPS * network.widest_floats, VGG16_FLOATS if sees_vgg16 else 0)
+    per_pixel = network.kept_floats + transient + IMAGE_FLOATS
+    n_floats = batch_size * crop_px**2 * per_pixel + WEIGHT_COPIES * network.parameters
+    return _graph_mb(architecture, network) + (VGG16_MB if sees_vgg16 else 0) + n_floats * FLOAT_BYTES / 1e6
+
+
+def restoring_memory_mb(architecture: str, size: NetworkSize | None = None) -> float:
+    """Estimate what restoring, as a trial is watched, needs above the built model, in MB of 10^6 bytes, on a CPU."""
+    network = footprint(architecture, size)
+    n_floats = RESTORED_PX * (N_TRANSIENT_MAPS * network.widest_floats + IMAGE_FLOATS)  # no map is kept for long
+    return _graph_mb(architecture, network) + n_floats * FLOAT_BYTES / 1e6
+
+
+def trial_memory_mb(
+    architecture: str, loss: str, batch_size: int, crop_px: int, size: NetworkSize | None = None
+) -> float:
+    """Estimate the most that a trial needs above the built model, in MB of 10^6 bytes, on a CPU."""
+    return max(
+        training_memory_mb(architecture, loss, batch_size, crop_px, size), restoring_memory_mb(architecture, size)
+    )
+
+
+def _graph_mb(architecture: str, network: Footprint) -> float:
+    fixed_mb = 0.0 if architecture in AT_HALF_RESOLUTION else FIXED_MB
+    return fixed_mb + LAYER_MB * network.n_layers
 
 
 def gpu_memory_mb(
     architecture: str, loss: str, batch_size: int, crop_px: int, size: NetworkSize | None = None
 ) -> float:
     """Estimate what training takes of a GPU's memory, in MB of 10^6 bytes: the estimate for a CPU with its margins."""
-    return GPU_MARGIN * training_memory_mb(architecture, loss, batch_size, crop_px, size) + CONTEXT_RESERVE_MB
+    return GPU_MARGIN * trial_memory_mb(architecture, loss, batch_size, crop_px, size) + CONTEXT_RESERVE_MB

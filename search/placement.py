@@ -3,7 +3,7 @@
 import math
 
 from datasets.errors import InputError
-from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, training_memory_mb
+from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, trial_memory_mb
 from search.plan import Machine
 from search.spec import TrialSpec
 
@@ -38,7 +38,7 @@ def where(machine: Machine) -> dict[str, str]:
 def memory_mb(spec: TrialSpec, machine: Machine) -> float:
     """Return what a trial needs of its card, or without one of its node, in MB of 10^6 bytes."""
     setting = (spec.architecture, spec.loss, spec.batch_size, spec.crop_px, spec.size)
-    return gpu_memory_mb(*setting) if machine.n_gpus else WORKER_MB + training_memory_mb(*setting)
+    return gpu_memory_mb(*setting) if machine.n_gpus else WORKER_MB + trial_memory_mb(*setting)
 
 
 def gpu_limit_mb(spec: TrialSpec, machine: Machine) -> float | None:

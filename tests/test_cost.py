@@ -14,7 +14,9 @@ from models.footprint import (
     GPU_MARGIN,
     VGG16_MB,
     gpu_memory_mb,
+    restoring_memory_mb,
     training_memory_mb,
+    trial_memory_mb,
 )
 from models.names import ARCHITECTURES, LOSSES
 
@@ -113,7 +115,7 @@ def test_describe_prints_the_networks_asked_for(capsys: pytest.CaptureFixture[st
     [
         (["describe", "vgg"], "unknown network 'vgg'; known: linear, native1k, "),
         (["explain"], "invalid choice: 'explain'"),
-        ([], "the following arguments are required: command"),
+        ([], "the following arguments are required: COMMAND"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,3 +123,11 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, capsys: pytes
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("lowq: ")
     assert message in line
+
+
+def test_a_trial_needs_what_training_or_restoring_its_monitored_images_takes_whichever_is_more() -> None:
+    # MemNet: three maps of 112 floats and twelve images, for four images of 192 px; 136 layers of graph
+    restoring = 25.0 + 1.2 * 136 + 4 * 192**2 * (3 * 112 + 36) * 4 / 1e6
+    assert restoring_memory_mb("memnet") == pytest.approx(restoring)
+    assert trial_memory_mb("memnet", "mse", 1, 48) == pytest.approx(restoring)
+    assert trial_memory_mb("memnet", "mse", 8, 192) == training_memory_mb("memnet", "mse", 8, 192)

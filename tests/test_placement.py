@@ -6,7 +6,7 @@ import pytest
 
 from datasets.errors import InputError
 from models.backend import prepare_backend
-from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, training_memory_mb
+from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, trial_memory_mb
 from search.placement import (
     GPU_MEMORY,
     LEAST_ASK_MB,
@@ -50,7 +50,7 @@ def test_memory_that_no_node_tells_is_not_asked_for() -> None:
 
 
 def test_without_a_gpu_a_worker_is_counted_too() -> None:
-    assert memory_mb(SMALL, LAPTOP) == WORKER_MB + training_memory_mb("resnet", "mse", 8, 48)
+    assert memory_mb(SMALL, LAPTOP) == WORKER_MB + trial_memory_mb("resnet", "mse", 8, 48)
 
 
 def test_a_search_with_a_trial_that_no_node_can_hold_does_not_start() -> None:
