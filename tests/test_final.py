@@ -7,6 +7,7 @@ import pytest
 from search.final import final_space
 from search.records import TrialRecord
 from search.scale import SCALES
+from search.spaces import resolve
 from search.spec import TrialSpec, TrialStatus
 
 
@@ -23,7 +24,8 @@ def _record(
 
 def _specs(records: list[TrialRecord], k: int, seed: int = 0) -> list[TrialSpec]:
     space = final_space(records, k, seed)
-    return [TrialSpec(**{**SCALES[space.scale].fields, **space.fields, **p}) for p in space.first_parameters()]
+    fixed = {**SCALES[space.scale].fields, **space.fields}
+    return [TrialSpec(**{**resolve(fixed, p), **p}) for p in space.first_parameters()]
 
 
 def test_the_best_by_margin_and_the_best_by_psnr_gain_are_retrained_at_every_quality_with_three_seeds() -> None:
@@ -32,7 +34,7 @@ def test_the_best_by_margin_and_the_best_by_psnr_gain_are_retrained_at_every_qua
     assert Counter((s.architecture, s.training_quality, s.seed) for s in specs) == {
         (network, quality, seed): 1
         for network in ("jjnet", "resnet")
-        for quality in ("random", 75, 50, 25)
+        for quality in ("20-80", "random", 75, 50, 25)
         for seed in (5, 6, 7)
     }
     assert {(spec.split, spec.epochs, spec.patience, spec.crop_px) for spec in specs} == {("data100", 300, 50, 192)}
@@ -44,7 +46,7 @@ def test_a_setting_keeps_what_was_sampled_and_counts_once_whatever_it_was_traine
         for quality in (75, 50)
     ]
     specs = _specs(records, k=2)
-    assert len(specs) == 12
+    assert len(specs) == 15
     assert {(s.learning_rate, s.batch_size, s.start) for s in specs} == {(2e-3, 4, "near_identity")}
 
 

@@ -10,8 +10,9 @@ import pytest
 from optuna.trial import TrialState
 
 from search.records import TrialRecord
+from search.scale import SCALES
 from search.searcher import LowqSearch, Mirror
-from search.spaces import SPACES
+from search.spaces import SPACES, resolve
 from search.spec import TrialSpec, TrialStatus
 
 SPACE = SPACES["full"]
@@ -24,7 +25,8 @@ def _record(spec: TrialSpec, status: TrialStatus = TrialStatus.COMPLETED, margin
 
 
 def _make_spec(parameters: dict[str, Any]) -> TrialSpec:
-    return TrialSpec(**{"epochs": 4, **parameters})
+    fixed = {**SCALES["demo"].fields, "epochs": 4, **SPACE.fields}
+    return TrialSpec(**{**resolve(fixed, parameters), **parameters})
 
 
 def _searcher(
