@@ -49,13 +49,14 @@ def group_thumbnails(thumbnails: NDArray[np.generic], systems: Sequence[str] | N
 def _own_contrasts(thumbnails: NDArray[np.generic], systems: NDArray[np.str_]) -> Contrasts:
     """Return what each thumbnail shows beside what its system's have in common; 0 where one is flat."""
     own = np.empty(thumbnails.shape, np.float32)
-    for system in np.unique(systems):
-        of_system = systems == system
-        shown = _standardise(thumbnails[of_system].astype(np.float32))
-        is_flat = ~shown.any(axis=(1, 2))  # shows nothing that another could show too
-        shown = _standardise(shown - shown.mean(axis=0))
-        shown[is_flat] = 0
-        own[of_system] = shown
+    for start in range(0, len(own), BLOCK):
+        own[start : start + BLOCK] = _standardise(thumbnails[start : start + BLOCK].astype(np.float32))
+    means = {system: own[systems == system].mean(axis=0) for system in np.unique(systems).tolist()}
+    for start in range(0, len(own), BLOCK):
+        some = own[start : start + BLOCK]
+        is_flat = ~some.any(axis=(1, 2))  # shows nothing that another could show too
+        some[:] = _standardise(some - np.stack([means[system] for system in systems[start : start + BLOCK].tolist()]))
+        some[is_flat] = 0
     return own
 
 
@@ -70,16 +71,19 @@ def _standardise(thumbnails: Contrasts) -> Contrasts:
 def _alike(own: Contrasts) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield the pairs that may show one field, some at a time: their lower and their higher numbers."""
     lying = own.reshape(len(own), -1)
-    blurred = ndimage.gaussian_filter(own, (0, BLUR_PX, BLUR_PX))
-    centres = _coarse(blurred, 0, 0)
+    centres = np.concatenate([_coarse(_blur(own[start : start + BLOCK]), 0, 0) for start in range(0, len(own), BLOCK)])
     for start in range(0, len(own), BLOCK):
-        of_block = slice(start, start + BLOCK)
-        is_alike = lying[of_block] @ lying[start:].T >= ALIKE
+        blurred = _blur(own[start : start + BLOCK])
+        is_alike = lying[start : start + BLOCK] @ lying[start:].T >= ALIKE
         for move in product(COARSE_MOVES, COARSE_MOVES):
-            is_alike |= _coarse(blurred[of_block], *move) @ centres[start:].T >= COARSELY_ALIKE
+            is_alike |= _coarse(blurred, *move) @ centres[start:].T >= COARSELY_ALIKE
         ones, others = np.nonzero(np.triu(is_alike, 1))
         for some in range(0, len(ones), PAIRS):
             yield start + ones[some : some + PAIRS], start + others[some : some + PAIRS]
+
+
+def _blur(own: Contrasts) -> Contrasts:
+    return np.asarray(ndimage.gaussian_filter(own, (0, BLUR_PX, BLUR_PX)), np.float32)
 
 
 def _coarse(blurred: Contrasts, down: int, right: int) -> Contrasts:

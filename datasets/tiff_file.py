@@ -171,7 +171,7 @@ class _Reader:
             inline = at + entry - offset
             n_bytes = n_values * SIZES.get(kind, 0)
             where = inline if n_bytes <= offset else self._numbers(inline, "Q" if self.is_big else "I", 1)[0]
-            if tag == 270 and kind == 2:
+            if tag == 270 and kind in (1, 2, 7):
                 description = self._bytes(where, n_bytes)
             elif kind in LETTERS and tag in INTERESTING:
                 if n_values > 65536:
