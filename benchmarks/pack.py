@@ -5,6 +5,7 @@ of processor time, a core's worth whatever else the machine does; the wall clock
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -60,9 +61,7 @@ def measure(folder: Path, n_images: int) -> dict[str, object]:
     found = time.perf_counter()
     write_pack(images, folder / "pack", PackSettings(SIZE_PX), Packing("benchmark", progress=progress))
     ended = time.perf_counter()
-    parts = [
-        (after[0] - before[0]) / (after[1] - before[1]) for before, after in zip(marks[:-1], marks[1:], strict=True)
-    ]
+    parts = [(after[0] - before[0]) / (after[1] - before[1]) for before, after in itertools.pairwise(marks)]
     done, processor_s, wall_s = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
     return {
         "n_images": n_images,
