@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
         return _open(folder, manifest)
     except OSError as error:
         raise InputError(f"{error.filename or folder} cannot be read: {explain(error)}") from error
-    except (ValueError, LookupError, TypeError, EOFError, SyntaxError, pa.ArrowException) as error:
+    except (ValueError, LookupError, TypeError, EOFError, SyntaxError, TokenError, pa.ArrowException) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{folder} is damaged ({_first_line(error)}): pack the sources again") from error

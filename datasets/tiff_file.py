@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -30,6 +31,7 @@ LOSSY |= {2: "fax", 3: "fax", 4: "fax", 34676: "SGI LogLuv", 34677: "SGI LogLuv"
 PHOTOMETRIC = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB"}
 PHOTOMETRIC |= {10: "ITULAB", 32803: "raw sensor", 34892: "raw sensor", 32844: "LogL", 32845: "LogLuv"}
 RGB = 2
+DEFLATE = (8, 32946)
 ASSOCIATED, UNASSOCIATED = 1, 2  # ExtraSamples
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 LOSSLESS_RGB = "export the original again as RGB, or remove it"
@@ -74,6 +76,8 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     """Return the image of a TIFF file as uint8 [H, W, 3]. Raises ImageFault."""
     reader = _Reader(io.BytesIO(data))
     directory = reader.directory(reader.first_at)
+    if directory.one(259, 1) in DEFLATE:
+        _check_streams(data, directory)
     is_associated = directory.tags.get(338, ())[:1] == (ASSOCIATED,)
     if directory.one(277, 1) == 4 and 338 in directory.tags:
         data = reader.with_number(data, directory.places[338], UNASSOCIATED)  # whose bytes Pillow leaves as they are
@@ -88,6 +92,20 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     if header.is_raw:
         check_rows(image[..., :3])
     return image[..., :3]
+
+
+def _check_streams(data: bytes, directory: Directory) -> None:
+    """Inflate each strip or tile to its end, which compares its checksum: libtiff stops when it has its pixels."""
+    starts = directory.tags.get(273, ()) + directory.tags.get(324, ())
+    counts = directory.tags.get(279, ()) + directory.tags.get(325, ())
+    for start, count in zip(starts, counts, strict=False):
+        inflater = zlib.decompressobj()
+        try:
+            inflater.decompress(data[start : start + count])
+        except zlib.error as error:
+            raise damaged(f"its pixels cannot be inflated: {error}") from error
+        if not inflater.eof:
+            raise damaged("its pixels end too early")
 
 
 def _check_compression(directory: Directory) -> None:
@@ -171,7 +189,7 @@ class _Reader:
             inline = at + entry - offset
             n_bytes = n_values * SIZES.get(kind, 0)
             where = inline if n_bytes <= offset else self._numbers(inline, "Q" if self.is_big else "I", 1)[0]
-            if tag == 270 and kind == 2:
+            if tag == 270 and kind in (1, 2, 7):
                 description = self._bytes(where, n_bytes)
             elif kind in LETTERS and tag in INTERESTING:
                 if n_values > 65536:
@@ -206,4 +224,4 @@ class _Reader:
         return self.file.read(count)
 
 
-INTERESTING = {254, 255, 256, 257, 258, 259, 262, 266, 277, 284, 330, 338, 339}
+INTERESTING = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 279, 284, 324, 325, 330, 338, 339}

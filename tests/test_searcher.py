@@ -181,7 +181,7 @@ def test_a_space_that_can_be_counted_is_searched_to_its_end() -> None:
     def settle(spec: TrialSpec, crashed: bool) -> TrialRecord:
         return _record(spec, margin=1.0 if spec.batch_size == best.batch_size else -1.0)
 
-    searcher = LowqSearch(space, _make_spec, lambda spec: None, settle, 0)
+    searcher = LowqSearch(space, lambda drawn: TrialSpec(epochs=4, **drawn), lambda spec: None, settle, 0)
     searcher.continue_from([], [])
     _run(searcher, 24)
     assert len({spec.trial_id for spec in searcher.proposed.values()}) == 24

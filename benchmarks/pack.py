@@ -1,0 +1,108 @@
+"""How many images a second does packing take, does it slow down as a pack grows, and how much memory does it need?
+
+Source files are BMP, as the thesis' are: smears drawn once, each moved and mirrored into several. Rates are per second
+of processor time, a core's worth whatever else the machine does; the wall clock is noted beside them.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import resource
+import shutil
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from datasets.cores import n_cores
+from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
+from datasets.packed import open_pack
+from datasets.smear import SIZE_PX, SYSTEMS, synthesize
+from datasets.source import find_sources
+
+N_DRAWN, SEED = 60, 0
+N_PARTS = 6  # of the pack, whose rates are compared
+RESULT = Path(__file__).resolve().parent / "results" / "pack.json"
+
+
+def write_sources(folder: Path, n_images: int) -> None:
+    """Write n_images BMP files: drawn smears, moved around their edges and mirrored, so that no two are the same."""
+    drawn = [source.read() for source in synthesize(N_DRAWN, SEED)]
+    rng = np.random.default_rng(SEED)
+    for number in range(n_images):
+        path = folder / SYSTEMS[number % len(SYSTEMS)] / f"{number:06d}.bmp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(moved(drawn[number % N_DRAWN], rng)).save(path)
+
+
+def moved(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return an image moved around its edges, and mirrored or not."""
+    image = np.roll(image, tuple(rng.integers(0, SIZE_PX, 2)), axis=(0, 1))
+    down, right = (slice(None, None, int(way)) for way in rng.choice((-1, 1), 2))
+    return np.ascontiguousarray(image[down, right])
+
+
+def measure(folder: Path, n_images: int) -> dict[str, object]:
+    """Pack the sources and return rates, each part's too, and the most memory that this process had."""
+    marks: list[tuple[int, float, float]] = []
+
+    def progress(done: int, total: int) -> None:
+        if done in (1, total) or done % (total // N_PARTS) == 0:
+            marks.append((done, time.process_time(), time.perf_counter()))
+
+    start = time.perf_counter()
+    images = find_sources(folder / "source", SIZE_PX)
+    found = time.perf_counter()
+    write_pack(images, folder / "pack", PackSettings(SIZE_PX), Packing("benchmark", progress=progress))
+    ended = time.perf_counter()
+    parts = [(after[0] - before[0]) / (after[1] - before[1]) for before, after in itertools.pairwise(marks)]
+    done, processor_s, wall_s = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
+    return {
+        "n_images": n_images,
+        "images_per_core_second": round(done / processor_s, 1),
+        "images_per_core_second_by_part": [round(rate, 1) for rate in parts],
+        "images_per_wall_second": round(done / wall_s, 1),
+        "finding_s": round(found - start, 1),
+        "grouping_and_closing_s": round(ended - marks[-1][2], 1),
+        "most_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "pack_mb": round(sum(path.stat().st_size for path in (folder / "pack").iterdir()) / 1e6),
+        "n_images_in_pack": len(open_pack(folder / "pack").names),
+    }
+
+
+def main() -> None:
+    """Measure, print and write benchmarks/results/pack.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=6000)
+    n_images = parser.parse_args().images
+    folder = Path(tempfile.mkdtemp())
+    try:
+        write_sources(folder / "source", n_images)
+        numbers = measure(folder, n_images)
+    finally:
+        shutil.rmtree(folder)
+    result = {
+        "machine": {
+            "processor": platform.machine(),
+            "system": platform.system(),
+            "n_cpus": os.cpu_count(),
+            "n_cores_used": n_cores(),
+            "load_average_at_end": round(os.getloadavg()[0], 1),
+        },
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "pillow")},
+        "settings": {"size_px": SIZE_PX, "qualities": QUALITIES, "n_drawn": N_DRAWN, "seed": SEED},
+        "numbers": numbers,
+    }
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(numbers, indent=2))
+
+
+if __name__ == "__main__":
+    main()
