@@ -1,4 +1,4 @@
-"""Other codecs beside restoring, on equal terms: the bytes at which all four means reach JPEG-75's, and what it takes."""
+"""Other codecs beside restoring, on equal terms: the bytes at which all four means reach JPEG-75's, and the times."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -256,7 +256,7 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
 
 
 def _levels(means: Mapping[str, pd.DataFrame], run: Run) -> tuple[int, int]:
-    """Return the qualities of JPEG that make a unit of margin; the reference twice, which tells none, without JPEG-50."""
+    """Return the qualities of JPEG that make a unit of margin; without JPEG-50, the reference twice."""
     has_step = (JPEG, STEP_QUALITY) in means["psnr_db"].columns
     return run.reference_quality, STEP_QUALITY if has_step else run.reference_quality
 
@@ -294,7 +294,7 @@ def _says(row: Mapping[Any, Any], run: Run) -> str:
 
 
 def points_of_cells(cells: pd.DataFrame, trial_ids: Collection[str], baseline_id: str, split: str) -> pd.DataFrame:
-    """Return points as `CodecComparison` has them of JPEG as it is and of trials, from their cells, where no codec was."""
+    """Return points as `CodecComparison` has them of JPEG as it is and of trials, from their cells."""
     rows = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
     rows = rows[rows["trial_id"].isin([*trial_ids, baseline_id]) & (rows["metric"] == "psnr_db")]
     names = rows["trial_id"].where(rows["trial_id"] != baseline_id, JPEG)

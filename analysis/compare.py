@@ -69,8 +69,8 @@ class RunPair:
 class Difference:
     """B minus A of one metric, over the images that both have.
 
-    interval: None where no image has both, without bounds where too few have; n_left_out: images without a finite score on both sides, such as those that
-    are identical to their original. is_equal: no image differs.
+    interval: None where no image has both, without bounds where too few have; n_left_out: images without a finite
+    score on both sides, such as those that are identical to their original. is_equal: no image differs.
     """
 
     metric: str

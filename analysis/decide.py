@@ -195,6 +195,7 @@ def _seen(run: Run) -> str:
     if not n_seen:
         return ""
     return (
-        f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: they are "
+        f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: they "
+        "are "
         "in these means, and left out of what the strict rule judges."
     )

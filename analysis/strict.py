@@ -35,7 +35,8 @@ RULE = (
     "from the reference quality down, one quality after the other until the first that fails: in every camera system "
     f"and by every seed, the mean of whole images is demonstrated to lose less than {LOSSES['psnr_db']} dB of PSNR and "
     f"{LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds over fields), and at most "
-    f"{WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper 97.5 % bound). One model is "
+    f"{WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper 97.5 % bound). One model "
+    "is "
     "judged, the best on validation images, on images that no choice was made on"
 )
 
@@ -70,7 +71,8 @@ class StrictPick:
         seeds = "" if len(self.trial_ids) == 1 else f" by all {len(self.trial_ids)} of its trainings"
         bounds = f" (95 % interval {self.saved.low:.1f} to {self.saved.high:.1f} %)" if self.saved.has_bounds else ""
         return (
-            f"By the strict rule quality {self.quality} is demonstrated: restored by {self.model}, it is not worse than "
+            f"By the strict rule quality {self.quality} is demonstrated: restored by {self.model}, it is not worse "
+            "than "
             f"JPEG-{self.reference_quality} in any camera system{seeds}. Its files are {self.saved.estimate:.1f} % "
             f"smaller{bounds}." + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
         )
@@ -220,7 +222,8 @@ def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound
             )
     if bound > WORSE_SHARE:
         fails.append(
-            f"up to {bound:.2%} of the fields may hold an image more than {WORSE_DB} dB worse ({n_worse} of {n_fields} do)"
+            f"up to {bound:.2%} of the fields may hold an image more than {WORSE_DB} dB worse ({n_worse} of "
+            f"{n_fields} do)"
         )
     return fails
 
@@ -241,7 +244,7 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
     ends = (
         "No number of images would demonstrate it, if what was seen stays so."
         if fields is None
-        else f"It would take about {fields:,} fields a camera system, {images:,} test images, if what was seen stays so."
+        else f"It would take about {fields:,} fields a camera system, {images:,} test images, if what was seen holds."
     )
     where = f"at quality {quality}, {worst['system']}, {worst['trial_id']} ({worst['n_images']} images)"
     needed = {"fields_needed": fields, "images_needed": images}

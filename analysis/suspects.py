@@ -170,7 +170,8 @@ def _under_linear(run: Run) -> list[Oddity]:
         beaten_by = next(item for item in (own or filters))
         if record.margin <= (beaten_by.margin or 0.0):
             sentence = (
-                f"{record.trial_id}: its monitored margin, {record.margin:+.3f}, is not above that of the linear filter "
+                f"{record.trial_id}: its monitored margin, {record.margin:+.3f}, is not above that of the linear "
+                "filter "
                 f"trained at {beaten_by.spec.training_quality}, {beaten_by.margin:+.3f}"
             )
             oddities.append(Oddity(UNDER_LINEAR, (record.trial_id,), "monitored images", sentence))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from analysis.colour import equalising_curve, to_grey, to_luma, to_ycbcr
+from analysis.figures.pixels import equalising_curve, to_grey, to_luma, to_ycbcr
 
 
 @pytest.mark.parametrize(

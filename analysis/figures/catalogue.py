@@ -88,7 +88,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _curve(findings: Findings) -> Drawn:
+def curve(findings: Findings) -> Drawn:
     run, shown = findings.run, compared(findings)
     if isinstance(shown, str):
         return shown
@@ -109,7 +109,7 @@ def _curve(findings: Findings) -> Drawn:
     return [take_picture("quality_curve", "Quality curve", caption, figure)]
 
 
-def _bytes(findings: Findings) -> Drawn:
+def sizes(findings: Findings) -> Drawn:
     """Quality against bytes: JPEG as it is, restored, and other codecs."""
     shown, points = compared(findings), findings.codecs.points
     if isinstance(shown, str):
@@ -131,7 +131,7 @@ def _bytes(findings: Findings) -> Drawn:
     return [take_picture("quality_and_bytes", "Quality and bytes", caption, figure)]
 
 
-def _outliers(findings: Findings) -> Drawn:
+def far_outliers(findings: Findings) -> Drawn:
     """Images that the best trial makes far worse than others (figure 28 of the thesis)."""
     run, shown = findings.run, compared(findings)
     if isinstance(shown, str):
@@ -167,7 +167,7 @@ def _outlier_sentence(found: outliers.Outliers) -> str:
     return f"{n_outliers} of {n_images} changes are outliers ({share}): {systems}. The worst: {', '.join(names)}{more}."
 
 
-def _input_violins(findings: Findings) -> Drawn:
+def input_violins(findings: Findings) -> Drawn:
     """JPEG as it is by quality: whole image and centre crop, and by camera system (figures 21 and 34 of the thesis)."""
     run, split = findings.run, findings.run.deciding_split
     ids = [record.trial_id for record in run.baselines]
@@ -190,7 +190,7 @@ def _input_violins(findings: Findings) -> Drawn:
     return pictures or "no score is a finite number"
 
 
-def _model_violins(findings: Findings) -> Drawn:
+def model_violins(findings: Findings) -> Drawn:
     """Restored images beside JPEG as it is (figures 24 and 26 of the thesis).
 
     Where a single trial has test scores, the others are compared with it on validation images besides.
@@ -225,7 +225,7 @@ def _models(findings: Findings, shown: Compared, region: str, name: str) -> list
     return _violins(name, f"Models, {shown.split} images, {REGION_TITLES[region]}", caption, found, sheet)
 
 
-def _change_violins(findings: Findings) -> Drawn:
+def change_violins(findings: Findings) -> Drawn:
     """What restoring changes in each image (figures 25 and 27 of the thesis)."""
     shown = compared(findings)
     if isinstance(shown, str):
@@ -256,7 +256,7 @@ def _change_violins(findings: Findings) -> Drawn:
     return pictures or "no restored image has scores of its JPEG file"
 
 
-def _system_violins(findings: Findings) -> Drawn:
+def system_violins(findings: Findings) -> Drawn:
     """Models by camera system at one quality (figure 33 of the thesis)."""
     shown = compared(findings)
     if isinstance(shown, str):
@@ -320,7 +320,7 @@ def _titled(column: "pd.Series[Any]", titles: Mapping[str, str]) -> "pd.Categori
     return pd.Categorical(column.astype(str).map(dict(titles)), list(dict.fromkeys(titles.values())))
 
 
-def _learning(findings: Findings) -> Drawn:
+def learning(findings: Findings) -> Drawn:
     trials = findings.run.trials
     table = search.learning_curves(trials)
     if table.empty:
@@ -341,7 +341,7 @@ def _learning(findings: Findings) -> Drawn:
     return [take_picture("learning_curves", "Learning curves", caption, figure)]
 
 
-def _history(findings: Findings) -> Drawn:
+def history(findings: Findings) -> Drawn:
     records = [record for record in findings.run.records if not record.spec.is_baseline]
     if not records:
         return "no trial has ended"
@@ -356,7 +356,7 @@ def _history(findings: Findings) -> Drawn:
     return [take_picture("search_history", "Search history", caption, search.draw_search_history(table, axis))]
 
 
-def _cost(findings: Findings) -> Drawn:
+def cost(findings: Findings) -> Drawn:
     trials = findings.run.trials
     table, axis = search.quality_and_cost(trials), margin_axis(trials)
     known = table.dropna(subset=list(search.COSTS))
@@ -374,7 +374,7 @@ def _cost(findings: Findings) -> Drawn:
     return [take_picture("quality_and_cost", "Quality and cost", caption, figure)]
 
 
-def _panels(findings: Findings) -> Drawn:
+def panels(findings: Findings) -> Drawn:
     best = _samples_of_best(findings)
     if isinstance(best, str) or findings.best is None:
         return str(best)
@@ -403,7 +403,8 @@ def _panel(samples: Mapping[str, Samples], kind: str, quality: int, lacking: str
     first = next(iter(samples.values()))
     name, why = first.names[first.kinds.index(kind)], WHY_SHOWN.get(kind, kind)
     caption = (
-        f"The part of {name}, {why}, where JPEG-{quality} errs most: original, JPEG and restored. Below in grey, by the "
+        f"The part of {name}, {why}, where JPEG-{quality} errs most: original, JPEG and restored. Below in grey, by "
+        "the "
         "curve that makes the original's levels equally frequent, which shows JPEG's blocks; at the bottom what each "
         f"version lacks, which is what a network is to add to the JPEG picture. {ERRORS}{lacking}"
     )
@@ -414,7 +415,7 @@ def _panel(samples: Mapping[str, Samples], kind: str, quality: int, lacking: str
     return take_picture(f"panel_{kind}_q{quality}", f"Comparison at JPEG-{quality}: {name}, {why}", caption, figure)
 
 
-def _noise(findings: Findings) -> Drawn:
+def noise(findings: Findings) -> Drawn:
     samples = _samples_of_best(findings)
     if isinstance(samples, str):
         return samples
@@ -429,7 +430,7 @@ def _noise(findings: Findings) -> Drawn:
     return [take_picture("predicted_noise", "Predicted noise", caption, figure)]
 
 
-def _channels(findings: Findings) -> Drawn:
+def channels(findings: Findings) -> Drawn:
     samples = _samples_of_best(findings)
     if isinstance(samples, str):
         return samples
@@ -438,8 +439,8 @@ def _channels(findings: Findings) -> Drawn:
         "Luma and chroma of the centre of an image. JPEG keeps chroma at half the resolution and rounds it more "
         f"coarsely, so that its detail is lost first. RMS is of the whole image. {ERRORS}"
     )
-    channels = pixels_compared.split_channels(samples, name, quality)
-    figure = pixels_compared.draw_channels(channels, quality, _best_title(findings, name))
+    split = pixels_compared.split_channels(samples, name, quality)
+    figure = pixels_compared.draw_channels(split, quality, _best_title(findings, name))
     return [take_picture("channels", "Channels", caption, figure)]
 
 
@@ -467,7 +468,7 @@ def _spectra(findings: Findings) -> Drawn:
     ]
 
 
-def _equalised(findings: Findings) -> Drawn:
+def equalised(findings: Findings) -> Drawn:
     record = findings.best or findings.run.baseline_of(None)
     samples = NO_SAMPLES if record is None else _samples(findings, record.trial_id)
     if isinstance(samples, str):
@@ -481,7 +482,7 @@ def _equalised(findings: Findings) -> Drawn:
     return [take_picture("equalised", "Equalised grey", caption, pixels_compared.draw_equalised_greys(greys, name))]
 
 
-def _sheets(findings: Findings) -> Drawn:
+def sheets(findings: Findings) -> Drawn:
     found = _gallery(findings)
     if isinstance(found, str):
         return found
@@ -500,14 +501,15 @@ def _sheets(findings: Findings) -> Drawn:
     ]
 
 
-def _worst(findings: Findings) -> Drawn:
+def worst(findings: Findings) -> Drawn:
     found = _gallery(findings)
     if isinstance(found, str):
         return found
     if not len(found.worst_original):
         return "JPEG as it is had no test scores when the gallery was made"
     caption = (
-        f"The test images with the largest mean squared error as JPEG-{found.quality}, {_restorer(findings, found)}. The "
+        f"The test images with the largest mean squared error as JPEG-{found.quality}, {_restorer(findings, found)}. "
+        "The "
         "frame marks the square where their luma errs most, which is shown beside it; MSE and PSNR are of the whole "
         "image. Mid-grey is no error."
     )
@@ -515,7 +517,7 @@ def _worst(findings: Findings) -> Drawn:
     return [take_picture("worst_inputs", "Worst images", caption, figure)]
 
 
-def _feature_maps(findings: Findings) -> Drawn:
+def feature_maps(findings: Findings) -> Drawn:
     found = _gallery(findings)
     if isinstance(found, str):
         return found
@@ -570,22 +572,22 @@ def _looked_at(findings: Findings) -> int:
 
 
 CATALOGUE: tuple[FigureSpec, ...] = (
-    FigureSpec("Quality and bytes", "decision", _bytes, is_folded=False),
-    FigureSpec("Quality curve", "decision", _curve, is_folded=False),
-    FigureSpec("Worst images", "decision", _worst, is_folded=False),
-    FigureSpec("Comparison panels", "comparison", _panels),
-    FigureSpec("Models image by image", "comparison", _model_violins),
-    FigureSpec("What restoring changes, image by image", "comparison", _change_violins),
-    FigureSpec("Models by camera system", "comparison", _system_violins),
-    FigureSpec("Outliers of relative SSIM", "comparison", _outliers),
-    FigureSpec("Predicted noise", "comparison", _noise),
-    FigureSpec("Luma and chroma", "comparison", _channels),
+    FigureSpec("Quality and bytes", "decision", sizes, is_folded=False),
+    FigureSpec("Quality curve", "decision", curve, is_folded=False),
+    FigureSpec("Worst images", "decision", worst, is_folded=False),
+    FigureSpec("Comparison panels", "comparison", panels),
+    FigureSpec("Models image by image", "comparison", model_violins),
+    FigureSpec("What restoring changes, image by image", "comparison", change_violins),
+    FigureSpec("Models by camera system", "comparison", system_violins),
+    FigureSpec("Outliers of relative SSIM", "comparison", far_outliers),
+    FigureSpec("Predicted noise", "comparison", noise),
+    FigureSpec("Luma and chroma", "comparison", channels),
     FigureSpec("Spectra and histograms", "comparison", _spectra),
-    FigureSpec("Feature maps of VGG16", "comparison", _feature_maps),
-    FigureSpec("Quality and cost", "trials", _cost, is_folded=False),
-    FigureSpec("Search history", "trials", _history),
-    FigureSpec("Learning curves", "trials", _learning),
-    FigureSpec("Sample images", "data", _sheets),
-    FigureSpec("Equalised grey", "data", _equalised),
-    FigureSpec("JPEG as it is, image by image", "data", _input_violins),
+    FigureSpec("Feature maps of VGG16", "comparison", feature_maps),
+    FigureSpec("Quality and cost", "trials", cost, is_folded=False),
+    FigureSpec("Search history", "trials", history),
+    FigureSpec("Learning curves", "trials", learning),
+    FigureSpec("Sample images", "data", sheets),
+    FigureSpec("Equalised grey", "data", equalised),
+    FigureSpec("JPEG as it is, image by image", "data", input_violins),
 )

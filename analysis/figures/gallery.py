@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from analysis.figures.pixels import (
     FONT_SIZE,
-    ZOOM_PX,
     Errors,
     Pixels,
     add_error_scale,

@@ -14,11 +14,11 @@ from analysis.codecs import CODEC, JPEG, RESTORED, title_of
 from analysis.decide import Pick
 from analysis.figures.style import (
     COLOURS,
-    Compared,
     DASHES,
     GRID_COLOUR,
     JPEG_COLOUR,
     MARKERS,
+    Compared,
     new_figure,
     on_front,
     shared_rows,

@@ -114,7 +114,8 @@ def _images(findings: Findings) -> str:
 def _needed(findings: Findings) -> str:
     found = findings.strict
     return (
-        f"about {found.fields_needed:,} fields a camera system, {found.images_needed:,} test images, to demonstrate that "
+        f"about {found.fields_needed:,} fields a camera system, {found.images_needed:,} test images, to demonstrate "
+        "that "
         f"less than {LOSSES['psnr_db']} dB and {LOSSES['ssim']} of SSIM are lost and at most {WORSE_SHARE:.1%} of the "
         "fields hold an image more than 0.5 dB worse."
     )
@@ -146,7 +147,8 @@ def _data_lines(findings: Findings) -> list[str]:
     return [
         *([described] if described else []),
         f"{dataset['n_images']} images of {dataset['size_px']} x {dataset['size_px']} pixels from {dataset['path']} "
-        f"(fingerprint {dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} images.",
+        f"(fingerprint {dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} "
+        "images.",
     ]
 
 
@@ -165,16 +167,21 @@ def _method(findings: Findings) -> list[str]:
     return [
         f"The rule by means: {RULE}. Here the reference is JPEG-{reference}.",
         f"The strict rule: {strict.RULE}.",
-        "Every image is compressed whole and cut afterwards, as it happens in use: a centre crop need not start on JPEG's "
+        "Every image is compressed whole and cut afterwards, as it happens in use: a centre crop need not start on "
+        "JPEG's "
         "grid of blocks. A restored image is rounded to 8 bits before it is scored, and these scores decide.",
-        f"Networks, losses, early stopping and the model that the strict rule judges are chosen on validation images, of "
-        f"which every trial is scored on {scored['validation']}. {scored['test']} test images are read once, at the end, "
+        f"Networks, losses, early stopping and the model that the strict rule judges are chosen on validation images, "
+        "of "
+        f"which every trial is scored on {scored['validation']}. {scored['test']} test images are read once, at the "
+        "end, "
         "for the finalists and for JPEG as it is"
         + (": data101's, for tiny has none and never draws from them." if is_tiny else "."),
         f"The finalists: {'; '.join(finalists)}." if finalists else "There are no finalists yet.",
         f"The monitored margin: over a fixed set of validation images at qualities {monitored}, each metric's mean is "
-        f"compared with JPEG-{reference}'s mean on the same images, in units of the JPEG-{reference}-to-JPEG-50 distance; "
-        "the margin is the smallest of the four. Bytes at parity: where that margin of the scored images, a line over the "
+        f"compared with JPEG-{reference}'s mean on the same images, in units of the JPEG-{reference}-to-JPEG-50 "
+        "distance; "
+        "the margin is the smallest of the four. Bytes at parity: where that margin of the scored images, a line "
+        "over the "
         "logarithm of mean bytes, reaches 0.",
         "An image identical to its original has an infinite PSNR. It is left out of the mean PSNR on both sides of the "
         "comparison, and the cell says how many are. Bounds need 20 fields; of fewer the tables say so.",
@@ -229,7 +236,7 @@ def require_report_place(out: Path) -> None:
 
 def _small(cells: pd.DataFrame) -> pd.DataFrame:
     """Return cells with words as categories and numbers of single precision: a third of the bytes."""
-    words = {name: "category" for name in cells.columns[cells.dtypes == object]}
+    words = {name: "category" for name in cells.select_dtypes("object").columns}
     words |= {name: "category" for name in ("trial_id", "split", "region", "system", "metric")}
     numbers = dict.fromkeys(cells.select_dtypes("float64").columns, np.float32)
     return cells.astype({**words, **numbers})

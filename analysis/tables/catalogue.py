@@ -171,7 +171,8 @@ def _decision(findings: Findings) -> list[TableSpec]:
             name="strict_steps",
             section="decision",
             title="The strict rule, quality after quality until one fails",
-            caption=f"{findings.strict.model}: gains over JPEG-{run.reference_quality} in whole test images, in brackets "
+            caption=f"{findings.strict.model}: gains over JPEG-{run.reference_quality} in whole test images, in "
+            "brackets "
             "their lower bound (one-sided 97.5 %). A field is what near-duplicate images show; fields are counted.",
             frame=lambda owner: pd.DataFrame([dict(step) for step in owner.strict.steps]),
             rows=(
@@ -210,8 +211,10 @@ def _decision(findings: Findings) -> list[TableSpec]:
         TableSpec(
             name="codecs",
             section="decision",
-            title=f"Bytes at parity: what each way to keep an image needs to be as good as JPEG-{run.reference_quality}",
-            caption=f"The share of JPEG-{run.reference_quality}'s bytes at which all four means of whole images reach its "
+            title=f"Bytes at parity: what each way to keep an image needs to be as good as "
+            f"JPEG-{run.reference_quality}",
+            caption=f"The share of JPEG-{run.reference_quality}'s bytes at which all four means of whole images reach "
+            "its "
             "means, between the settings that were tried, and beside it the share at which mean PSNR alone does.",
             frame=_codecs_frame,
             rows=(
@@ -363,7 +366,8 @@ def _trials() -> list[TableSpec]:
             name="trials",
             section="trials",
             title="All trials",
-            caption="Best monitored margin first. A trial is of use only where its margin is above its input's. The whole "
+            caption="Best monitored margin first. A trial is of use only where its margin is above its input's. The "
+            "whole "
             "of every setting is in tables/trials.csv.",
             frame=frames.all_trials_frame,
             rows=(
@@ -560,7 +564,8 @@ def _codecs_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
     lines = [findings.codecs.verdict] if findings.codecs.verdict else []
     lines.append(
         f"≈: beyond the settings that were tried, by at most a factor of two. Settings are on the codec's own scale; "
-        f"tried: {listed or 'none'}. Everything else is as Pillow saves it. In brackets the 95 % interval of a bootstrap "
+        f"tried: {listed or 'none'}. Everything else is as Pillow saves it. In brackets the 95 % interval of a "
+        "bootstrap "
         "over fields, of the best three restorers. Decoding: one thread, the median of three an image."
     )
     return tuple(lines)
@@ -591,7 +596,8 @@ def _matrix_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
     n_images = frame.loc[frame["holds"] == MEAN, "n_images"].max()
     marks = set("".join(frame["mark"]))
     lines = [
-        f"Over up to {n_images:.0f} images. Bold: the best by its smallest margin of the four means, or by bytes. {NOT_TRIED}: not tried. "
+        f"Over up to {n_images:.0f} images. Bold: the best by its smallest margin of the four means, or by bytes. "
+        f"{NOT_TRIED}: not tried. "
         f"{BASELINE_LABEL} stands in every column"
         + (
             ", the linear filter in those of its own training quality."

@@ -88,12 +88,12 @@ def relative_frame(findings: Findings, split: str, region: str, by_system: bool)
 
 
 def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
-    """Tabulate networks beside each other: whole images of a split, a row per quality, network, loss and training quality.
+    """Tabulate networks beside each other, whole images of a split: a row per quality, network, loss, training quality.
 
     JPEG as it is stands in every column, the linear filter in those of its own training quality. Returns input_quality,
     made_on (the split trained on), network, loss, training_quality, psnr_db, psnr_high, ssim, margin (the smallest of
-    four), n_images, trial_id, status, unfit, n_trials, share (of the reference's bytes at parity), holds, mark, is_best,
-    has_best_share.
+    four), n_images, trial_id, status, unfit, n_trials, share (of the reference's bytes at parity), holds, mark,
+    is_best, has_best_share.
     """
     study, cells = findings.study, findings.cells
     whole = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
@@ -327,7 +327,7 @@ def _word(name: str, value: Any) -> str:
 
 
 def all_trials_frame(findings: Findings) -> pd.DataFrame:
-    """Tabulate every record, best monitored margin first, JPEG as it is where its margin puts it; with its suspicion."""
+    """Tabulate every record, best monitored margin first, with what it is suspect of."""
     run = findings.run
     table = trials_frame([*run.trials, *run.baselines])
     table = table.sort_values("margin", ascending=False, na_position="last", kind="stable", ignore_index=True)
@@ -335,7 +335,7 @@ def all_trials_frame(findings: Findings) -> pd.DataFrame:
     shares = parity[(parity["split"] == "validation") & (parity["system"] == ALL)].set_index("trial_id")["share"]
     return table.assign(
         parity=table["trial_id"].map(shares),
-        suspect=table["trial_id"].map(dict(findings.suspects)).fillna(""),
+        suspect=[findings.suspects.get(trial_id, "") for trial_id in table["trial_id"]],
         under_linear=table["trial_id"].isin(findings.under_linear),
     )
 

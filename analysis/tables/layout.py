@@ -22,14 +22,15 @@ LEGEND = {
     "‡": "‡ diverged, never the best.",
     "§": "§ dead: it returns its input, never the best.",
     SUSPECT: f"{SUSPECT} suspect, see the suspects, never the best.",
-    UNDER_LINEAR: f"{UNDER_LINEAR} under the linear filter: its monitored margin is not above that of ten seconds of algebra.",
+    UNDER_LINEAR: f"{UNDER_LINEAR} under the linear filter, whose monitored margin it does not exceed.",
 }
 MISLABELLED = (
     "The labels of its rows MAE and MSE are exchanged, see the suspects: the numbers stand as printed, and those of "
     f"these rows have no part in {BEST_OF_ALL}."
 )
 SPREAD = (
-    "A cell: the mean ± half of its 95 % interval over fields (standard deviation over images); of fewer than 20 fields "
+    "A cell: the mean ± half of its 95 % interval over fields (standard deviation over images); of fewer than 20 "
+    "fields "
     "no interval is given."
 )
 LEFT_OUT = "(-1): one image is left out, which is identical to its original and so has an infinite PSNR."
@@ -138,7 +139,7 @@ def mark_of(row: Row) -> str:
 
 
 def layout_head(across: str) -> Callable[[Row], tuple[str, ...]]:
-    """Return how a column is headed: the value, how long its trial trained, how that ended, of how many it was chosen."""
+    """Return how a column is headed: the value, how long its trial trained, how that ended, of how many it is one."""
 
     def head(row: Row) -> tuple[str, ...]:
         if row["status"] == NOT_RUN:

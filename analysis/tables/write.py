@@ -1,4 +1,4 @@
-"""A table as files: numbers as CSV, the same laid out as Markdown, LaTeX and plain text, each with title and caption."""
+"""A table as files: numbers as CSV, the same laid out as Markdown, LaTeX and plain text, with title and caption."""
 
 import re
 from collections.abc import Iterable
