@@ -201,14 +201,10 @@ def _ways(
     for (name, kind), own in points.groupby(["name", "kind"]):
         reached = own[own["reaches_all"]].sort_values("mean_bytes")
         at = reached.iloc[0] if len(reached) else own.iloc[0]
-        rows.append(
-            {
-                **{"name": name, "kind": kind, "setting": at["setting"] if len(reached) else np.nan},
-                **{f"share_{term}": share["share"].get(name, np.nan) for term, share in shares.items()},
-                "is_measured": bool(shares["all"]["is_measured"].get(name, False)),
-                **at[["decode_ms", "restore_ms", "restored_on", "n_images"]].to_dict(),
-            }
-        )
+        row: dict[str, Any] = {"name": name, "kind": kind, "setting": at["setting"] if len(reached) else np.nan}
+        row |= {f"share_{term}": share["share"].get(str(name), np.nan) for term, share in shares.items()}
+        row |= {name: at[name] for name in ("decode_ms", "restore_ms", "restored_on", "n_images")}
+        rows.append(row | {"is_measured": bool(shares["all"]["is_measured"].get(str(row["name"]), False))})
     ways = pd.DataFrame(rows).sort_values(["share_all", "name"], ignore_index=True)
     restorers = ways.loc[ways["kind"] == RESTORED, "name"].head(N_RESTORERS)
     wanted = [*ways.loc[ways["kind"] != RESTORED, "name"], *restorers]

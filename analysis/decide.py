@@ -95,9 +95,7 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
 
 def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
     """Return the cells that the pick rests on, or of what came closest: a row per region and metric."""
-    trial_id, quality = pick.closest or ("", 0)
-    rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
-    rows = rows[rows["input_quality"] == quality]
+    rows = _cells_at(cells, *(pick.closest or ("", 0)))
     return rows.sort_values("region", ascending=False, kind="stable", ignore_index=True)  # whole images first
 
 
@@ -116,6 +114,11 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:
+    rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
+    return rows[rows["input_quality"] == quality]
 
 
 def _weakest(group: pd.DataFrame) -> dict[str, Any]:
@@ -146,12 +149,7 @@ def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mappi
 
 def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality: int) -> str:
     start = f"closest came {closest['trial_id']} at quality {closest['input_quality']}"
-    evidence = cells[
-        (cells["trial_id"] == closest["trial_id"])
-        & (cells["split"] == "test")
-        & (cells["system"] == ALL)
-        & (cells["input_quality"] == closest["input_quality"])
-    ]
+    evidence = _cells_at(cells, str(closest["trial_id"]), int(closest["input_quality"]))
     if len(evidence) < N_REQUIREMENTS:
         return f"{start}, which was scored for {len(evidence)} of the {N_REQUIREMENTS} means."
     is_it = (evidence["region"] == closest["region"]) & (evidence["metric"] == closest["metric"])
@@ -174,12 +172,7 @@ def _saved(run: Run, trial_id: str, quality: int) -> Interval:
     images = restored.index.intersection(reference.index)
     sizes = reference.loc[images, "jpeg_bytes"]
     fields = run.images.fields_of(pd.Series(images.astype(int)))
-    return percent(bootstrap_ratio(sizes - restored.loc[images, "jpeg_bytes"], sizes, fields))
-
-
-def percent(share: Interval) -> Interval:
-    """Return an interval of a share in percent."""
-    return Interval(100 * share.estimate, 100 * share.low, 100 * share.high, share.n, share.n_groups)
+    return bootstrap_ratio(sizes - restored.loc[images, "jpeg_bytes"], sizes, fields).in_percent
 
 
 def _doubt(n_images: int) -> str:

@@ -234,7 +234,7 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
         mislabelled=printed["trial_id"].isin(mislabelled) & printed["metric"].isin(["mae", "mse"]),
         **dict.fromkeys(UNKNOWN, np.nan),
     )
-    return Study(trials, cells, unfit, {"loss": LOSSES, "architecture": printed["architecture"].unique()}, {})
+    return Study(trials, cells, unfit, {"loss": LOSSES, "architecture": list(printed["architecture"].unique())}, {})
 
 
 def _epochs(trial: Mapping[Any, Any], reference: Reference) -> float:

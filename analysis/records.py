@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from analysis.checks import RunError, describe, fits
-from search.records import RECORDS, TrialRecord
+from search.records import EARLIER, RECORDS, TrialRecord
 from search.spec import TrialSpec, TrialStatus
 
 RESUME = "python search/run.py --resume"
@@ -71,6 +71,17 @@ def read_records(path: Path) -> tuple[tuple[TrialRecord, ...], list[str]]:
             f"Records that replace an earlier one of the same trial: {len(records) - len(latest)}; the later is shown."
         )
     return tuple(latest.values()), notes
+
+
+def read_earlier_splits(path: Path) -> tuple[str, ...]:
+    """Return the splits of the trials of earlier runs that this one knows, as far as they can be read."""
+    file, splits = path / EARLIER, set()
+    for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
+        try:
+            splits.add(_record(line, Counter()).spec.split)
+        except ValueError:
+            continue  # whoever wrote it, this reader does not need it
+    return tuple(sorted(splits))
 
 
 def _nothing(path: Path, notes: list[str]) -> RunError:

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.checks import RunError as RunError
 from analysis.facts import read_facts
 from analysis.images import Images, read_images
-from analysis.records import RESUME, read_records
+from analysis.records import RESUME, read_earlier_splits, read_records
 from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
 from analysis.scores import read_scores
 from search.records import RUN_FACTS, TrialRecord
@@ -31,6 +31,7 @@ class Run:
     scores: SCORE_COLUMNS and trial_id, a row per trial, image, split, input quality and region; may be empty. Words are
         categories: a group-by of them takes observed=True, and joining them to other text takes astype(str).
     notes: what a reader of the tables must know, a sentence each. images: what the run says of its images.
+    earlier_splits: those that trials of earlier runs were made on, from which this one goes on.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Run:
     scores: pd.DataFrame
     notes: tuple[str, ...]
     images: Images = field(default_factory=Images)
+    earlier_splits: tuple[str, ...] = ()
 
     @property
     def reference_quality(self) -> int:
@@ -82,13 +84,15 @@ class Run:
 
     @cached_property
     def choice_images(self) -> frozenset[int]:
-        """The images that some choice was made on: validated on by a split that is trained on here.
+        """The images that some choice was made on: validated on by a split that is trained on here, or was earlier.
 
-        Where the run goes on from earlier ones, such as the final round, their splits count too: any that it tells.
+        A run that goes on from earlier ones tells their splits in its earlier.jsonl; where it does not, as the final
+        round, every split that it tells counts.
         """
-        splits = {record.spec.split for record in self.trials}
-        earlier = self.facts.get("space") == "final" or (self.facts.get("options") or {}).get("from_run")
-        return self.images.validated(None if earlier else splits)
+        own, earlier = {record.spec.split for record in self.trials}, set(self.earlier_splits)
+        options = self.facts.get("options")
+        goes_on = self.facts.get("space") == "final" or bool(isinstance(options, dict) and options.get("from_run"))
+        return self.images.validated(None if goes_on and not earlier else own | earlier)
 
     @cached_property
     def _scored(self) -> set[tuple[str, str]]:
@@ -107,7 +111,7 @@ def open_run(path: Path) -> Run:
     images = read_images(path)
     progress, reference = _progress_notes(records, facts), _reference_notes(records, scores, facts)
     notes = (*record_notes, *progress, *score_notes, *reference, *images.notes)
-    return Run(path, facts, records, scores, notes, images)
+    return Run(path, facts, records, scores, notes, images, read_earlier_splits(path))
 
 
 def newest_run(folder: Path = RUNS) -> Path:

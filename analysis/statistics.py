@@ -40,8 +40,8 @@ class Interval:
         return math.isfinite(self.low)
 
     @property
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0 or (self.low == self.high == self.estimate != 0)
+    def in_percent(self) -> "Interval":
+        return Interval(100 * self.estimate, 100 * self.low, 100 * self.high, self.n, self.n_groups)
 
 
 @dataclass(frozen=True)

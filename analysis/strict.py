@@ -127,14 +127,14 @@ def declared_model(run: Run, validation_suspects: Mapping[str, str]) -> tuple[li
     return max(whole, key=lambda repeats: min(able[record.trial_id] for record in repeats)), ""
 
 
-def pairs_with_reference(run: Run, trial_ids: Sequence[str], region: str = "full") -> pd.DataFrame:
-    """Set trials' test scores beside those of JPEG as it is at the reference quality, image by image.
+def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
+    """Set trials' test scores of whole images beside those of JPEG as it is at the reference quality.
 
     Returns a row per trial, input quality and image that both have: trial_id, input_quality, image, system, group; the
     gain of each of LOSSES over the reference, positive where restored is better, 0 where both are perfect, infinite
     where one is, NaN where one is unknown; jpeg_bytes and reference_bytes.
     """
-    whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == region)]
+    whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == "full")]
     is_baseline = whole["trial_id"].isin([record.trial_id for record in run.baselines])
     columns = ["image", "jpeg_bytes", *LOSSES]
     reference = whole.loc[is_baseline & (whole["input_quality"] == run.reference_quality), columns]
@@ -254,8 +254,7 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
 def _saved(pairs: pd.DataFrame) -> Interval:
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
-    share = bootstrap_ratio(fewer, reference, images["group"])
-    return Interval(100 * share.estimate, 100 * share.low, 100 * share.high, share.n, share.n_groups)
+    return bootstrap_ratio(fewer, reference, images["group"]).in_percent
 
 
 def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -50,6 +51,7 @@ class Study:
             return sorted({*planned, *tried}, key=by_size)
         return [*planned, *sorted(set(tried) - set(planned), key=by_size)]
 
+    @cached_property
     def chosen(self) -> pd.DataFrame:
         """Choose a trial for each combination of AXES that was tried, by CHOICE, in the order of the axes.
 

@@ -121,7 +121,8 @@ def test_infinite_psnr_is_left_out_on_both_sides_and_counted(tmp_path: Path) -> 
     comparison = _compare(open_run(run))
     row = _row(comparison, trial, "psnr_db")
     # Images lie at -0.4, -0.133, 0.133 and 0.4 dB around 40; without the last their mean is 0.133 lower.
-    assert row["mean"] == pytest.approx(40 - 0.4 / 3)
+    # Its own are, there, 0.04 dB closer to the mean.
+    assert row["mean"] == pytest.approx(40 - (0.4 - 0.04) / 3)
     assert row["reference_mean"] == pytest.approx(40 - 0.4 / 3)
     assert (row["n_images"], row["n_left_out"]) == (3, 1)
     assert _row(comparison, trial, "ssim")["n_images"] == 4
@@ -423,16 +424,15 @@ def test_ties_of_few_fields_are_not_told(tmp_path: Path) -> None:
 def test_intervals_of_cells_are_over_fields(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan(0)], n_images=96)
     loose = cells_of(open_run(run))
-    write_images(run, 96, {image: image - image % 4 for image in range(192)})  # two images of a system each
+    write_images(run, 96, {image: image - 4 * (image // 4 % 2) for image in range(192)})  # two of a system each
     grouped = cells_of(open_run(run))
     both = loose.query("metric == 'psnr_db' and system == '' and split == 'test'")
     own = grouped.loc[both.index]
-    assert set(own["n_fields"]) == {24}
+    assert set(own["n_fields"]) == {48}
     assert (own["high"] - own["low"] > both["high"] - both["low"]).all()
     gained = both["trial_id"] == plan(0).spec.trial_id
     widths = (own["gain_high"] - own["gain_low"])[gained]
-    assert (widths > 0).all()
-    assert not np.allclose(widths, (both["gain_high"] - both["gain_low"])[gained], rtol=0.02)
+    assert (widths > 1.2 * (both["gain_high"] - both["gain_low"])[gained]).all()
 
 
 def test_parity_by_one_metric_may_come_earlier(tmp_path: Path) -> None:

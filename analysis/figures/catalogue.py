@@ -78,13 +78,19 @@ def before_after(findings: Findings) -> BeforeAfter | None:
     name, quality = samples.names[-1], samples.nearest_quality(_looked_at(findings))
     original, degraded, restored = samples.versions(name, quality)
     place = worst_place(to_luma(original) - to_luma(degraded), SLIDER_PX)
-    parts = (_png(version[place]) for version in (original, degraded, restored))
-    return BeforeAfter(*parts, quality, f"{name}, where JPEG-{quality} errs most; restored by {label(findings.best)}.")
+    parts = [_png(version[place]) for version in (original, degraded, restored)]
+    return BeforeAfter(
+        parts[0],
+        parts[1],
+        parts[2],
+        quality,
+        f"{name}, where JPEG-{quality} errs most; restored by {label(findings.best)}.",
+    )
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    imsave(buffer, pixels, format="png", metadata={"Software": None})
+    imsave(buffer, pixels, format="png")
     return buffer.getvalue()
 
 

@@ -38,10 +38,13 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 def save(figure: Figure, kind: str) -> bytes:
     """Return the figure as a file, the same bytes for the same figure."""
     buffer = io.BytesIO()
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}}.get(kind)
-    more = {"pil_kwargs": {"lossless": True, "method": 2}} if kind == "webp" else {}
+    options: dict[str, Any] = {
+        "png": {"metadata": {"Software": None}},
+        "svg": {"metadata": {"Date": None}},
+        "webp": {"pil_kwargs": {"lossless": True, "method": 2}},
+    }[kind]
     with matplotlib.rc_context({"svg.hashsalt": "lowq", "hatch.linewidth": 0.5}):
-        figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata, **more)
+        figure.savefig(buffer, format=kind, dpi=PNG_DPI, **options)
     return buffer.getvalue()
 
 

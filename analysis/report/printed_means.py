@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def _rebuilt(study: Study) -> list[TableSpec]:
                             name=f"{REBUILT}{numbers.pop():02d}",
                             section="tables",
                             title=f"Table {owners[own['trial_id'].dropna().iloc[0]]}: {title}",
-                            frame=lambda owner, own=own: own,
+                            frame=partial(_as_it_is, frame=own),
                             rows=original.rows,
                             across=(across,),
                             head=layout_head(across),
@@ -125,6 +126,10 @@ def _rebuilt(study: Study) -> list[TableSpec]:
                         )
                     )
     return specs
+
+
+def _as_it_is(owner: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
 
 
 def _judged_spec(findings: PrintedFindings) -> TableSpec:

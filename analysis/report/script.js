@@ -69,10 +69,12 @@ function foldAll(open) {
   for (const details of document.querySelectorAll("section details")) details.open = open;
 }
 
-// Shows as much of the restored image over the JPEG one as the slider says.
+// Shows as much of the restored image, or of the original, over the JPEG one as the slider says.
 function makeSlider(slider) {
-  const over = slider.querySelector(".over"), input = slider.querySelector("input");
-  const show = () => { over.style.clipPath = `inset(0 0 0 ${100 - input.value}%)`; };
+  const input = slider.querySelector("input");
+  const show = () => slider.querySelectorAll(".over").forEach((over) => {
+    over.style.clipPath = `inset(0 0 0 ${100 - input.value}%)`;
+  });
   input.addEventListener("input", show);
   show();
 }

@@ -38,7 +38,6 @@ DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
 SECONDS_PER_HOUR = 3600
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
 PRINTED_METRICS = ("psnr_db", "ssim")
-REGIONS = {"full": 0, "crop": 1}
 READING = (
     "A difference is B minus A over the images that both have, with the 95 % interval of a paired bootstrap over "
     "fields; a letter behind it names the better run, where the interval leaves out 0. Each is judged on its own: of "
@@ -256,13 +255,15 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
         return pd.DataFrame()
     pairs = pair.paired(best_a.trial_id, best_b.trial_id)
     split = deciding_split(pairs)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (quality, region), group in pairs[pairs["split"] == split].groupby(["input_quality", "region"]):
         place = {"split": split, "region": region, "input_quality": quality, "n_both": group["image"].nunique()}
         for metric in METRICS:
             means = {"mean_a": group[metric].mean(), "mean_b": group[f"{metric}_b"].mean()}
             rows.append({**place, **_numbers(difference(group, metric)), **means})
-    return pd.DataFrame(sorted(rows, key=lambda row: (REGIONS[str(row["region"])], -int(row["input_quality"]))))
+    table = pd.DataFrame(rows)
+    order = {"region": False, "input_quality": False}  # whole images first, highest quality first
+    return table.sort_values(list(order), ascending=list(order.values()), kind="stable") if rows else table
 
 
 def _best_below(pair: RunPair, frame: pd.DataFrame) -> Sequence[str]:
@@ -279,7 +280,11 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
         pairs = pairs[pairs["region"] == "full"]
         split = deciding_split(pairs)
         pairs = pairs[pairs["split"] == split]
-        facts = {"trial_id": own.trial_id, "words_a": _words(own), "images": f"{pairs['image'].nunique()} {split}"}
+        facts: dict[str, Any] = {
+            "trial_id": own.trial_id,
+            "words_a": _words(own),
+            "images": f"{pairs['image'].nunique()} {split}",
+        }
         facts |= {"words_b": "the same record: taken over" if same else _words(other), "same_record": same}
         for metric in METRICS:
             rows.append({**facts, **({"metric": metric} if same else _numbers(difference(pairs, metric)))})

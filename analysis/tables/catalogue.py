@@ -85,7 +85,7 @@ def study_tables() -> list[TableSpec]:
             name=f"conclusions{ending}",
             section="comparison",
             title=f"What a setting brings: pairs of trials that differ in it alone{words}",
-            frame=lambda owner, by_system=by_system: conclusions_frame(owner.study, by_system),
+            frame=partial(_conclusions, by_system=by_system),
             rows=conclusions_columns(by_system),
             below=conclusions_below,
         )
@@ -157,6 +157,10 @@ def suspects_table() -> TableSpec:
 
 _METRIC = Column("metric", "metric", lambda metric: METRIC_TITLES[metric])
 _SYSTEM = Column("system", "system", lambda system: system or "all")
+
+
+def _conclusions(owner: Any, by_system: bool) -> pd.DataFrame:
+    return conclusions_frame(owner.study, by_system)
 
 
 def _layout(owner: Any, across: str, split: str, region: str, by_system: bool) -> pd.DataFrame:
@@ -336,7 +340,7 @@ def _comparison(findings: Findings) -> list[TableSpec]:
                 across=("metric",),
                 head=lambda row: (METRIC_TITLES[row["metric"]],),
                 cell=_relative_cell,
-                below=lambda owner, frame, split=split: (RELATIVE, *_n_more(owner, split)),
+                below=partial(_relative_below, split=split),
             ),
         ]
     specs.append(
@@ -633,6 +637,10 @@ def _spread_below(owner: Any, frame: pd.DataFrame, n_more: Sequence[str] = ()) -
     counts = "no" if n_images.empty else f"{n_images.min()}" if n_images.nunique() == 1 else f"up to {n_images.max()}"
     left_out = (LEFT_OUT,) if (frame["n_left_out"] > 0).any() else ()
     return (f"{SPREAD} Over {counts} images.", *left_out, *n_more)
+
+
+def _relative_below(findings: Findings, frame: pd.DataFrame, split: str) -> tuple[str, ...]:
+    return (RELATIVE, *_n_more(findings, split))
 
 
 def _relative_cell(row: Row) -> Cell:

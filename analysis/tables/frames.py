@@ -128,7 +128,7 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
 
 def _matrix_rows(findings: Findings, study: Study) -> pd.DataFrame:
     """Return a row for every place of the matrix: the chosen trial, or that none was run."""
-    chosen = study.chosen()
+    chosen = study.chosen
     trained = chosen[~chosen["architecture"].map(is_filter)]
     columns = trained[["loss", "training_quality"]].drop_duplicates()
     if columns.empty:
@@ -398,7 +398,7 @@ def epochs_frame(owner: Any) -> pd.DataFrame:
     study: Study = owner.study
     if study.trials.empty:
         return pd.DataFrame()
-    chosen = study.chosen()
+    chosen = study.chosen
     down = [axis for axis in AXES if axis != "training_quality"]
     sides = chosen[down].drop_duplicates().assign(row=lambda table: range(len(table)))
     values = study.values("training_quality")

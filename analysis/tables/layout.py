@@ -49,7 +49,7 @@ def layout_frame(study: Study, across: str, split: str, region: str, by_system: 
     """
     if study.trials.empty:
         return pd.DataFrame()
-    chosen = study.chosen()
+    chosen = study.chosen
     cells, printed = study.cells, [name for name in ("printed", "mislabelled") if name in study.cells]
     is_ours = (cells["split"] == split) & (cells["region"] == region) & ((cells["system"] != ALL) == by_system)
     cells = cells.loc[is_ours & cells["trial_id"].isin(chosen["trial_id"]), ["trial_id", *DOWN, *MEASURED, *printed]]
