@@ -85,9 +85,10 @@ def trials_frame(records: Sequence[TrialRecord]) -> pd.DataFrame:
 
 
 def by_size(value: Any) -> tuple[bool, bool, float, str]:
-    """Sort None first, numbers by size, then words, "random" last."""
+    """Sort None first, yes before no, numbers by size, then words, "random" last."""
     is_number = isinstance(value, int | float)
-    return (value == RANDOM, isinstance(value, str), float(value) if is_number else float("-inf"), str(value))
+    size = (-float(value) if isinstance(value, bool) else float(value)) if is_number else float("-inf")
+    return (value == RANDOM, isinstance(value, str), size, str(value))
 
 
 def is_filter(architecture: str) -> bool:

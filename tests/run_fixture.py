@@ -139,10 +139,8 @@ def run_facts(n_images: int, n_trials: int) -> dict[str, Any]:
 def record_of(item: Plan) -> TrialRecord:
     """Return the record of a planned trial, whose curve rises by a tenth an epoch to its margin."""
     epochs = range(1, item.epochs_run + 1) if item.margin is not None else ()
-    rows = [
-        {"epoch": e, "loss": 0.01 / e, "margin": (item.margin or 0.0) - (item.epochs_run - e) / 10, "steps": N_STEPS}
-        for e in epochs
-    ]
+    margins = {e: (item.margin or 0.0) - (item.epochs_run - e) / 10 for e in epochs}
+    rows = [{"epoch": e, "loss": 0.01 / e, "steps": N_STEPS, "margin": margin} for e, margin in margins.items()]
     return TrialRecord(
         spec=item.spec,
         status=item.status,

@@ -47,7 +47,7 @@ def test_the_best_loss_of_a_row_is_bold_and_the_best_of_all_tables_has_a_star(tm
     assert _cell(table, 25, "PSNR, dB", "mse") == "**38.00 (0.30)**"
     assert _cell(table, 25, "PSNR, dB", "mse", part=1) == f"**38.20 (0.30)** {BEST_OF_ALL}"
     assert list(shown(table)["input"].unique()) == ["75", "50", "25"]
-    assert "over 4 images" in table.below[0]
+    assert "Over 4 images" in table.below[0]
 
 
 def test_equal_means_are_best_together(tmp_path: Path) -> None:

@@ -590,7 +590,7 @@ CATALOGUE: tuple[FigureSpec, ...] = (
     FigureSpec("Luma and chroma", "comparison", channels),
     FigureSpec("Spectra and histograms", "comparison", _spectra),
     FigureSpec("Feature maps of VGG16", "comparison", feature_maps),
-    FigureSpec("Quality and cost", "trials", cost, is_folded=False),
+    FigureSpec("Quality and cost", "trials", cost),
     FigureSpec("Search history", "trials", history),
     FigureSpec("Learning curves", "trials", learning),
     FigureSpec("Sample images", "data", sheets),

@@ -20,7 +20,7 @@ LATEX = {
 }
 LATEX_LETTERS = str.maketrans(LATEX)
 MINUS = re.compile(r"(?<![\w.$-])-(?=\d)")
-NUMBER_DIGITS = "%.7g"
+NUMBER_DIGITS = "%.9g"
 
 
 def to_csv(table: Table) -> str:
