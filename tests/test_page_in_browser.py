@@ -125,13 +125,13 @@ def _column(table: WebElement, head: str) -> tuple[WebElement, list[str]]:
     return heads[place], [str(cell.get_property("textContent")) for cell in cells]
 
 
-def test_a_click_on_a_head_sorts_numbers_as_numbers_with_none_last(opened: Chrome) -> None:
+def test_a_click_on_a_head_sorts_numbers_as_numbers_with_unknown_ones_last(opened: Chrome) -> None:
     opened.find_element(By.ID, "unfold").click()
     table = _table(opened, "All trials")
     head, before = _column(table, "margin")
     margins = ["-0.000", *(f"{-0.1 * seed:+.3f}" for seed in range(1, 23) if seed != 5)]
-    downwards = [*margins, "-3.000", "none"]  # JPEG as it is has -3
-    upwards = ["-3.000", *reversed(margins), "none"]
+    downwards = [*margins, "-3.000", "unknown"]  # JPEG as it is has -3
+    upwards = ["-3.000", *reversed(margins), "unknown"]
     for order, expected in (("ascending", upwards), ("descending", downwards), (None, before)):
         head.find_element(By.TAG_NAME, "button").click()
         assert head.get_attribute("aria-sort") == order

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def sizes(findings: Findings) -> Drawn:
     caption = (
         "Mean PSNR by mean bytes of the files that are kept: JPEG as it is at each quality, the same files restored, "
         f"{others} Mean PSNR is the kindest of the four metrics to other codecs: the table of bytes at parity has all."
-        f"{shown.further()}"
+        f"{replace(shown, n_more=shown.n_more + len(names) - len(restorers)).further()}"
     )
     figure = scores.draw_quality_and_bytes(table, findings.pick, split)
     return [take_picture("quality_and_bytes", "Quality and bytes", caption, figure)]

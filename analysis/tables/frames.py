@@ -184,7 +184,7 @@ def requirements_frame(findings: Findings) -> pd.DataFrame:
             & (cells["split"] == run.deciding_split)
         ]
         parts.append(rows.assign(trained_on=record.spec.split))
-    if not parts:
+    if not sum(map(len, parts)):
         return pd.DataFrame()
     table = pd.concat(parts, ignore_index=True)
     table["holds"] = [holds("", n, left) for n, left in zip(table["n_images"], table["n_left_out"], strict=True)]
