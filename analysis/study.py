@@ -43,7 +43,7 @@ class Study:
 
         Numbers come by their size, "random" behind them; what only trials have comes last.
         """
-        planned, tried = [*self.planned.get(axis, ())], [*self.trials[axis].unique()]
+        planned, tried = [*self.planned.get(axis, ())], self.trials[axis].drop_duplicates().tolist()
         planned += [name for name in self.not_run if axis == "loss" and name not in planned and " " not in name]
         if not planned:
             return sorted(tried, key=by_size)

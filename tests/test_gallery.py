@@ -188,8 +188,8 @@ def test_worst_inputs_are_measured_whole_and_shown_where_they_are_worst(tmp_path
     )
     (row,) = worst_inputs(gallery)
     assert row.mse == pytest.approx(0.25 * (20 / 255) ** 2)
-    assert row.place[0] == slice(104, 200)
-    assert row.degraded.shape == (96, 96, 3)
+    assert row.place[0] == slice(136, 200)
+    assert row.degraded.shape == (64, 64, 3)
     assert row.left is not None
     assert (row.lost[0, 0], row.lost[-1, 0], row.left[0, 0]) == pytest.approx((0, -20, -1))
     assert row.psnr_db[1] == pytest.approx(20 * np.log10(255))

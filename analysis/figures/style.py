@@ -38,13 +38,13 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 def save(figure: Figure, kind: str) -> bytes:
     """Return the figure as a file, the same bytes for the same figure."""
     buffer = io.BytesIO()
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "png": {"metadata": {"Software": None}},
         "svg": {"metadata": {"Date": None}},
         "webp": {"pil_kwargs": {"lossless": True, "method": 2}},
-    }[kind]
+    }
     with matplotlib.rc_context({"svg.hashsalt": "lowq", "hatch.linewidth": 0.5}):
-        figure.savefig(buffer, format=kind, dpi=PNG_DPI, **options)
+        figure.savefig(buffer, format=kind, dpi=PNG_DPI, **options[kind])
     return buffer.getvalue()
 
 

@@ -225,7 +225,7 @@ def _decision(findings: Findings) -> list[TableSpec]:
                 Column("kept as", "title", is_wide=True),
                 Column("all four means", show=partial(_share, term="all")),
                 Column("mean PSNR alone", show=partial(_share, term="psnr")),
-                Column("lowest setting with all four", "setting", lambda s: f"{s:.0f}" if isinstance(s, float) else s),
+                Column("lowest setting with all four", "setting", ".0f"),
                 Column("decoding, ms", "decode_ms", ".1f"),
                 Column("restoring, ms", show=_restoring),
                 Column("images", "n_images", ".0f"),
