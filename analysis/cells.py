@@ -154,11 +154,17 @@ def parity_of(cells: pd.DataFrame, metrics: Collection[str] = METRICS) -> pd.Dat
     """
     rows = cells[(cells["region"] == "full") & cells["metric"].isin(list(metrics))]
     keys = ["trial_id", "split", "system"]
-    points = rows.groupby([*keys, "input_quality"], observed=True, as_index=False).agg(
-        margin=("margin", lambda column: column.min(skipna=False)),
-        mean_bytes=("mean_bytes", "first"),
-        reference_bytes=("reference_bytes", "first"),
+    points = (
+        rows.assign(is_unknown=rows["margin"].isna())
+        .groupby([*keys, "input_quality"], observed=True, as_index=False)
+        .agg(
+            margin=("margin", "min"),
+            is_unknown=("is_unknown", "any"),
+            mean_bytes=("mean_bytes", "first"),
+            reference_bytes=("reference_bytes", "first"),
+        )
     )
+    points["margin"] = points["margin"].mask(points["is_unknown"])
     table = []
     for key, own in points.groupby(keys, observed=True):
         share = float(bytes_at_parity(own["mean_bytes"], own["margin"], own["reference_bytes"].mean()))

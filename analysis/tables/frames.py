@@ -105,7 +105,7 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     means = means.assign(
         psnr_high=psnr["high"],
         n_images=psnr["n_images"],
-        margin=whole.groupby(keys)["margin"].agg(lambda margins: margins.min(skipna=False)),
+        margin=whole.groupby(keys)["margin"].min().mask(whole["margin"].isna().groupby([whole[k] for k in keys]).any()),
     )
     parity = findings.parity
     shares = parity[(parity["split"] == split) & (parity["system"] == ALL)].set_index("trial_id")

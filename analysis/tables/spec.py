@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.statistics import Interval
-
 Row = Mapping[Any, Any]  # of a frame: column -> value
 UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW = "unknown", "not run", "not scored", "too few"
 METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
@@ -179,13 +177,6 @@ def write_mean(metric: str, mean: float | None) -> str:
 def write_bounds(low: float, high: float, form: str) -> str:
     """Write the bounds of an interval: "+0.10 to +0.30", or that there are too few fields."""
     return TOO_FEW if is_missing(low) else f"{low:{form}} to {high:{form}}"
-
-
-def write_interval(found: Interval, form: str) -> str:
-    """Write an estimate with its bounds."""
-    if is_missing(found.estimate):
-        return UNKNOWN
-    return f"{found.estimate:{form}} ({write_bounds(found.low, found.high, form)})"
 
 
 def write_signed(value: Any) -> str:
