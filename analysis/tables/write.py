@@ -30,10 +30,12 @@ def to_csv(table: Table) -> str:
     parts = []
     for part in table.parts:
         names = [column.source or column.title for column in part.side]
-        heads = [" ".join(" ".join(head).split()) for head in part.heads]
+        heads = [" ".join(level.split("\n")[0] for level in head) for head in part.heads]
+        if len(set(heads)) < len(heads):  # of trials, whose first lines may be the same
+            heads = [" ".join(" ".join(head).split()) for head in part.heads]
         lines = [[cell.text if cell.number is None else cell.number for cell in line] for line in part.lines]
         grid = pd.DataFrame(lines, columns=[*names, *heads])
-        parts.append(pd.concat([pd.DataFrame([dict(part.key)] * len(grid)), grid], axis=1) if part.key else grid)
+        parts.append(grid.assign(part=part.title)[["part", *grid.columns]] if part.title else grid)
     return str(pd.concat(parts, ignore_index=True).to_csv(index=False, float_format=NUMBER_DIGITS))
 
 
