@@ -10,24 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from analysis.display import show_summary
+from analysis.checks import RunError
+from analysis.compare import open_pair
 from analysis.findings import Findings, find
-from analysis.folder import require_report_place
-from analysis.labels import fidelity_sentence
-from analysis.markup import to_text
-from analysis.report import write_report
-from analysis.run import RunError, open_run
-from analysis.run_pair import open_pair
-from analysis.run_pair_report import summarise_pair, write_pair
-from analysis.tables.left_out import left_out_lines
-from analysis.tables.quality import columns_of
-from analysis.tables.run_pair import run_pair_tables
-from analysis.thesis.report import report_printed
-from analysis.verdict import BARS
+from analysis.records import fidelity_sentence
+from analysis.report.printed_means import report_printed
+from analysis.report.report import require_report_place, write_report
+from analysis.report.two_runs import pair_tables, summarise_pair, write_pair
+from analysis.run import open_run
+from analysis.tables.frames import sizes_frame, summary_table
+from analysis.tables.write import to_text
 
 USER_ERROR = 2
 COMPARE = "compare"  # a run in a folder of this name is told as ./compare
-# Five trials and JPEG as it is, at up to 17 characters a column, stay within 120.
+# With JPEG as it is, at up to 17 characters a column, these stay within 120.
 N_TRIALS_PRINTED = 5
 WHO = {"validation": "the best of all trials", "test": "the finalists"}
 
@@ -69,21 +65,20 @@ def _compare(arguments: Sequence[str]) -> str:
     if options.out:
         require_report_place(options.out.resolve())
     pair = open_pair(*options.runs)
-    tables = run_pair_tables(pair)
+    tables = pair_tables(pair)
     page = f"\nreport: {write_pair(pair, tables, options.out)}" if options.out else ""
     return summarise_pair(pair, tables) + page
 
 
 def summarise(findings: Findings) -> str:
-    """Say a run's essence in plain text: tables, file sizes, notes, pick."""
-    run = findings.run
-    lines = [*_split_table(findings, "validation")]
-    if run.finalists:
+    """Say a run's essence in plain text: tables, file sizes, codecs, notes, both decisions."""
+    lines = _split_table(findings, "validation")
+    if findings.run.finalists:
         lines += _split_table(findings, "test")
     lines += [_sizes(findings)]
-    lines += [f"other codecs: {sentence}" for sentence in _verdicts(findings)]
-    lines += [f"note: {note}" for note in findings.notes]
-    lines += [f"pick: {' '.join(filter(None, (findings.pick.sentence(), findings.pick.warning)))}"]
+    lines += [f"other codecs: {findings.codecs.verdict}"] if findings.codecs.verdict else []
+    lines += [f"note: {note}" for note in (*findings.notes, *findings.left_out)]
+    lines += [f"pick: {' '.join((findings.pick.sentence(), *findings.pick.warnings))}"]
     lines += [f"strict pick: {findings.strict.sentence()}"]
     return "\n".join(lines)
 
@@ -91,23 +86,18 @@ def summarise(findings: Findings) -> str:
 def _split_table(findings: Findings, split: str) -> list[str]:
     """Lay out what a split says of JPEG as it is and the best models."""
     run = findings.run
-    records = columns_of(run, split)
-    n_baseline = int(run.baseline is not None)
-    shown = records[: N_TRIALS_PRINTED + n_baseline]
-    table = show_summary(findings.comparison, shown, split)
+    trials = run.finalists if split == "test" else run.trials
+    shown = trials[:N_TRIALS_PRINTED]
+    table = summary_table(findings, [*run.baselines, *shown], split)
     lines = [
         f"{split} images, {WHO[split]}, by input quality: mean PSNR in dB and mean SSIM of the whole image, and how",
         f"many of the 8 means (4 metrics, whole image and centre crop) reach those of JPEG-{run.reference_quality}:",
         "",
-        to_text(table) if len(table) else "nothing was scored\n",
+        to_text(table) if table else "nothing was scored\n",
     ]
-    if len(records) > len(shown):
-        lines.append(f"(further trials, in the report: {len(records) - len(shown)})")
-    return [*lines, *left_out_lines(run), *filter(None, [fidelity_sentence(shown[n_baseline:])]), ""]
-
-
-def _verdicts(findings: Findings) -> tuple[str, ...]:
-    return findings.tables["rivals"].below[: len(BARS)] if "rivals" in findings.tables else ()
+    if len(trials) > len(shown):
+        lines.append(f"(further trials, in the report: {len(trials) - len(shown)})")
+    return [*lines, *filter(None, [fidelity_sentence(shown)]), ""]
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -118,9 +108,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _sizes(findings: Findings) -> str:
-    if "sizes" not in findings.tables:
-        return ""
-    table = findings.tables["sizes"].numbers
+    table = sizes_frame(findings)
     rows = zip(table["input_quality"], table["mean_kb"], table["saved_percent"], strict=True)
     sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({_change(saved)})" for quality, kilobytes, saved in rows)
     return f"file sizes in kB of 1000 bytes, and against JPEG-{findings.run.reference_quality}: {sizes}"

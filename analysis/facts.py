@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import RunError
-from analysis.shape import describe, fits
+from analysis.checks import RunError, describe, fits
 from search.records import RUN_FACTS, read_run_facts
 
 FACTS: Mapping[str, Any] = {

@@ -1,103 +1,90 @@
-"""Everything a run says, worked out once: comparison, pick, tables and notes. The report and the terminal show it."""
+"""Everything a run says, worked out once: cells, suspects, decisions, codecs. Tables, figures and page show it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
-from analysis import display
-from analysis.comparison import compare, comparison_notes
-from analysis.decision import strict_table
-from analysis.paired import gains_over_reference
-from analysis.pick import Pick, candidates, choose
-from analysis.rivals import read_rivals
-from analysis.run import Run
+from analysis.cells import cell_notes, cells_of, parity_of
+from analysis.codecs import CodecComparison, compare_codecs
+from analysis.decide import Pick, choose
+from analysis.run import ALIVE, Run
 from analysis.strict import StrictPick, choose_strictly
-from analysis.study import study_of
-from analysis.suspicion import examine_run, reasons
-from analysis.tables.book import run_tables, study_tables
-from analysis.tables.forensics import forensics_tables
-from analysis.tables.left_out import with_left_out
-from analysis.tables.quality import quality_tables
-from analysis.tables.relative import relative_tables
-from analysis.tables.requirements import requirements_tables
-from analysis.tables.rivals import rivals_tables
-from analysis.tables.sizes import size_tables
-from analysis.tables.table import Table
-from analysis.tables.ties import ties_tables
-from analysis.tables.trials import trials_tables
-from search.records import TrialRecord
+from analysis.study import Study, study_of
+from analysis.suspects import UNDER_LINEAR, Oddity, examine_run, reasons
+from search.records import TrialRecord, describe_left_out
 
 
 @dataclass(frozen=True)
 class Findings:
     """What a run says.
 
-    pick, strict: the decision by means, and by what can be shown.
-    tables: by the name of their files; a table that would be empty is not there.
+    study: its trials and cells; oddities: what means give away; suspects: trial_id -> in a word why it cannot be best.
+    pick, strict: the decision by means, and by what can be demonstrated. codecs: other ways to save bytes.
     best: the trial that figures show: the pick's, else the best finalist, else the best trial that was scored.
     notes: the run's own, then those of its scores.
     """
 
     run: Run
-    comparison: pd.DataFrame
+    study: Study
+    oddities: tuple[Oddity, ...]
+    suspects: Mapping[str, str]
     pick: Pick
     strict: StrictPick
+    codecs: CodecComparison
     best: TrialRecord | None
-    tables: Mapping[str, Table]
     notes: tuple[str, ...]
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        return self.study.cells
+
+    @cached_property
+    def parity(self) -> pd.DataFrame:
+        """The bytes at parity of each trial, as `analysis.cells.parity_of` returns them."""
+        return parity_of(self.cells)
+
+    @property
+    def under_linear(self) -> frozenset[str]:
+        """The trials that do not beat the linear filter."""
+        return frozenset(t for oddity in self.oddities if oddity.kind == UNDER_LINEAR for t in oddity.trials)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the run was to compare and did not, a line each: "perceptual: not run, no VGG16 weights"."""
+        return tuple(describe_left_out(item) for item in self.run.facts.get("left_out", []))
+
+    def able(self, split: str) -> list[TrialRecord]:
+        """Return the trials with scores of a split that can be shown as the best one, best margin first."""
+        return able_of(self.run, self.suspects, split)
 
 
 def find(run: Run) -> Findings:
     """Work out what a run says."""
-    baselines = [record.trial_id for record in run.baselines]
-    groups = run.images.groups or None
-    comparison = compare(run.scores, baselines, run.reference_quality, groups=groups)
-    by_system = compare(run.scores, baselines, run.reference_quality, by_system=True, groups=groups)
-    odd = examine_run(run, comparison)
-    run = replace(run, suspects=reasons(odd))
-    pick, strict = choose(run, comparison), choose_strictly(run)
-    rivals = read_rivals(run)
-    notes = (*run.notes, *comparison_notes(comparison), *rivals.notes)
-    tables = {
-        **_tables(run, comparison, by_system, pick),
-        **strict_table(strict),
-        **forensics_tables(odd, len(run.trials)),
-        **rivals_tables(run, rivals, pick),
-    }
-    return Findings(run, comparison, pick, strict, _best(run, pick), tables, notes)
+    cells = cells_of(run)
+    oddities = examine_run(run, cells)
+    suspects = reasons(oddities)
+    pick = choose(run, cells, suspects)
+    strict = choose_strictly(run, reasons(examine_run(run, cells, ["validation"])))
+    codecs = compare_codecs(run, suspects)
+    notes = [*run.notes, *cell_notes(cells), *codecs.notes]
+    odd = [trial_id for trial_id in strict.trial_ids if trial_id in suspects]
+    notes += [f"The model that the strict rule judges is suspect: {', '.join(odd)}; see the suspects."] if odd else []
+    best = _best(run, suspects, pick)
+    return Findings(run, study_of(run, cells, suspects), oddities, suspects, pick, strict, codecs, best, tuple(notes))
 
 
-def _best(run: Run, pick: Pick) -> TrialRecord | None:
-    shown = [*run.candidates, *run.alive]
-    picked = [record for record in shown if record.trial_id == pick.trial_id]
-    return next(iter([*picked, *shown]), None)
+def able_of(run: Run, suspects: Mapping[str, str], split: str) -> list[TrialRecord]:
+    """Return the trials of a run with scores of a split that can be shown as the best one, best margin first."""
+    return [
+        record
+        for record in run.trials
+        if record.status in ALIVE and record.trial_id not in suspects and run.has_scores(record, split)
+    ]
 
 
-def _tables(run: Run, comparison: pd.DataFrame, by_system: pd.DataFrame, pick: Pick) -> dict[str, Table]:
-    study = study_of(run, comparison, by_system, run.suspects)
-    of_trials = {
-        **trials_tables(run),
-        **study_tables(study),
-        **quality_tables(run, comparison, by_system),
-        **relative_tables(run, comparison, by_system),
-        **ties_tables(run),
-        **_pick_tables(run, candidates(run, comparison), pick),
-    }
-    tables = {
-        **size_tables(run),
-        **run_tables(run),
-        **requirements_tables(run, comparison, by_system),
-        **{name: with_left_out(table, run) for name, table in of_trials.items() if not table.numbers.empty},
-    }
-    return {name: table for name, table in tables.items() if not table.numbers.empty}
-
-
-def _pick_tables(run: Run, listed: pd.DataFrame, pick: Pick) -> dict[str, Table]:
-    tables = {"candidates": Table(listed, display.show_candidates(listed))}
-    if pick.evidence:
-        rows = pd.DataFrame([dict(row) for row in pick.evidence])
-        gains = gains_over_reference(run, str(rows["trial_id"][0]), int(rows["input_quality"][0]))
-        evidence = rows.merge(gains, on=["region", "metric"], how="left")
-        tables["evidence"] = Table(evidence, display.show_evidence(evidence))
-    return tables
+def _best(run: Run, suspects: Mapping[str, str], pick: Pick) -> TrialRecord | None:
+    able = [*able_of(run, suspects, "test"), *able_of(run, suspects, "validation")]
+    picked = [record for record in able if record.trial_id == pick.trial_id]
+    return next(iter([*picked, *able]), None)

@@ -1,6 +1,6 @@
 """The images of a run: their subsets of each split, and which of them show the same field."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,8 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.checks import one_line
+
 IMAGES_FILE = "images.parquet"
 NEEDED = ["image", "group"]
+OTHERS = ["name", "system"]
 UNKNOWN = "every image counts as evidence of its own, and whether both sides of a split show one field is unknown."
 
 
@@ -25,6 +28,10 @@ class Images:
     notes: tuple[str, ...] = ()
 
     @property
+    def splits(self) -> list[str]:
+        return [str(name) for name in self.table.columns if name not in (*NEEDED, *OTHERS)]
+
+    @property
     def groups(self) -> Mapping[int, int]:
         shared = self.table["group"].duplicated(keep=False)
         return dict(zip(self.table["image"], self.table["group"], strict=True)) if shared.any() else {}
@@ -33,6 +40,12 @@ class Images:
         """Return the group of each image; an image of which nothing is known is a group of its own."""
         groups = self.groups
         return images.map(groups).fillna(images).astype(int) if groups else images
+
+    def validated(self, splits: Collection[str] | None) -> frozenset[int]:
+        """Return the images that a split validates on; of every split where none is named."""
+        named = [split for split in self.splits if splits is None or split in splits]
+        chosen = (self.table[named] == "validation").any(axis=1) if named else self.table["image"].isin([])
+        return frozenset(self.table.loc[chosen, "image"].astype(int))
 
 
 def read_images(path: Path) -> Images:
@@ -47,6 +60,5 @@ def read_images(path: Path) -> Images:
             raise ValueError(f"it lacks {', '.join(lacking)}")
         table[NEEDED] = table[NEEDED].astype("int64")
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return Images(notes=(f"{IMAGES_FILE} cannot be read ({reason}): {UNKNOWN}",))
+        return Images(notes=(f"{IMAGES_FILE} cannot be read ({one_line(error)}): {UNKNOWN}",))
     return Images(table)

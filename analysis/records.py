@@ -3,20 +3,20 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from analysis.errors import RunError
-from analysis.shape import describe, fits
-from search.records import RECORDS, TrialRecord
+from analysis.checks import RunError, describe, fits
+from search.records import EARLIER, RECORDS, TrialRecord
 from search.spec import TrialSpec, TrialStatus
 
 RESUME = "python search/run.py --resume"
+BASELINE_LABEL = "JPEG as it is"
 
 
-class ToldSpec(TrialSpec):
+class RecordedSpec(TrialSpec):
     """A spec as a record tells it: names that this version does not know are kept, and not refused."""
 
     def __post_init__(self) -> None:
@@ -24,17 +24,26 @@ class ToldSpec(TrialSpec):
 
 
 @dataclass(frozen=True)
-class ToldRecord(TrialRecord):
-    """A record that some version of lowq wrote, called as it calls itself: told_id is the name of its files."""
+class RecordedTrial(TrialRecord):
+    """A record that some version of lowq wrote.
 
-    told_id: str = ""
+    recorded_id: what it calls itself, the name of its files; others: the fields of its spec that this version lacks.
+    """
+
+    recorded_id: str = ""
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def trial_id(self) -> str:
-        return self.told_id
+        return self.recorded_id
 
 
-def read_told_records(path: Path) -> tuple[tuple[TrialRecord, ...], list[str]]:
+def settings_of(record: TrialRecord) -> dict[str, Any]:
+    """Return every setting of a trial by its name, those too that only another version knows."""
+    return {**asdict(record.spec), **getattr(record, "others", {})}
+
+
+def read_records(path: Path) -> tuple[tuple[TrialRecord, ...], list[str]]:
     """Read a run's records, the last one of each trial, and say what was left out of them.
 
     Fields that this version does not know are left out, a line that is no record is too, and so is a torn last line.
@@ -64,6 +73,17 @@ def read_told_records(path: Path) -> tuple[tuple[TrialRecord, ...], list[str]]:
     return tuple(latest.values()), notes
 
 
+def read_earlier_splits(path: Path) -> tuple[str, ...]:
+    """Return the splits of the trials of earlier runs that this one knows, as far as they can be read."""
+    file, splits = path / EARLIER, set()
+    for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
+        try:
+            splits.add(_record(line, Counter()).spec.split)
+        except ValueError:
+            continue  # whoever wrote it, this reader does not need it
+    return tuple(sorted(splits))
+
+
 def _nothing(path: Path, notes: list[str]) -> RunError:
     if notes:
         return RunError(f"{path}: {notes[0]} No other line is one; read the run with the lowq version that made it")
@@ -77,18 +97,20 @@ def _record(line: str, ignored: Counter[str]) -> TrialRecord:
     if isinstance(status, str) and status not in list(TrialStatus):
         ignored[f"the status {status!r} is unknown to this version and shown as {TrialStatus.UNKNOWN.value}"] += 1
         row["status"] = TrialStatus.UNKNOWN.value
-    told = _known(row, TrialRecord, {"spec": dict[str, object], "status": str}, ignored)
-    spec = _known(told["spec"], TrialSpec, {}, ignored)
-    told |= {"status": TrialStatus(told["status"]), "curve": tuple(told.get("curve", ()))}
+    known, unknown = _known(row, TrialRecord, {"spec": dict[str, object], "status": str})
+    ignored.update(f"the field {name!r} is unknown to this version and left out" for name in unknown)
+    spec, others = _known(known["spec"], TrialSpec, {})
+    known |= {"status": TrialStatus(known["status"]), "curve": tuple(known.get("curve", ()))}
     try:
-        record = TrialRecord(**{**told, "spec": TrialSpec(**spec)})
+        record = TrialRecord(**{**known, "spec": TrialSpec(**spec)})
     except ValueError as error:
         ignored[f"a spec that this version would refuse was kept ({error})"] += 1
-        record = TrialRecord(**{**told, "spec": ToldSpec(**spec)})
-    if record.trial_id == trial_id:
+        record = TrialRecord(**{**known, "spec": RecordedSpec(**spec)})
+    if record.trial_id == trial_id and not others:
         return record
-    ignored["the name of a trial does not follow from its spec, which may lack what another version knows"] += 1
-    return ToldRecord(**vars(record), told_id=trial_id)
+    if not others:
+        ignored["the name of a trial does not follow from its spec, which may lack what another version knows"] += 1
+    return RecordedTrial(**vars(record), recorded_id=trial_id, others=others)
 
 
 def _parse(line: str, ignored: Counter[str]) -> dict[str, Any]:
@@ -108,8 +130,11 @@ def _parse(line: str, ignored: Counter[str]) -> dict[str, Any]:
     return row
 
 
-def _known(row: Mapping[str, Any], kind: type, read_as: Mapping[str, Any], ignored: Counter[str]) -> dict[str, Any]:
-    """Return the fields of a row that a dataclass has. Raises ValueError where one is missing or of another type."""
+def _known(row: Mapping[str, Any], kind: type, read_as: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of a row that a dataclass has, and the others.
+
+    Raises ValueError where one is missing or of another type.
+    """
     hints = {**get_type_hints(kind), **read_as}
     has_default = {f.name: f.default is not MISSING or f.default_factory is not MISSING for f in fields(kind)}
     lacking = [name for name, optional in has_default.items() if name not in row and not optional]
@@ -119,5 +144,57 @@ def _known(row: Mapping[str, Any], kind: type, read_as: Mapping[str, Any], ignor
     for name, value in known.items():
         if not fits(value, hints[name]):
             raise ValueError(f"{name} must be {describe(hints[name])}, found {str(value)[:60]!r}")
-    ignored.update(f"the field {name!r} is unknown to this version and left out" for name in row if name not in known)
-    return known
+    return known, {name: value for name, value in row.items() if name not in has_default}
+
+
+def fidelity(record: TrialRecord) -> str:
+    """Tell how long a trial trained and on what: "3/30 epochs", of how many images where an epoch is not all of them.
+
+    The split is named where it is a large one: a run may compare trials of both.
+    """
+    images = "" if record.spec.epoch_images is None else f" of {record.spec.epoch_images} images"
+    split = "" if record.spec.split == "tiny" else f" of {record.spec.split}"
+    return f"{record.epochs_run}/{record.spec.epochs} epochs{images}{split}"
+
+
+def label(record: TrialRecord) -> str:
+    """Name a trial in one line, with its fidelity and status."""
+    if record.spec.is_baseline:
+        return BASELINE_LABEL
+    return f"{record.trial_id} ({fidelity(record)}, {record.status.value})"
+
+
+def heading(record: TrialRecord) -> str:
+    """Name a trial in the few short lines of a table's column head."""
+    return "\n".join(_heading(record, f"{record.spec.loss}, trained at {record.spec.training_quality}"))
+
+
+def short_heading(record: TrialRecord) -> str:
+    """Name a trial in lines that are short enough for a terminal."""
+    return "\n".join(_heading(record, f"{record.spec.loss}\nq{record.spec.training_quality}"))
+
+
+def _heading(record: TrialRecord, settings: str) -> list[str]:
+    spec, split = record.spec, "" if record.spec.split == "tiny" else f"\nof {record.spec.split}"
+    if spec.is_baseline:
+        return [f"JPEG\nas it is{split}"]
+    predicts = "" if spec.global_residual else " direct"
+    activation = "" if spec.output_activation == "none" else f" {spec.output_activation}"
+    tail = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
+    return [f"{spec.architecture}{predicts}{activation}", settings, tail, *_trained(record)]
+
+
+def _trained(record: TrialRecord) -> list[str]:
+    return [fidelity(record).replace(" of ", "\nof "), record.status.value]
+
+
+def fidelity_sentence(records: Sequence[TrialRecord]) -> str:
+    """Warn where a ranking mixes trials of different training, empty where it does not."""
+    ranked = [record for record in records if record.margin is not None and record.spec.epochs]
+    if len({fidelity(record) for record in ranked}) < 2:
+        return ""
+    ends = sorted(ranked, key=lambda record: (record.epochs_run, record.spec.epoch_images or 0, record.spec.epochs))
+    return (
+        f"These trials were not trained equally long (from {fidelity(ends[0])} to {fidelity(ends[-1])}): a lower rank "
+        "may only mean less training."
+    )

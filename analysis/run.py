@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.errors import RunError as RunError
+from analysis.checks import RunError as RunError
 from analysis.facts import read_facts
 from analysis.images import Images, read_images
-from analysis.records import RESUME, read_told_records
+from analysis.records import RESUME, read_earlier_splits, read_records
 from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
 from analysis.scores import read_scores
 from search.records import RUN_FACTS, TrialRecord
@@ -19,6 +19,8 @@ from search.spec import TrialStatus
 
 # Where a search puts its run unless it is told otherwise, seen from a checkout.
 RUNS = Path(__file__).resolve().parent.parent / "runs"
+LINEAR = "linear"  # the network that algebra fits: what a trained one has to beat
+ALIVE = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Run:
     records: one per trial, in the order they ended.
     scores: SCORE_COLUMNS and trial_id, a row per trial, image, split, input quality and region; may be empty. Words are
         categories: a group-by of them takes observed=True, and joining them to other text takes astype(str).
-    notes: what a reader of the tables must know, a sentence each.
-    images: what the run says of its images. suspects: trial_id -> in a word why it cannot be the best.
+    notes: what a reader of the tables must know, a sentence each. images: what the run says of its images.
+    earlier_splits: those that trials of earlier runs were made on, from which this one goes on.
     """
 
     path: Path
@@ -38,7 +40,7 @@ class Run:
     scores: pd.DataFrame
     notes: tuple[str, ...]
     images: Images = field(default_factory=Images)
-    suspects: Mapping[str, str] = field(default_factory=dict)
+    earlier_splits: tuple[str, ...] = ()
 
     @property
     def reference_quality(self) -> int:
@@ -50,38 +52,47 @@ class Run:
         return [record for record in self.records if record.spec.is_baseline]
 
     @property
-    def baseline(self) -> TrialRecord | None:
-        """JPEG as it is, when the run holds it; on the images of the first split."""
-        return next(iter(self.baselines), None)
-
-    @property
     def trials(self) -> list[TrialRecord]:
-        """The trained trials, best monitored margin first, those without a margin last."""
-        trained = [record for record in self.records if not record.spec.is_baseline]
-        return sorted(trained, key=_rank)
+        """The trials, best monitored margin first, those without a margin last; JPEG as it is is none of them."""
+        tried = [record for record in self.records if not record.spec.is_baseline]
+        return sorted(tried, key=_rank)
 
     @property
     def finalists(self) -> list[TrialRecord]:
         """The trials scored on the test split, best monitored margin first."""
-        return [record for record in self.trials if (record.trial_id, "test") in self._scored]
-
-    @property
-    def candidates(self) -> list[TrialRecord]:
-        """The finalists that can be picked: those that are not suspect."""
-        return [record for record in self.finalists if record.trial_id not in self.suspects]
-
-    @property
-    def alive(self) -> list[TrialRecord]:
-        """The trials that ended well enough to be shown as the best one, best first; each has validation scores."""
-        statuses = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
-        scored = {trial_id for trial_id, _ in self._scored}
-        able = [record for record in self.trials if record.status in statuses and record.trial_id not in self.suspects]
-        return [record for record in able if record.trial_id in scored]
+        return [record for record in self.trials if self.has_scores(record, "test")]
 
     @property
     def deciding_split(self) -> str:
         """The split the report compares on: test where finalists have it, validation otherwise."""
         return "test" if self.finalists else "validation"
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the description of the images says that they were drawn."""
+        return "synthetic" in str(self.facts["dataset"].get("description", "")).lower()
+
+    def baseline_of(self, record: TrialRecord | None) -> TrialRecord | None:
+        """Return JPEG as it is on the images of a trial's split; of the first split where that has none."""
+        own = [item for item in self.baselines if record is not None and item.spec.split == record.spec.split]
+        return next(iter([*own, *self.baselines]), None)
+
+    def has_scores(self, record: TrialRecord, split: str | None = None) -> bool:
+        """Say whether a trial has scores, of a split if one is named."""
+        splits = (split,) if split else ("validation", "test")
+        return any((record.trial_id, name) in self._scored for name in splits)
+
+    @cached_property
+    def choice_images(self) -> frozenset[int]:
+        """The images that some choice was made on: validated on by a split that is trained on here, or was earlier.
+
+        A run that goes on from earlier ones tells their splits in its earlier.jsonl; where it does not, as the final
+        round, every split that it tells counts.
+        """
+        own, earlier = {record.spec.split for record in self.trials}, set(self.earlier_splits)
+        options = self.facts.get("options")
+        goes_on = self.facts.get("space") == "final" or bool(isinstance(options, dict) and options.get("from_run"))
+        return self.images.validated(None if goes_on and not earlier else own | earlier)
 
     @cached_property
     def _scored(self) -> set[tuple[str, str]]:
@@ -95,12 +106,12 @@ def open_run(path: Path) -> Run:
     Raises RunError when PATH is no run directory, when its facts or records cannot be read, or when no trial ended.
     """
     facts = read_facts(path)
-    records, record_notes = read_told_records(path)
-    progress_notes = _progress_notes(records, facts)
+    records, record_notes = read_records(path)
     scores, score_notes = read_scores(path, records)
     images = read_images(path)
-    notes = (*record_notes, *progress_notes, *score_notes, *_reference_notes(records, scores, facts), *images.notes)
-    return Run(path, facts, records, scores, notes, images)
+    progress, reference = _progress_notes(records, facts), _reference_notes(records, scores, facts)
+    notes = (*record_notes, *progress, *score_notes, *reference, *images.notes)
+    return Run(path, facts, records, scores, notes, images, read_earlier_splits(path))
 
 
 def newest_run(folder: Path = RUNS) -> Path:
@@ -112,18 +123,18 @@ def newest_run(folder: Path = RUNS) -> Path:
 
 
 def _rank(record: TrialRecord) -> tuple[bool, float, str]:
-    return (record.margin is None, -(record.margin or 0.0), record.trial_id)
+    return (record.margin is None, 0.0 if record.margin is None else -record.margin, record.trial_id)
 
 
 def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) -> list[str]:
-    trained = [record for record in records if not record.spec.is_baseline]
+    tried = [record for record in records if not record.spec.is_baseline]
     notes = []
-    if len(trained) < facts["n_trials"]:
+    if len(tried) < facts["n_trials"]:
         notes.append(
-            f"{len(trained)} of {facts['n_trials']} planned trials have ended: the run is still going, was interrupted "
+            f"{len(tried)} of {facts['n_trials']} planned trials have ended: the run is still going, was interrupted "
             f"or had its time, and the missing ones may change what is said here. {RESUME} RUN goes on with them."
         )
-    failed = [record.trial_id for record in trained if record.status is TrialStatus.FAILED]
+    failed = [record.trial_id for record in tried if record.status is TrialStatus.FAILED]
     if failed:
         notes.append(
             f"Failed, and so without scores: {', '.join(failed)}. Their errors stand below the table of trials."

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.errors import one_line
+from analysis.checks import one_line
 from models.names import METRICS, REGIONS, REPORTED_METRICS
 from search.records import TrialRecord
 from search.spec import TrialStatus

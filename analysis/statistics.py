@@ -1,4 +1,4 @@
-"""Statistics of scores: intervals that know which images belong together, bounds of rare failures, ties with the best.
+"""Statistics of scores: intervals that know which images belong together, bounds of rare failures, what these need.
 
 Numbers in, numbers out. groups: a label per image; images of one group (the same field twice) are no independent
 evidence, so they are resampled and counted together. None: every image stands for itself.
@@ -6,141 +6,142 @@ evidence, so they are resampled and counted together. None: every image stands f
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import special, stats
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.integer[Any]]
 
+CONFIDENCE = 0.95  # of an interval, so 97.5 % of either of its bounds
 N_RESAMPLES = 4000  # the 2.5 % quantile is then known to 0.04 standard errors
-CHUNK = 4_000_000  # drawn places at a time, 32 MB of them
+# A bound needs so many groups: of two the 97.5 % bound of a bootstrap is the worse one, and errs a quarter of the time.
+LEAST_GROUPS = 20
+BATCH_BYTES = 32_000_000  # of resampled values at a time
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the interval it lies in; without bounds (infinite) where one image or group tells of no spread.
+    """An estimate and the interval it lies in; its bounds are NaN where fewer than LEAST_GROUPS tell of no spread.
 
-    n: images that the estimate rests on.
+    n, n_groups: images and groups that it rests on.
     """
 
     estimate: float
     low: float
     high: float
     n: int
+    n_groups: int
+
+    @property
+    def has_bounds(self) -> bool:
+        return math.isfinite(self.low)
+
+    @property
+    def in_percent(self) -> "Interval":
+        return Interval(100 * self.estimate, 100 * self.low, 100 * self.high, self.n, self.n_groups)
 
 
-def mean_interval(values: ArrayLike, groups: ArrayLike | None = None, confidence: float = 0.95) -> Interval:
-    """Return the mean of values [N] with its t interval.
+@dataclass(frozen=True)
+class Grouping:
+    """Which of n cells each of N values belongs to, and which group: images that belong together within a cell.
 
-    With groups its variance is cluster-robust, G / (G - 1) * sum over groups of (sum of residuals)^2 / N^2, with G - 1
-    degrees of freedom (Cameron and Miller, Journal of Human Resources 50 (2015), for a mean): without, the usual one.
+    cell: int [N]; group: int [N], no group in two cells; None: every value is a group of its own.
+    """
+
+    n: int
+    cell: Places
+    group: Places | None = None
+
+    def of(self, kept: NDArray[np.bool_]) -> "Grouping":
+        """Return the cells of the values that are kept; a cell may become empty."""
+        return Grouping(self.n, self.cell[kept], None if self.group is None else self.group[kept])
+
+    def count(self, values: NDArray[np.bool_] | None = None) -> Places:
+        """Count the values of each cell, or those that are true."""
+        return np.bincount(self.cell if values is None else self.cell[values], minlength=self.n)
+
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean of each cell; NaN where it is empty or holds a NaN."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.bincount(self.cell, weights=values, minlength=self.n) / self.count())
+
+
+@dataclass(frozen=True)
+class Means:
+    """What values tell of each of n cells. n_groups: groups in it; sd: over values; low, high: as of `Interval`."""
+
+    n: Places
+    n_groups: Places
+    mean: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+
+
+def means_of(values: Floats, cells: Grouping) -> Means:
+    """Return mean, standard deviation and the mean's t interval of values [N] in each cell.
+
+    With groups the variance of the mean is cluster-robust, G / (G - 1) * sum over groups of (sum of residuals)^2 / N^2,
+    with G - 1 degrees of freedom (Cameron and Miller, Journal of Human Resources 50 (2015), for a mean).
+    """
+    count, mean = cells.count(), cells.mean(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        residuals = values - mean[cells.cell]
+        squares = np.bincount(cells.cell, weights=residuals**2, minlength=cells.n)
+        sd = np.sqrt(squares / np.where(count > 1, count - 1, np.nan))
+        n_groups, spread = (count, squares) if cells.group is None else _by_group(residuals, cells, cells.group)
+        enough = np.where(n_groups >= LEAST_GROUPS, n_groups, np.nan)
+        reach = np.sqrt(enough / (enough - 1) * spread) / count * special.stdtrit(enough - 1, (1 + CONFIDENCE) / 2)
+    return Means(count, n_groups, mean, sd, mean - reach, mean + reach)
+
+
+def mean_interval(values: ArrayLike, groups: ArrayLike | None = None) -> Interval:
+    """Return `means_of` one cell."""
+    numbers = np.asarray(values, np.float64)
+    labels = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    found = means_of(numbers, Grouping(1, np.zeros(numbers.size, np.int64), labels))
+    return Interval(
+        float(found.mean[0]), float(found.low[0]), float(found.high[0]), int(found.n[0]), int(found.n_groups[0])
+    )
+
+
+def bootstrap_mean(values: ArrayLike, groups: ArrayLike | None = None) -> Interval:
+    """Return the mean of values [N] with its BCa bootstrap interval, such as of differences of the same images.
+
+    Either bound alone is a one-sided one of 97.5 %. A NaN among the values leaves no bounds.
     """
     numbers = np.asarray(values, np.float64)
-    if not numbers.size:
-        return Interval(math.nan, -math.inf, math.inf, 0)
-    mean = float(numbers.mean())
-    residuals = _sum_groups(numbers - mean, groups)
-    n_groups = residuals.size
-    if n_groups < 2:
-        return Interval(mean, -math.inf, math.inf, numbers.size)
-    error = math.sqrt(n_groups / (n_groups - 1) * float(np.sum(residuals**2))) / numbers.size
-    reach = error * float(special.stdtrit(n_groups - 1, (1 + confidence) / 2))
-    return Interval(mean, mean - reach, mean + reach, numbers.size)
+    return bootstrap_ratio(numbers, np.ones_like(numbers), groups)
 
 
-def paired_bootstrap(
-    differences: ArrayLike, groups: ArrayLike | None = None, *, rng: np.random.Generator, confidence: float = 0.95
-) -> Interval:
-    """Return the mean of differences [N] between two sides of the same images, with its BCa bootstrap interval.
-
-    Either bound alone is a one-sided one of (1 + confidence) / 2.
-    """
-    return paired_bootstraps(np.asarray(differences, np.float64)[None], groups, rng=rng, confidence=confidence)[0]
-
-
-def paired_bootstraps(
-    differences: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    kept: ArrayLike | None = None,
-    rng: np.random.Generator,
-    confidence: float = 0.95,
-) -> list[Interval]:
-    """Return `paired_bootstrap` of each row of differences [K, N], all from the same resamples of images.
-
-    kept: bool [K, N], the images that a row's mean is over; None: all. A row with a NaN that is kept has no bounds.
-    """
-    table = np.asarray(differences, np.float64)
-    used = np.ones(table.shape, np.bool_) if kept is None else np.asarray(kept, np.bool_)
-    above = _sum_groups(np.where(used, table, 0), groups)
-    below = _sum_groups(used.astype(np.float64), groups)
-    n, n_groups = used.sum(axis=1), (below > 0).sum(axis=1)
-    estimates = np.divide(above.sum(axis=1), n, out=np.full(len(table), math.nan), where=n > 0)
-    bounded = np.flatnonzero((n_groups > 1) & np.isfinite(estimates))
-    low, high = np.full(len(table), -math.inf), np.full(len(table), math.inf)
-    if bounded.size:
-        low[bounded], high[bounded] = _bca(above[bounded], below[bounded], rng, confidence)
-    rows = zip(estimates.tolist(), low.tolist(), high.tolist(), n.tolist(), strict=True)
-    return [Interval(*row) for row in rows]
-
-
-def ratio_bootstrap(
-    numerators: ArrayLike,
-    denominators: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    rng: np.random.Generator,
-    confidence: float = 0.95,
-) -> Interval:
-    """Return the sum of numerators [N] over the sum of denominators [N], with its BCa bootstrap interval over images.
+def bootstrap_ratio(numerators: ArrayLike, denominators: ArrayLike, groups: ArrayLike | None = None) -> Interval:
+    """Return the sum of numerators [N] over the sum of denominators [N], with its BCa bootstrap interval over groups.
 
     BCa: Efron, Journal of the American Statistical Association 82 (1987).
     """
     above, below = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
     if not above.size:
-        return Interval(math.nan, -math.inf, math.inf, 0)
-    sums = np.stack([_sum_groups(above, groups), _sum_groups(below, groups)])
-    estimate = float(sums[0].sum() / sums[1].sum())
-    if sums.shape[1] < 2:
-        return Interval(estimate, -math.inf, math.inf, above.size)
-    low, high = _bca(sums[:1], sums[1:], rng, confidence)
-    return Interval(estimate, float(low[0]), float(high[0]), above.size)
+        return Interval(math.nan, math.nan, math.nan, 0, 0)
+    sums = sum_groups(above, groups), sum_groups(below, groups)
+    estimate, n_groups = float(sums[0].sum() / sums[1].sum()), sums[0].size
+    low = high = math.nan
+    if n_groups >= LEAST_GROUPS and math.isfinite(estimate):
+        low, high = _bca(sums[0], sums[1])
+    return Interval(estimate, low, high, above.size, n_groups)
 
 
-def tie_set(
-    scores: ArrayLike, groups: ArrayLike | None = None, *, rng: np.random.Generator, confidence: float = 0.95
-) -> NDArray[np.bool_]:
-    """Tell which candidates cannot be told from the best: the interval of their paired difference to it includes 0.
-
-    scores: [K, N], higher is better, NaN where a candidate has no score of an image; the best is the one with the
-    largest mean. A difference is over the images that both have; without two such groups nothing tells them apart.
-    Each candidate is compared at the given confidence on its own. All False where no candidate has a score.
-    """
-    table = np.asarray(scores, np.float64)
-    known = np.isfinite(table)
-    counts = known.sum(axis=1)
-    tied: NDArray[np.bool_] = counts > 0
-    if not counts.any():
-        return tied
-    means = np.where(known, table, 0).sum(axis=1) / np.maximum(counts, 1)
-    best = int(np.argmax(np.where(counts > 0, means, -np.inf)))
-    both = known & known[best]
-    differences = np.where(both, table - table[best], 0)
-    intervals = paired_bootstraps(differences, groups, kept=both, rng=rng, confidence=confidence)
-    tied &= [interval.low <= 0 <= interval.high for interval in intervals]
-    return tied
-
-
-def share_upper_bound(n_events: int, n: int, confidence: float = 0.975) -> float:
-    """Return the one-sided upper bound of a share of which n_events in n were seen.
+def share_upper_bound(n_events: int, n: int) -> float:
+    """Return the one-sided 97.5 % upper bound of a share of which n_events in n were seen.
 
     Clopper and Pearson, Biometrika 26 (1934).
     """
-    return 1.0 if n_events >= n else float(special.betaincinv(n_events + 1, n - n_events, confidence))
+    return 1.0 if n_events >= n else float(stats.beta.ppf((1 + CONFIDENCE) / 2, n_events + 1, n - n_events))
 
 
-def images_for_share(observed: float, limit: float, confidence: float = 0.975) -> int | None:
+def groups_for_share(observed: float, limit: float) -> int | None:
     """Return the least n at which the upper bound of a share is at most the limit, if the share stays as observed.
 
     None where no number suffices: the observed share is not below the limit.
@@ -148,31 +149,34 @@ def images_for_share(observed: float, limit: float, confidence: float = 0.975) -
     if observed >= limit:
         return None
 
-    def shows(n: int) -> bool:
-        return float(special.betaincinv(observed * n + 1, n * (1 - observed), confidence)) <= limit
+    def demonstrates(n: int) -> bool:
+        return float(stats.beta.ppf((1 + CONFIDENCE) / 2, observed * n + 1, n * (1 - observed))) <= limit
 
     high = 1
-    while not shows(high):
+    while not demonstrates(high):
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if shows(middle) else (middle, high)
+        low, high = (low, middle) if demonstrates(middle) else (middle, high)
     return high
 
 
-def images_for_mean(interval: Interval, limit: float) -> int | None:
-    """Return about how many images bring the lower bound of a mean above the limit, if mean and spread stay.
+def groups_for_mean(interval: Interval, limit: float) -> int | None:
+    """Return about how many groups bring the lower bound of a mean above the limit, if mean and spread stay.
 
-    The bound's distance shrinks with the square root of n. None where no number suffices, or the spread is unknown.
+    The bound's distance shrinks with the square root of their number. None where no number suffices; LEAST_GROUPS
+    where the spread is unknown.
     """
-    if not interval.estimate > limit or not math.isfinite(interval.low):
+    if not interval.estimate > limit:
         return None
+    if not interval.has_bounds:
+        return LEAST_GROUPS
     ratio = (interval.estimate - interval.low) / (interval.estimate - limit)
-    return max(1, math.floor(interval.n * ratio**2) + 1)
+    return max(LEAST_GROUPS, math.floor(interval.n_groups * ratio**2) + 1)
 
 
-def _sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
+def sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
     """Sum values [..., N] over the images of each group: [..., G]."""
     if groups is None:
         return values
@@ -183,41 +187,28 @@ def _sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
     return sums
 
 
-def _bca(above: Floats, below: Floats, rng: np.random.Generator, confidence: float) -> tuple[Floats, Floats]:
-    """Return the bounds of K ratios of sums over groups, above and below: [K, G], from the same resamples."""
-    estimates = above.sum(axis=1) / below.sum(axis=1)
-    resampled = _resample(above, below, rng)
-    n_known = np.isfinite(resampled).sum(axis=0)  # a draw may hold none of a candidate's images
-    below_estimate = ((resampled < estimates).sum(axis=0) + (resampled <= estimates).sum(axis=0)) / (2 * n_known)
-    bias = special.ndtri(np.clip(below_estimate, 1 / N_RESAMPLES, 1 - 1 / N_RESAMPLES))
-    acceleration = _acceleration(above, below)
-    bounds = []
-    for tail in ((1 - confidence) / 2, (1 + confidence) / 2):
-        moved = bias + special.ndtri(tail)
-        levels = special.ndtr(bias + moved / (1 - acceleration * moved))
-        pairs = zip(resampled.T, levels, strict=True)
-        bounds.append(np.array([np.nanquantile(column, level) for column, level in pairs]))
-    return bounds[0], bounds[1]
+def _by_group(residuals: Floats, cells: Grouping, groups: Places) -> tuple[Places, Floats]:
+    """Return the number of groups of each cell, and the sum over them of the squared sum of residuals."""
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    owner = cells.cell[first]
+    sums = np.bincount(group, weights=residuals, minlength=owner.size)
+    n_groups = np.asarray(np.bincount(owner, minlength=cells.n), np.int64)
+    return n_groups, np.asarray(np.bincount(owner, weights=sums**2, minlength=cells.n), np.float64)
 
 
-def _resample(above: Floats, below: Floats, rng: np.random.Generator) -> Floats:
-    """Return K ratios in N_RESAMPLES draws of as many groups as there are: [N_RESAMPLES, K]."""
-    n_groups = above.shape[1]
-    n_rows = max(1, CHUNK // n_groups)
-    parts = []
-    for start in range(0, N_RESAMPLES, n_rows):
-        rows = min(n_rows, N_RESAMPLES - start)
-        drawn = rng.integers(0, n_groups, (rows, n_groups)) + n_groups * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_groups).reshape(rows, n_groups).astype(np.float64)
-        sizes = counts @ below.T
-        parts.append((counts @ above.T) / np.where(sizes == 0, np.nan, sizes))
-    return np.concatenate(parts)
-
-
-def _acceleration(above: Floats, below: Floats) -> Floats:
-    """Return BCa's acceleration from the ratios without each group in turn; 0 where they do not differ."""
-    without = (above.sum(axis=1, keepdims=True) - above) / (below.sum(axis=1, keepdims=True) - below)
-    pulls = without.mean(axis=1, keepdims=True) - without
-    squares = (pulls**2).sum(axis=1)
-    cubes = (pulls**3).sum(axis=1)
-    return np.where(squares > 0, cubes / (6 * np.where(squares > 0, squares, 1) ** 1.5), 0.0)
+def _bca(above: Floats, below: Floats) -> tuple[float, float]:
+    estimate = float(above.sum() / below.sum())
+    if np.allclose(above, estimate * below, rtol=1e-12, atol=0):  # every group tells the same
+        return estimate, estimate
+    found = stats.bootstrap(
+        (above, below),
+        lambda one, other, axis: one.sum(axis) / other.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=N_RESAMPLES,
+        batch=max(1, BATCH_BYTES // (16 * above.size)),
+        confidence_level=CONFIDENCE,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

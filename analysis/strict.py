@@ -1,95 +1,102 @@
-"""The strict pick: the lowest quality shown, with a bounded chance of error, not to be worse than the reference.
+"""The strict rule: the lowest quality demonstrated, with a bounded chance of error, not to be worse than the reference.
 
-It is shown in every camera system and by every seed: all must pass, so no bound needs to be wider for their number.
-Nor for the number of qualities: their order is declared, and the first that fails ends it (fixed-sequence testing).
+It is demonstrated in every camera system and by every seed: all must pass, so no bound needs to be wider for their
+number. Nor for the number of qualities: their order is declared, and the first that fails ends it (fixed-sequence
+testing).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.paired import paired_with_reference
 from analysis.run import Run
 from analysis.statistics import (
+    LEAST_GROUPS,
     Interval,
-    images_for_mean,
-    images_for_share,
-    paired_bootstraps,
-    ratio_bootstrap,
+    bootstrap_mean,
+    bootstrap_ratio,
+    groups_for_mean,
+    groups_for_share,
     share_upper_bound,
 )
+from models.names import METRIC_DIRECTIONS
 from search.records import TrialRecord
 from search.spec import TrialSpec
 
 # What may be lost, in the mean of whole images: dB of PSNR, SSIM.
 LOSSES = {"psnr_db": 0.1, "ssim": 0.0005}
+LOSS_TITLES = {"psnr_db": "dB of PSNR", "ssim": "of SSIM"}
 WORSE_DB, WORSE_SHARE = 0.5, 0.005
-CONFIDENCE = 0.95  # of an interval, so 97.5 % of either of its bounds
-SHARE_CONFIDENCE = (1 + CONFIDENCE) / 2
 RULE = (
     "from the reference quality down, one quality after the other until the first that fails: in every camera system "
-    f"and by every seed, the mean of whole images is shown to lose less than {LOSSES['psnr_db']} dB of PSNR and "
-    f"{LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds), and at most {WORSE_SHARE:.1%} of the "
-    f"images to be more than {WORSE_DB} dB worse (upper 97.5 % bound). One model is judged, the best on validation "
-    "images, so no choice was made on the images that decide"
+    f"and by every seed, the mean of whole images is demonstrated to lose less than {LOSSES['psnr_db']} dB of PSNR and "
+    f"{LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds over fields), and at most "
+    f"{WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper 97.5 % bound). One model "
+    "is "
+    "judged, the best on validation images, on images that no choice was made on"
 )
 
 
 @dataclass(frozen=True)
 class StrictPick:
-    """What is shown of one run.
+    """What is demonstrated of one run.
 
     model, trial_ids: the model that is judged, and its trials, one for each seed and split; empty where there is none.
-    quality, saved: the lowest quality shown, and the bytes it saves in percent with their interval; None where no
-        quality is. steps: a row per quality judged, trial and camera system, as `judge` returns them.
-    reason: why the next quality is not shown, or why nothing was judged. images_needed: how many test images a camera
-        system it would take if what was seen stays so; None where no number suffices or it is unknown.
+    quality, saved: the lowest quality demonstrated, and the percent of bytes it saves; None where no quality is.
+    steps: a row per quality judged, trial and camera system, as `judge` returns them.
+    reason: why the next quality is not demonstrated, or why nothing was judged. fields_needed, images_needed: how many
+        fields and test images a camera system it would take if what was seen stays so; None where no number suffices
+        or it is unknown. n_seen: test images left out, as choices were made on them.
     """
 
     reference_quality: int
-    model: str
-    trial_ids: tuple[str, ...]
-    quality: int | None
-    saved: Interval | None
-    steps: tuple[Mapping[str, Any], ...]
-    reason: str
-    images_needed: int | None
-
-    def as_facts(self) -> dict[str, Any]:
-        """Return the pick as what JSON can hold, but for numbers that are not finite."""
-        return {"rule": RULE, **asdict(self), "in_words": self.sentence()}
+    model: str = ""
+    trial_ids: tuple[str, ...] = ()
+    quality: int | None = None
+    saved: Interval | None = None
+    steps: tuple[Mapping[str, Any], ...] = ()
+    reason: str = ""
+    fields_needed: int | None = None
+    images_needed: int | None = None
+    n_seen: int = 0
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
         if self.quality is None or self.saved is None:
-            return f"By the strict rule no quality below {self.reference_quality} is shown: {self.reason}"
+            return f"By the strict rule no quality below {self.reference_quality} is demonstrated: {self.reason}"
         seeds = "" if len(self.trial_ids) == 1 else f" by all {len(self.trial_ids)} of its trainings"
+        bounds = f" (95 % interval {self.saved.low:.1f} to {self.saved.high:.1f} %)" if self.saved.has_bounds else ""
         return (
-            f"By the strict rule quality {self.quality} is shown: restored by {self.model}, it is not worse than "
+            f"By the strict rule quality {self.quality} is demonstrated: restored by {self.model}, it is not worse "
+            "than "
             f"JPEG-{self.reference_quality} in any camera system{seeds}. Its files are {self.saved.estimate:.1f} % "
-            f"smaller (95 % interval {self.saved.low:.1f} to {self.saved.high:.1f} %)."
-            + (f" The next quality is not shown: {self.reason}" if self.reason else "")
+            f"smaller{bounds}." + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
         )
 
 
-def choose_strictly(run: Run) -> StrictPick:
-    """Judge the best model on validation images, quality after quality, on test images."""
-    repeats, reason = declared_model(run)
+def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictPick:
+    """Judge the best model on validation images, quality after quality, on test images.
+
+    validation_suspects: the trials that are suspect by their records and validation means alone, and why.
+    """
+    repeats, reason = declared_model(run, validation_suspects)
     if not repeats:
-        return StrictPick(run.reference_quality, "", (), None, None, (), reason, None)
+        return StrictPick(run.reference_quality, reason=reason)
     trial_ids = tuple(record.trial_id for record in repeats)
-    pairs = paired_with_reference(run, trial_ids, "full")
-    below = pairs.loc[pairs["input_quality"] < run.reference_quality, "input_quality"]
-    pick = StrictPick(run.reference_quality, _name(repeats), trial_ids, None, None, (), "", None)
-    if below.empty:
+    every = pairs_with_reference(run, trial_ids)
+    pairs = every[~every["image"].isin(list(run.choice_images))]
+    n_seen = every["image"].nunique() - pairs["image"].nunique()
+    pick = StrictPick(run.reference_quality, _name(repeats), trial_ids, n_seen=n_seen)
+    qualities = every.loc[every["input_quality"] < run.reference_quality, "input_quality"].unique()
+    if not qualities.size:
         return replace(pick, reason=f"it has no test scores at a quality below {run.reference_quality}.")
-    for quality in sorted(below.unique(), reverse=True):
+    for quality in sorted(qualities, reverse=True):
         at_quality = pairs[pairs["input_quality"] == quality]
-        steps = judge(run, trial_ids, at_quality)
+        steps = judge(run, trial_ids, at_quality, int(quality))
         pick = replace(pick, steps=(*pick.steps, *steps))
         failed = [step for step in steps if not step["passes"]]
         if failed:
@@ -98,35 +105,70 @@ def choose_strictly(run: Run) -> StrictPick:
     return pick
 
 
-def declared_model(run: Run) -> tuple[list[TrialRecord], str]:
-    """Return the trials of the model that is judged, or none and why; chosen without a look at test images.
+def declared_model(run: Run, validation_suspects: Mapping[str, str]) -> tuple[list[TrialRecord], str]:
+    """Return the trials of the model that is judged, or none and why; chosen without a look at test scores.
 
-    A model's trials differ in seed and split alone. Of those that were all tested and are not suspect, the best is the
-    one whose smallest monitored margin is the largest.
+    A model's trials differ in seed and split alone. Of those that were all tested and are not suspect by what their
+    records and validation images tell, the best is the one whose smallest monitored margin is the largest.
     """
-    able = {record.trial_id for record in run.candidates if record.margin is not None}
+    able = {
+        record.trial_id: record.margin
+        for record in run.finalists
+        if record.margin is not None and record.trial_id not in validation_suspects
+    }
     if not able:
         return [], "no trial that can be picked has been scored on the test split, which the search does when it ends."
-    models: dict[TrialSpec, list[TrialRecord]] = {}
+    models: dict[tuple[TrialSpec, str], list[TrialRecord]] = {}
     for record in run.trials:
-        models.setdefault(_setting(record.spec), []).append(record)
+        models.setdefault(_setting(record), []).append(record)
     whole = [repeats for repeats in models.values() if all(record.trial_id in able for record in repeats)]
     if not whole:
         return [], "every model that was tested has a seed or split that failed, was not tested or is suspect."
-    return max(whole, key=lambda repeats: min(record.margin or -math.inf for record in repeats)), ""
+    return max(whole, key=lambda repeats: min(able[record.trial_id] for record in repeats)), ""
 
 
-def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame) -> list[dict[str, Any]]:
+def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
+    """Set trials' test scores of whole images beside those of JPEG as it is at the reference quality.
+
+    Returns a row per trial, input quality and image that both have: trial_id, input_quality, image, system, group; the
+    gain of each of LOSSES over the reference, positive where restored is better, 0 where both are perfect, infinite
+    where one is, NaN where one is unknown; jpeg_bytes and reference_bytes.
+    """
+    whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == "full")]
+    is_baseline = whole["trial_id"].isin([record.trial_id for record in run.baselines])
+    columns = ["image", "jpeg_bytes", *LOSSES]
+    reference = whole.loc[is_baseline & (whole["input_quality"] == run.reference_quality), columns]
+    own = whole.loc[whole["trial_id"].isin(list(trial_ids)), ["trial_id", "input_quality", "system", *columns]]
+    pairs = own.merge(reference.drop_duplicates("image"), on="image", suffixes=("", "_reference"))
+    gains = {
+        name: METRIC_DIRECTIONS[name]
+        * (pairs[name] - pairs[f"{name}_reference"]).mask(pairs[name] == pairs[f"{name}_reference"], 0.0)
+        for name in LOSSES
+    }
+    return pd.DataFrame(
+        {
+            "trial_id": pairs["trial_id"].astype(str),
+            "input_quality": pairs["input_quality"].astype(int),
+            "image": pairs["image"].astype(int),
+            "system": pairs["system"].astype(str),
+            "group": run.images.fields_of(pairs["image"].astype(int)),
+            **gains,
+            "jpeg_bytes": pairs["jpeg_bytes"],
+            "reference_bytes": pairs["jpeg_bytes_reference"],
+        }
+    )
+
+
+def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int) -> list[dict[str, Any]]:
     """Judge trials at one quality in every camera system that the run's images come from.
 
-    pairs: as `paired_with_reference` returns them, of that quality.
+    pairs: as `pairs_with_reference` returns them, of that quality.
     Returns a row per trial and system: n_images, n_fields; each of LOSSES' mean gain and its bounds, n_left_out images
     that are identical to their original on either side; n_worse fields with an image more than WORSE_DB worse, and the
-    upper bound of their share; fails (why, empty where it passes), passes, images_needed.
+    upper bound of their share; fails (why, empty where it passes), passes, fields_needed, images_needed.
     """
     systems = sorted({*map(str, run.facts["dataset"]["systems"]), *pairs["system"]})
     by_place = {place: rows for place, rows in pairs.groupby(["trial_id", "system"])}
-    quality = int(pairs["input_quality"].iloc[0])
     return [
         {"input_quality": quality, "trial_id": trial_id, "system": system, **_judged(rows)}
         for trial_id in trial_ids
@@ -136,81 +178,87 @@ def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame) -> list[dict[
 
 
 def _judged(rows: pd.DataFrame) -> dict[str, Any]:
-    gains = rows[list(LOSSES)].to_numpy(np.float64).T
-    kept = ~np.isinf(gains)  # the PSNR of an image identical to its original, on one side
-    intervals = paired_bootstraps(gains, rows["group"], kept=kept, rng=np.random.default_rng(0), confidence=CONFIDENCE)
-    is_worse = ~(gains[0] >= -WORSE_DB)  # so an unknown one is
-    n_fields, n_worse = rows["group"].nunique(), rows.loc[is_worse, "group"].nunique()
-    bound = share_upper_bound(n_worse, n_fields, SHARE_CONFIDENCE) if n_fields else 1.0
-    fails = _fails(dict(zip(LOSSES, intervals, strict=True)), n_fields, n_worse, bound)
+    intervals = {name: _interval(rows, name) for name in LOSSES}
+    is_worse = ~(rows["psnr_db"] >= -WORSE_DB)  # so an unknown one is
+    n_images, n_fields = len(rows), rows["group"].nunique()
+    n_worse = rows.loc[is_worse, "group"].nunique()
+    bound = share_upper_bound(n_worse, n_fields) if n_fields else 1.0
+    fails = _fails(intervals, n_fields, n_worse, bound)
+    fields_needed = _fields_needed(intervals, n_fields, n_worse) if fails else None
+    per_field = n_images / n_fields if n_fields else 1.0
     return {
-        "n_images": len(rows),
+        "n_images": n_images,
         "n_fields": n_fields,
-        "n_left_out": int((~kept[0]).sum()),
-        **{
-            f"{name}_{part}": getattr(interval, part)
-            for name, interval in zip(LOSSES, intervals, strict=True)
-            for part in ("estimate", "low", "high")
-        },
+        "n_left_out": int(np.isinf(rows["psnr_db"]).sum()),
+        **{f"{name}_{part}": getattr(found, part) for name, found in intervals.items() for part in BOUNDS},
         "n_worse": n_worse,
         "worse_share_bound": bound,
         "passes": not fails,
         "fails": "; ".join(fails),
-        "images_needed": _images_needed(intervals, n_fields, n_worse) if fails else None,
+        "fields_needed": fields_needed,
+        "images_needed": None if fields_needed is None else math.ceil(fields_needed * per_field),
     }
+
+
+BOUNDS = ("estimate", "low", "high")
+
+
+def _interval(rows: pd.DataFrame, name: str) -> Interval:
+    finite = rows[~np.isinf(rows[name])]  # the PSNR of an image identical to its original, on one side
+    return bootstrap_mean(finite[name], finite["group"])
 
 
 def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound: float) -> list[str]:
     if not n_fields:
         return ["no test image"]
     fails = []
-    for (name, interval), title in zip(intervals.items(), ("dB of PSNR", "of SSIM"), strict=True):
+    for name, interval in intervals.items():
         if not interval.low > -LOSSES[name]:
             found = "unknown" if math.isnan(interval.estimate) else f"{interval.estimate:+.4f} in the mean"
-            reach = f", {interval.low:+.4f} at worst" if math.isfinite(interval.low) else ""
-            fails.append(f"a loss of {LOSSES[name]} {title} or more cannot be excluded ({found}{reach})")
+            reach = f", {interval.low:+.4f} at worst" if interval.has_bounds else ""
+            few = ", too few fields for a bound" if interval.n_groups < LEAST_GROUPS else ""
+            fails.append(
+                f"a loss of {LOSSES[name]} {LOSS_TITLES[name]} or more cannot be excluded ({found}{reach}{few})"
+            )
     if bound > WORSE_SHARE:
         fails.append(
-            f"up to {bound:.2%} of the images may be more than {WORSE_DB} dB worse ({n_worse} of {n_fields} were)"
+            f"up to {bound:.2%} of the fields may hold an image more than {WORSE_DB} dB worse ({n_worse} of "
+            f"{n_fields} do)"
         )
     return fails
 
 
-def _images_needed(intervals: Sequence[Interval], n_fields: int, n_worse: int) -> int | None:
-    if not n_fields:
-        return images_for_share(0, WORSE_SHARE, SHARE_CONFIDENCE)
-    needed = [images_for_share(n_worse / n_fields, WORSE_SHARE, SHARE_CONFIDENCE)]
-    # Of a single image no spread is known: what the share needs is then all that can be said.
-    measured = [(item, loss) for item, loss in zip(intervals, LOSSES.values(), strict=True) if math.isfinite(item.low)]
-    needed += [images_for_mean(interval, -loss) for interval, loss in measured]
-    needed += [None for item in intervals if math.isnan(item.estimate)]
+def _fields_needed(intervals: Mapping[str, Interval], n_fields: int, n_worse: int) -> int | None:
+    needed = [groups_for_share(n_worse / n_fields if n_fields else 0, WORSE_SHARE)]
+    if n_fields:
+        needed += [groups_for_mean(interval, -LOSSES[name]) for name, interval in intervals.items()]
     return None if None in needed else max(number for number in needed if number is not None)
 
 
 def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Say why a quality is not shown, by the step that is the farthest from it."""
-    endless = [step for step in failed if step["images_needed"] is None]
-    worst = (endless or sorted(failed, key=lambda step: -step["images_needed"]))[0]
-    needed = None if endless else worst["images_needed"]
+    """Say why a quality is not demonstrated, by the step that is the farthest from it."""
+    endless = [step for step in failed if step["fields_needed"] is None]
+    worst = (endless or sorted(failed, key=lambda step: -step["fields_needed"]))[0]
+    fields, images = worst["fields_needed"], worst["images_needed"]
     others = f" {len(failed) - 1} more such cases fail at this quality." if len(failed) > 1 else ""
     ends = (
-        "No number of images would show it, if what was seen stays so."
-        if needed is None
-        else f"It would take about {needed} test images a camera system, if what was seen stays so."
+        "No number of images would demonstrate it, if what was seen stays so."
+        if fields is None
+        else f"It would take about {fields:,} fields a camera system, {images:,} test images, if what was seen holds."
     )
     where = f"at quality {quality}, {worst['system']}, {worst['trial_id']} ({worst['n_images']} images)"
-    return {"reason": f"{where}: {worst['fails']}.{others} {ends}", "images_needed": needed}
+    needed = {"fields_needed": fields, "images_needed": images}
+    return {"reason": f"{where}: {worst['fails']}.{others} {ends}", **needed}
 
 
 def _saved(pairs: pd.DataFrame) -> Interval:
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
-    share = ratio_bootstrap(fewer, reference, images["group"], rng=np.random.default_rng(0), confidence=CONFIDENCE)
-    return Interval(100 * share.estimate, 100 * share.low, 100 * share.high, share.n)
+    return bootstrap_ratio(fewer, reference, images["group"]).in_percent
 
 
-def _setting(spec: TrialSpec) -> TrialSpec:
-    return replace(spec, seed=0, split="tiny", parent=None)
+def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:
+    return replace(record.spec, seed=0, split="tiny", parent=None), str(sorted(getattr(record, "others", {}).items()))
 
 
 def _name(repeats: Sequence[TrialRecord]) -> str:

@@ -2,62 +2,116 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from analysis.run import Run
-from analysis.tables.trials import trials_table
-from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS
-from search.spec import RANDOM, SPLITS, TrialStatus
+from analysis.records import settings_of
+from analysis.run import LINEAR, Run
+from search.records import TrialRecord
+from search.spec import RANDOM, TrialStatus
 
 # Trials that agree in all of these are rivals for one cell of a table.
 AXES = ("architecture", "global_residual", "output_activation", "training_quality", "loss", "split")
-ORDER: Mapping[str, Sequence[Any]] = {
-    "architecture": ARCHITECTURES,
-    "global_residual": (True, False),
-    "output_activation": OUTPUT_ACTIVATIONS,
-    "training_quality": (*range(1, 101), RANDOM),
-    "loss": LOSSES,
-    "split": SPLITS,
-}
 UNFIT = (TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.FAILED)
+BASELINE = "identity"
+CHOICE = (
+    "Where several trials share a cell, one stands for them: of those that are neither dead, diverged, failed nor "
+    "suspect the longest trained, of these the one with the best margin on validation images."
+)
 
 
 @dataclass(frozen=True)
 class Study:
-    """Trained trials and what is known of them.
+    """Trials and what is known of them.
 
-    trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, ...; cells, by_system: as
-    `analysis.comparison.compare` returns them, of all images and of each camera system; columns `printed` and
-    `mislabelled` hold the digits that a source printed, and whether under another metric's name. unfit: trial_id -> in
-    a word why it is kept out of what is best and of conclusions. planned: axis -> the values that were to be compared;
-    not_run: a value that could not be, -> why.
+    trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, ...; cells: as `analysis.cells.cells_of` returns
+    them; columns `printed` and `mislabelled` hold the digits that a source printed, and whether under another metric's
+    name. unfit: trial_id -> in a word why it is kept out of what is best and of conclusions. planned: axis -> the
+    values that were to be compared; not_run: a value that could not be, -> why.
     """
 
     trials: pd.DataFrame
     cells: pd.DataFrame
-    by_system: pd.DataFrame
     unfit: Mapping[str, str]
     planned: Mapping[str, Sequence[Any]]
     not_run: Mapping[str, str]
 
     def values(self, axis: str) -> list[Any]:
-        """Return the values of an axis that were planned, left out or tried, in their usual order.
+        """Return the values of an axis that were planned, left out or tried, in the order of the plan.
 
-        Those that this version does not know come last.
+        Numbers come by their size, "random" behind them; what only trials have comes last.
         """
-        known = {*self.planned.get(axis, ()), *self.trials[axis]}
-        usual = [value for value in ORDER[axis] if value in known or value in self.not_run]
-        return [*usual, *sorted(known.difference(ORDER[axis]), key=str)]
+        planned, tried = [*self.planned.get(axis, ())], self.trials[axis].drop_duplicates().tolist()
+        planned += [name for name in self.not_run if axis == "loss" and name not in planned and " " not in name]
+        if not planned:
+            return sorted(tried, key=by_size)
+        if axis == "training_quality":
+            return sorted({*planned, *tried}, key=by_size)
+        return [*planned, *sorted(set(tried) - set(planned), key=by_size)]
+
+    @cached_property
+    def chosen(self) -> pd.DataFrame:
+        """Choose a trial for each combination of AXES that was tried, by CHOICE, in the order of the axes.
+
+        Returns the columns of trials, unfit ("" or why), and n_trials that share the cell.
+        """
+        trials = self.trials.assign(unfit=[self.unfit.get(name, "") for name in self.trials["trial_id"]])
+        trials["is_fit"] = trials["unfit"] == ""
+        images = trials["epoch_images"].astype(float).fillna(float("inf"))
+        trials["images_seen"] = (trials["epochs_run"].astype(float).fillna(0) * images).fillna(0)
+        best = {"is_fit": False, "images_seen": False, "epochs_run": False, "margin": False, "trial_id": True}
+        ranked = trials.sort_values(list(best), ascending=list(best.values()))
+        ranked["n_trials"] = ranked.groupby(list(AXES), sort=False, dropna=False)["trial_id"].transform("size")
+        first = ranked.drop_duplicates(list(AXES))
+        ranks = {axis: {value: rank for rank, value in enumerate(self.values(axis))} for axis in AXES}
+        order = [first[axis].map(ranks[axis]) for axis in AXES]
+        return first.iloc[pd.MultiIndex.from_arrays(order).argsort()].reset_index(drop=True)
 
 
-def study_of(run: Run, cells: pd.DataFrame, by_system: pd.DataFrame, suspects: Mapping[str, str]) -> Study:
+def study_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Study:
     """Take from a run what its tables need. suspects: trial_id -> why it is kept out, besides what its status says."""
-    trials = trials_table(run)
-    if not trials.empty:
-        trials = trials[trials["architecture"] != "identity"].reset_index(drop=True)
+    trials = trials_frame(run.trials)
     ended = {record.trial_id: str(record.status) for record in run.trials if record.status in UNFIT}
     planned = run.facts.get("space_definition", {}).get("axes", {})
     not_run = {item["what"]: item["why"] for item in run.facts.get("left_out", [])}
-    return Study(trials, cells, by_system, {**suspects, **ended}, planned, not_run)
+    return Study(trials, cells, {**suspects, **ended}, planned, not_run)
+
+
+def trials_frame(records: Sequence[TrialRecord]) -> pd.DataFrame:
+    """Tabulate records in their order: outcome, cost, every setting."""
+    return pd.DataFrame([_row(record) for record in records], columns=None if records else ["trial_id", *AXES])
+
+
+def by_size(value: Any) -> tuple[bool, bool, float, str]:
+    """Sort None first, yes before no, numbers by size, then words, "random" last."""
+    is_number = isinstance(value, int | float)
+    size = (-float(value) if isinstance(value, bool) else float(value)) if is_number else float("-inf")
+    return (value == RANDOM, isinstance(value, str), size, str(value))
+
+
+def is_filter(architecture: str) -> bool:
+    """Say whether what is called so is trained by nobody: JPEG as it is, or the linear filter."""
+    return architecture in (BASELINE, LINEAR)
+
+
+def _row(record: TrialRecord) -> dict[str, object]:
+    settings = settings_of(record)
+    return {
+        "trial_id": record.trial_id,
+        "status": record.status.value,
+        "epochs_run": record.epochs_run,
+        "epochs_allowed": settings.pop("epochs"),
+        "margin": record.margin,
+        "input_margin": record.input_margin,
+        "psnr_gain_db": record.psnr_gain_db,
+        "parameters": record.parameters,
+        "macs_per_pixel": record.macs_per_pixel,
+        "weights_bytes": record.weights_bytes,
+        "seconds": record.seconds,
+        **{name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()},
+        "trained_batch_size": record.trained_batch_size,
+        "device": record.device,
+        "error": record.error,
+    }

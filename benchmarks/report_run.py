@@ -155,7 +155,7 @@ def _record(spec: TrialSpec, status: TrialStatus, gain_db: float, rng: np.random
     row = {"steps": 4000, "batch_size": spec.batch_size, "seconds": 60.0}
     curve = tuple(
         {
-            **{"epoch": epoch, "loss": 1e-4 * (1 + 3 / epoch), "val_loss": 1e-4 * (1.2 + 3 / epoch)},
+            **{"epoch": epoch, "loss": 1e-4 * (1 + 3 / epoch), "validation_loss": 1e-4 * (1.2 + 3 / epoch)},
             **{"margin": -1.5 + 0.4 * gain_db * epoch / spec.epochs, "psnr_gain_db": gain_db * epoch / spec.epochs},
             **row,
         }

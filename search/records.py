@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ PROPOSED = "proposed.jsonl"
 EARLIER = "earlier.jsonl"  # records of earlier runs that taught Optuna
 RUN_FACTS = "run.json"
 TAIL_BYTES = 1 << 16
+# A trial is judged dead or diverged only after it had a chance to move.
+DEAD_EPOCHS, DEAD_STEPS = 3, 200
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class TrialRecord:
         row["status"] = TrialStatus(row["status"])
         row["curve"] = tuple(row["curve"])
         return cls(**row)
+
+
+def had_its_chance(curve: Sequence[Mapping[str, float | None]]) -> bool:
+    """Say whether a trial has trained long enough to be judged dead or diverged by what it does to its input."""
+    return len(curve) >= DEAD_EPOCHS and sum(row.get("steps") or 0 for row in curve) >= DEAD_STEPS
 
 
 def failed_record(spec: TrialSpec, dataset_fingerprint: str, error: str, seconds: float = 0.0) -> TrialRecord:

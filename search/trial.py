@@ -26,7 +26,7 @@ from models.training import Row, TrainingPlan, TrainingState, get_weights, has_p
 from search.closed_form import fitted_filter
 from search.monitor import Monitor, read_monitor
 from search.provenance import node_name, versions
-from search.records import TrialRecord, failed_record
+from search.records import TrialRecord, failed_record, had_its_chance
 from search.reporting import Progress, Report, Verdict
 from search.scale import Bench, Protocol
 from search.score_files import scores_to_bytes
@@ -34,10 +34,8 @@ from search.scoring import sample_pictures, score_images
 from search.spec import TrialSpec, TrialStatus
 from search.store import SAMPLES, SCORES, STATE, Store, StoreError
 
-# A trial is judged dead or diverged only after it had a chance to move.
-PATIENCE_EPOCHS, PATIENCE_STEPS = 3, 200
 DIVERGED_DB = -10.0
-DEAD_STEPS = 1  # of 8 bits
+DEAD_LEVELS = 1  # of 8 bits: what a dead trial changes at most
 N_NORMALISED = 8  # training batches over which the statistics of batch normalisation are taken anew
 EPOCH_STREAM = 1  # apart from the random numbers of batches, which have seeds of one number less
 
@@ -239,10 +237,10 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
     """Say whether a trial is over after this epoch, and how; None while it goes on."""
     last = state.curve[-1]
     gain_db, change = last["psnr_gain_db"], last["largest_change"]
-    had_its_chance = state.epoch >= PATIENCE_EPOCHS and sum(row["steps"] or 0 for row in state.curve) >= PATIENCE_STEPS
-    if last["loss"] is None or last["margin"] is None or (had_its_chance and gain_db and gain_db < DIVERGED_DB):
+    judged = had_its_chance(state.curve)
+    if last["loss"] is None or last["margin"] is None or (judged and gain_db and gain_db < DIVERGED_DB):
         return TrialStatus.DIVERGED
-    if had_its_chance and change is not None and change <= DEAD_STEPS:
+    if judged and change is not None and change <= DEAD_LEVELS:
         return TrialStatus.DEAD
     return (
         TrialStatus.COMPLETED

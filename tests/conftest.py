@@ -26,13 +26,14 @@ def small_pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
 @pytest.fixture
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have reports draw the quality curve alone: all figures take seconds, and have tests of their own."""
-    from analysis.figures.scores_album import curve
+    from analysis.figures import catalogue
 
-    monkeypatch.setattr("analysis.figures.album.ALBUM", (curve,))
+    few = tuple(spec for spec in catalogue.CATALOGUE if spec.title == "Quality curve")
+    monkeypatch.setattr("analysis.figures.catalogue.CATALOGUE", few)
+    monkeypatch.setattr("analysis.report.report.CATALOGUE", few)
 
 
 @pytest.fixture
 def unsaved_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw figures and do not save them, which takes most of the time."""
-    monkeypatch.setattr("analysis.figures.picture.to_png", lambda figure: b"\x89PNG")
-    monkeypatch.setattr("analysis.figures.picture.to_svg", lambda figure: b"<svg/>")
+    monkeypatch.setattr("analysis.figures.style.save", lambda figure, kind: b"<svg/>" if kind == "svg" else b"picture")

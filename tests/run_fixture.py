@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from analysis.records import RecordedSpec
+from analysis.run import LINEAR
 from models.names import METRIC_DIRECTIONS, REGIONS
 from search.records import RECORDS, RUN_FACTS, TrialRecord, append_line
 from search.spec import BASELINE, TrialSpec, TrialStatus
@@ -41,6 +44,8 @@ CODECS: dict[tuple[str, int], tuple[int, dict[str, float]]] = {
 }
 APART = 0.02  # steps of MAE by which a trial is better than the one before, so that no two are the same
 DECODE_MS, RESTORE_MS = 2.0, 40.0
+SPREAD = 0.02  # steps by which gains differ from image to image, around the mean of their camera system
+N_STEPS = 100  # of an epoch
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def plan(
 ) -> Plan:
     """Plan a trial, by default a finalist that reaches JPEG-75 from quality 50 up; fields: of TrialSpec and Plan."""
     own = {name: fields.pop(name) for name in ("epochs_run", "margin", "scored") if name in fields}
-    spec = TrialSpec(**{"architecture": "jjnet", "epochs": 3, "seed": seed, **fields})
+    settings = {"architecture": "jjnet", "epochs": 3, "seed": seed, **fields}
+    spec = RecordedSpec(**settings) if settings["architecture"] == LINEAR else TrialSpec(**settings)
     reached = margins or {10: -3.0, 25: -1.5, 40: -0.5, 50: 0.1, 60: 0.4, 75: 0.6, 80: 0.65, 90: 0.7}
     defaults: dict[str, Any] = {"epochs_run": spec.epochs, "margin": -1.5, "scored": True}
     return Plan(spec, reached, crop_margins or {}, status, finalist=finalist, **defaults | own)
@@ -133,7 +139,8 @@ def run_facts(n_images: int, n_trials: int) -> dict[str, Any]:
 def record_of(item: Plan) -> TrialRecord:
     """Return the record of a planned trial, whose curve rises by a tenth an epoch to its margin."""
     epochs = range(1, item.epochs_run + 1) if item.margin is not None else ()
-    rows = [{"epoch": e, "loss": 0.01 / e, "margin": (item.margin or 0.0) - (item.epochs_run - e) / 10} for e in epochs]
+    margins = {e: (item.margin or 0.0) - (item.epochs_run - e) / 10 for e in epochs}
+    rows = [{"epoch": e, "loss": 0.01 / e, "steps": N_STEPS, "margin": margin} for e, margin in margins.items()]
     return TrialRecord(
         spec=item.spec,
         status=item.status,
@@ -165,11 +172,24 @@ def trial_scores(item: Plan, n_images: int) -> pd.DataFrame:
     wanted = [("validation", quality) for quality in SCORED_QUALITIES if quality in item.margins]
     wanted += [("test", quality) for quality in item.margins] if item.finalist else []
     rows = [
-        score_rows(_trial_means(item, quality, region), quality, split, region, n_images)
+        _spread(score_rows(_trial_means(item, quality, region), quality, split, region, n_images))
         for split, quality in wanted
         for region in REGIONS
     ]
     return pd.concat(rows, ignore_index=True)
+
+
+def _spread(rows: pd.DataFrame) -> pd.DataFrame:
+    sizes = spread_of(rows["image"].tolist())
+    return rows.assign(**{metric: rows[metric] + METRIC_DIRECTIONS[metric] * sizes * STEPS[metric] for metric in STEPS})
+
+
+def spread_of(images: Sequence[int]) -> NDArray[np.float64]:
+    """Return how far each image's gain is from the mean of its camera system, in steps: 0 over each system's images."""
+    place = (np.asarray(images) - min(images)) // len(SYSTEMS)
+    last = place.max() if len(images) % 4 else -1  # an image without a partner, whose gain is the mean
+    sizes = SPREAD * (1 + (place // 2) % 3)
+    return np.where(place == last, 0.0, np.where(place % 2, -sizes, sizes))
 
 
 def score_rows(means: Mapping[str, float], quality: int, split: str, region: str, n_images: int) -> pd.DataFrame:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.cells import average, cell_notes
 from analysis.cli import main, summarise
-from analysis.comparison import compare, comparison_notes
-from analysis.figures import picture
+from analysis.codecs import compare_codecs
 from analysis.findings import find
-from analysis.rivals import read_rivals
+from analysis.pictures import read_samples
 from analysis.run import RunError, open_run
-from analysis.samples import read_samples
+from analysis.tables.catalogue import tables_of
 from search.records import RECORDS, RUN_FACTS
 from search.spec import BASELINE, TrialStatus
 from tests.run_fixture import plan, record_of, run_facts, trial_scores, write_run, write_scores
@@ -49,7 +49,7 @@ def _told(run: Path) -> str:
     """Return everything that is told of a run while it is read, or the one line that refuses it."""
     try:
         opened = open_run(run)
-        told = [*opened.notes, *read_rivals(opened).notes]
+        told = [*opened.notes, *compare_codecs(opened, ()).notes]
         for record in opened.trials:
             try:
                 read_samples(run, record.trial_id)
@@ -191,9 +191,10 @@ def test_a_loss_of_a_newer_version_keeps_its_place_in_the_tables(run: Path) -> N
     _with_records(run, [{**ROW, "spec": {**ROW["spec"], "loss": "charbonnier"}}])
     findings = find(open_run(run))
     assert any("would refuse was kept (unknown loss 'charbonnier'" in note for note in findings.notes)
-    tables = [table for name, table in findings.tables.items() if name.startswith("appendix_")]
+    tables = [table for name, table in tables_of(findings).items() if name.startswith("appendix_")]
     assert tables
-    assert all(any(head.startswith("charbonnier") for head in table.shown.columns) for table in tables)
+    heads = [[head[0] for head in part.heads] for table in tables for part in table.parts]
+    assert all(any(head.startswith("charbonnier") for head in own) for own in heads)
 
 
 @given(st.binary(max_size=400), st.integers(0, 2000))
@@ -216,8 +217,8 @@ def _with_scores(run: Path, trial_id: str, **columns: Any) -> None:
 
 def _told_of_means(run: Path) -> str:
     opened = open_run(run)
-    comparison = compare(opened.scores, [record.trial_id for record in opened.baselines], 75)
-    return "\n".join([*opened.notes, *comparison_notes(comparison)])
+    comparison = average(opened.scores, [record.trial_id for record in opened.baselines], 75)
+    return "\n".join([*opened.notes, *cell_notes(comparison)])
 
 
 @pytest.mark.parametrize("trial_id", [ID, BASELINE.trial_id])
@@ -300,7 +301,7 @@ def test_one_null_in_a_measured_file_costs_its_row_alone(run: Path) -> None:
     table["file_bytes"] = table["file_bytes"].where(table.index != 0)
     table.to_parquet(run / CODECS, index=False)
     assert "lack a value or hold one that cannot be are not used: 1." in _told(run)
-    assert not read_rivals(open_run(run)).files.empty
+    assert not compare_codecs(open_run(run), ()).files.empty
 
 
 def _shift(run: Path, file: str, **columns: Any) -> None:
@@ -337,8 +338,7 @@ ENDS = {
 @pytest.fixture
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave figures unrendered, which takes half of a report's time: what goes into them is at stake here."""
-    for form in ("to_png", "to_svg"):
-        monkeypatch.setattr(picture, form, lambda figure: b"")
+    monkeypatch.setattr("analysis.figures.style.save", lambda figure, kind: b"")
 
 
 def _is_whole(run: Path) -> str:
@@ -370,7 +370,7 @@ def test_a_run_damaged_in_many_ways_at_once_is_reported_with_every_note(
         "The last line of records.jsonl is torn",
     ):
         assert note in said
-        assert note.replace("'", "&#x27;") in page
+        assert note.replace("'", "&#39;") in page
     assert ids[0] in page
 
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figures import album, pixels_album
-from analysis.figures.album import draw_pictures
-from analysis.figures.canvas import new_figure, to_svg
-from analysis.figures.panel import PanelColumn, draw_comparison_panel
-from analysis.figures.scores_album import curve
-from analysis.findings import find
+from analysis.figures import compared
+from analysis.figures.catalogue import CATALOGUE, before_after, curve, draw_figures, noise, panels
+from analysis.figures.compared import PanelColumn, draw_comparison_panel
+from analysis.figures.style import Picture, new_figure, save
+from analysis.findings import Findings, find
+from analysis.pictures import Samples, read_samples
 from analysis.run import RunError, open_run
-from analysis.samples import Samples, read_samples
 from search.spec import TrialStatus
 from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 
@@ -25,6 +24,11 @@ OF_JPEG_ALONE = ["input_violins", "input_violins_by_system"]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
+def _drawn(findings: Findings) -> tuple[list[Picture], list[str]]:
+    pictures, notes = draw_figures(findings)
+    return [picture for own in pictures.values() for picture in own], notes
+
+
 def _samples(size_px: int = 128) -> Samples:
     original = np.full((1, size_px, size_px, 3), 100, np.uint8)
     degraded = np.stack([original + 10, original + 20], axis=1)
@@ -33,7 +37,7 @@ def _samples(size_px: int = 128) -> Samples:
 
 
 def test_every_figure_of_a_run_becomes_a_png_and_an_svg_of_its_own_name(tmp_path: Path) -> None:
-    pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))))
+    pictures, notes = _drawn(find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))))
     assert notes == []
     names = [picture.name for picture in pictures]
     assert {"quality_curve", "model_violins_full", *PANELS, *OF_PIXELS, *OF_GALLERY} <= set(names)
@@ -41,11 +45,12 @@ def test_every_figure_of_a_run_becomes_a_png_and_an_svg_of_its_own_name(tmp_path
     for picture in pictures:
         assert picture.png.startswith(PNG_MAGIC)
         assert b"<svg" in picture.svg
+        assert picture.webp[8:12] == b"WEBP"
 
 
 def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1)])))
-    for make in (curve, pixels_album.noise):
+    for make in (curve, noise):
         assert make(findings) == make(findings)
 
 
@@ -54,9 +59,9 @@ def test_missing_samples_are_told(tmp_path: Path) -> None:
     trial = plan()
     run = write_run(tmp_path / "run", [trial])
     (run / "samples" / f"{trial.spec.trial_id}.npz").unlink()
-    pictures, notes = draw_pictures(find(open_run(run)))
+    pictures, notes = _drawn(find(open_run(run)))
     assert not [picture.name for picture in pictures if picture.name.startswith("panel_")]
-    assert f"{trial.spec.trial_id} has no sample pictures: there is no comparison of pixels." in notes
+    assert any(f"{trial.spec.trial_id} has no sample pictures" in note for note in notes)
 
 
 @pytest.mark.parametrize("n_bytes", [0, 10, 3000])
@@ -98,9 +103,10 @@ def test_samples_are_read_as_written(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_run_without_trials_draws_jpeg_alone_and_says_why(tmp_path: Path) -> None:
-    pictures, notes = draw_pictures(find(open_run(write_run(tmp_path / "run"))))
+    pictures, notes = _drawn(find(open_run(write_run(tmp_path / "run"))))
     assert {picture.name for picture in pictures} <= {*OF_JPEG_ALONE, *OF_GALLERY}
-    assert {"No quality curve", "No violins of models", "No comparison of pixels"} <= {n.split(":")[0] for n in notes}
+    missing = ("quality curve", "models image by image", "comparison panels")
+    assert {f"No figure {name!r}" for name in missing} <= {note.split(":")[0] for note in notes}
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
@@ -109,9 +115,9 @@ def test_trial_that_shares_no_image_with_jpeg_is_not_drawn(tmp_path: Path) -> No
     run = write_run(tmp_path / "run", [trial])
     scores = trial_scores(trial, 4)
     write_scores(run, trial.spec.trial_id, scores.assign(image=scores["image"] + 100))
-    _, notes = draw_pictures(find(open_run(run)))
+    _, notes = _drawn(find(open_run(run)))
     assert any("share no scored image" in note for note in notes)
-    assert any(note.startswith("No violins of models") for note in notes)
+    assert any(note.startswith("No figure 'models image by image'") for note in notes)
 
 
 def test_dead_trial_is_never_the_best(tmp_path: Path) -> None:
@@ -137,11 +143,9 @@ def test_every_figure_of_an_odd_run_of_one_image_is_drawn_or_says_why(
     tmp_path: Path, plans: list[Plan], baseline: bool
 ) -> None:
     findings = find(open_run(write_run(tmp_path / "run", plans, n_images=1, baseline=baseline)))
-    for make in album.ALBUM:
-        try:
-            texts = [picture.caption for picture in make(findings)]
-        except RunError as error:
-            texts = [str(error)]
+    for spec in CATALOGUE:
+        drawn = spec.draw(findings)
+        texts = [f"{drawn}."] if isinstance(drawn, str) else [picture.caption for picture in drawn]
         assert texts
         assert all(text.endswith(".") and "nan" not in text.lower() for text in texts)
 
@@ -150,7 +154,7 @@ def test_canvas_leaves_no_figure_behind() -> None:
     from matplotlib import pyplot
 
     before = pyplot.get_fignums()
-    assert b"<svg" in to_svg(new_figure(2, 1))
+    assert b"<svg" in save(new_figure(2, 1), "svg")
     assert pyplot.get_fignums() == before
 
 
@@ -159,7 +163,7 @@ def test_trial_whose_samples_are_missing_is_named_in_the_caption(tmp_path: Path)
     plans = [plan(0), plan(1, margin=-1.6)]
     run = write_run(tmp_path / "run", plans)
     (run / "samples" / f"{plans[1].spec.trial_id}.npz").unlink()
-    pictures, notes = draw_pictures(find(open_run(run)))
+    pictures, notes = _drawn(find(open_run(run)))
     assert notes == []
     assert f"not shown: {plans[1].spec.trial_id}." in next(p.caption for p in pictures if p.name == PANELS[0])
 
@@ -173,6 +177,25 @@ def test_panel_shows_no_trial_of_another_split(tmp_path: Path, monkeypatch: pyte
         drawn.append(len(columns))
         return draw_comparison_panel(columns, title)
 
-    monkeypatch.setattr(pixels_album, "draw_comparison_panel", draw)
-    pixels_album.panels(find(open_run(write_run(tmp_path / "run", plans))))
+    monkeypatch.setattr(compared, "draw_comparison_panel", draw)
+    panels(find(open_run(write_run(tmp_path / "run", plans))))
     assert set(drawn) == {3}  # original, JPEG and the best trial
+
+
+def test_what_the_slider_shows_is_where_jpeg_errs_most(tmp_path: Path) -> None:
+    found = before_after(find(open_run(write_run(tmp_path / "run", [plan(0)]))))
+    assert found is not None
+    assert found.quality == 50
+    assert all(part.startswith(PNG_MAGIC) for part in (found.original, found.degraded, found.restored))
+    assert "cell 5, where JPEG-50 errs most" in found.caption
+    assert before_after(find(open_run(write_run(tmp_path / "none")))) is None
+
+
+@pytest.mark.usefixtures("unsaved_pictures")
+def test_suspects_are_named_where_figures_miss_them(tmp_path: Path) -> None:
+    odd = plan(1, loss="mae", margin=-0.1)
+    run = write_run(tmp_path / "run", [plan(0), odd])
+    write_scores(run, odd.spec.trial_id, trial_scores(odd, 4).assign(mse=1.0))
+    drawn = curve(find(open_run(run)))
+    assert not isinstance(drawn, str)
+    assert f"Not shown, being suspect: {odd.spec.trial_id} (" in drawn[0].caption

@@ -8,34 +8,45 @@ import pandas as pd
 import pytest
 from matplotlib.container import BarContainer, ErrorbarContainer
 
-from analysis.figures.canvas import COLOURS, DASHES, HATCHES, MARKERS, to_png
-from analysis.figures.curve import draw_quality_curve, quality_curve
-from analysis.figures.front import on_front
-from analysis.figures.lineup import Lineup, line_up
+from analysis.codecs import points_of_cells
+from analysis.decide import Pick
+from analysis.figures.catalogue import curve, far_outliers, sizes
 from analysis.figures.outliers import draw_ssim_outliers, ssim_outliers
-from analysis.figures.scores_album import curve, outliers, sizes
-from analysis.figures.size import POINTS, draw_quality_and_bytes, points_of_scores, quality_and_bytes
+from analysis.figures.scores import POINTS, draw_quality_and_bytes, draw_quality_curve, quality_and_bytes, quality_curve
+from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, Picture, compared, on_front, save
 from analysis.findings import Findings, find
-from analysis.pick import Pick
-from analysis.run import RunError, open_run
+from analysis.run import open_run
 from analysis.strict import StrictPick
 from search.spec import BASELINE
 from tests.run_fixture import JPEG_BYTES, QUALITIES, Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
-STRICT = StrictPick(75, "jjnet", (), None, None, (), "none", None)
-NO_PICK = Pick(75, None, None, None, 0, (), "none", "")
+STRICT = StrictPick(75, "jjnet", reason="none")
+NO_PICK = Pick(75, None, None, None, 0, None, "none")
 
 
 def _findings(path: Path, plans: list[Plan], n_images: int = 4) -> Findings:
     return find(open_run(write_run(path / "run", plans, n_images=n_images)))
 
 
-def _lineup(findings: Findings) -> Lineup:
-    return line_up(findings, "figure")
+def _shown_by(findings: Findings) -> Compared:
+    shown = compared(findings)
+    assert isinstance(shown, Compared)
+    return shown
+
+
+def _picture(drawn: list[Picture] | str) -> Picture:
+    assert not isinstance(drawn, str)
+    return drawn[0]
 
 
 def _curve(findings: Findings) -> pd.DataFrame:
-    return quality_curve(findings.run.scores, _lineup(findings), 75)
+    return quality_curve(findings.run.scores, _shown_by(findings), 75)
+
+
+def _points(findings: Findings) -> pd.DataFrame:
+    return points_of_cells(
+        findings.cells, [record.trial_id for record in findings.run.trials], BASELINE.trial_id, "test"
+    )
 
 
 def _rescored(path: Path, trial: Plan, scores: pd.DataFrame, n_images: int = 4) -> Findings:
@@ -45,22 +56,22 @@ def _rescored(path: Path, trial: Plan, scores: pd.DataFrame, n_images: int = 4) 
 
 
 def test_curve_holds_means_and_their_intervals(tmp_path: Path) -> None:
-    findings = _findings(tmp_path, [plan(margins={50: 0.1, 25: -1.0})])
+    findings = _findings(tmp_path, [plan(margins={50: 0.1, 25: -1.0})], n_images=40)
     table = _curve(findings)
     rows = table.set_index(["place", "input_quality", "metric"])
     assert rows.loc[(0, 90, "psnr_db"), "mean"] == pytest.approx(43.0)
     assert rows.loc[(1, 25, "ssim"), "mean"] == pytest.approx(0.975)
     restored = rows.loc[(1, 50, "psnr_db")]
-    # 40.2 dB and -0.4, -0.13, 0.13, 0.4 of it: sd 0.34427, t of 3 degrees 3.18245, 4 images
     assert restored["mean"] == pytest.approx(40.2)
-    assert [restored["low"], restored["high"]] == pytest.approx([40.2 - 0.54782, 40.2 + 0.54782], abs=1e-4)
-    assert (table["n_images"] == 4).all()
+    assert restored["low"] < 40.2 < restored["high"]
+    assert (table["n_images"] == 40).all()
     assert list(table["trial_id"].unique()) == [BASELINE.trial_id, findings.run.trials[0].trial_id]
 
 
 def test_curve_widens_the_interval_of_images_that_belong_together(tmp_path: Path) -> None:
-    findings = _findings(tmp_path, [plan(margins={50: 0.1})])
-    grouped = quality_curve(findings.run.scores, _lineup(findings), 75, groups={4: 0, 5: 0, 6: 1, 7: 1})
+    findings = _findings(tmp_path, [plan(margins={50: 0.1})], n_images=80)
+    groups = {image: image // 2 for image in range(160)}
+    grouped = quality_curve(findings.run.scores, _shown_by(findings), 75, groups=groups)
     width = (grouped["high"] - grouped["low"]) / (_curve(findings)["high"] - _curve(findings)["low"])
     assert (width > 1).all()
 
@@ -83,7 +94,7 @@ def test_curve_leaves_infinite_psnr_out_and_counts_it(tmp_path: Path) -> None:
     table = _curve(findings)
     assert np.isfinite(table["mean"]).all()
     assert table["n_left_out"].sum() == 1
-    assert "Infinite values of PSNR, in no mean: 1." in curve(findings)[0].caption
+    assert "Infinite values of PSNR, in no mean: 1." in _picture(curve(findings)).caption
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
@@ -91,14 +102,14 @@ def test_mean_that_is_no_number_is_told(tmp_path: Path) -> None:
     trial = plan(margins={50: 0.0, 25: 0.0})
     scores = trial_scores(trial, 4)
     scores.loc[(scores["image"] == 7) & (scores["input_quality"] == 50), "ssim"] = np.nan
-    assert "Means that are no numbers, not drawn: 1." in curve(_rescored(tmp_path, trial, scores))[0].caption
+    assert "Means that are no numbers, not drawn: 1." in _picture(curve(_rescored(tmp_path, trial, scores))).caption
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_curve_of_one_image_has_no_interval_and_says_so(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan()], n_images=1)
     assert _curve(findings)["low"].isna().all()
-    assert curve(findings)[0].caption.endswith("A single image tells of no interval.")
+    assert _picture(curve(findings)).caption.endswith("Too few fields for intervals.")
 
 
 def test_curve_draws_a_line_with_intervals_per_model_and_rings_the_pick(tmp_path: Path) -> None:
@@ -129,7 +140,7 @@ def test_what_the_strict_rule_shows_is_a_square(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_more_trials_than_colours_are_counted_in_the_caption(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan(seed) for seed in range(len(COLOURS) + 2)])
-    assert "Further trials, in the tables: 2" in curve(findings)[0].caption
+    assert "Further trials, in the tables: 2" in _picture(curve(findings)).caption
     assert len(MARKERS) == len(COLOURS) == len(DASHES) == len(HATCHES)
 
 
@@ -141,7 +152,7 @@ def test_front_holds_what_none_beats_in_both() -> None:
 
 def test_bytes_and_psnr_of_the_files_of_scores(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan(margins={50: 0.1})])
-    table = points_of_scores(findings.run.scores, _lineup(findings)).set_index(["kind", "setting"])
+    table = _points(findings).set_index(["kind", "setting"])
     assert table.loc[("jpeg", 90), ["mean_bytes", "psnr_db"]].tolist() == pytest.approx([JPEG_BYTES[90], 43.0])
     assert table.loc[("restored", 50), ["mean_bytes", "psnr_db"]].tolist() == pytest.approx([JPEG_BYTES[50], 40.2])
     assert (table["n_images"] == 4).all()
@@ -162,7 +173,7 @@ def test_quality_and_bytes_keeps_the_named_restorers_and_marks_the_front() -> No
 def test_every_way_to_keep_an_image_is_drawn_with_the_reference_and_the_pick(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan()])
     trial = findings.run.trials[0].trial_id
-    table = quality_and_bytes(findings.tables["rivals_ladder"].numbers, [trial])
+    table = quality_and_bytes(findings.codecs.points, [trial])
     figure = draw_quality_and_bytes(table, findings.pick, "test")
     (panel,) = figure.axes
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -180,9 +191,11 @@ def test_every_way_to_keep_an_image_is_drawn_with_the_reference_and_the_pick(tmp
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_bytes_say_whether_other_codecs_were_tried(tmp_path: Path) -> None:
     findings = _findings(tmp_path, [plan(seed) for seed in range(5)])
-    assert "and other codecs on the same images. Further trials, in the tables: 2." in sizes(findings)[0].caption
+    caption = _picture(sizes(findings)).caption
+    assert "and other codecs on the same images." in caption
+    assert caption.endswith("Further trials, in the tables: 2.")
     (findings.run.path / "codecs.parquet").unlink()
-    assert "as no other codec was tried." in sizes(find(findings.run))[0].caption
+    assert "as no other codec was tried." in _picture(sizes(find(findings.run))).caption
 
 
 def _changes(ssim: list[float], systems: list[str]) -> pd.DataFrame:
@@ -235,13 +248,13 @@ def test_outliers_are_named_with_their_share(tmp_path: Path) -> None:
     trial = plan(margins={50: 0.1})
     scores = trial_scores(trial, 40)
     scores.loc[(scores["image"] == 43) & (scores["region"] == "full"), "ssim"] = 0.5
-    (picture,) = outliers(_rescored(tmp_path, trial, scores, 40))
+    picture = _picture(far_outliers(_rescored(tmp_path, trial, scores, 40)))
     assert "1 of 40 changes are outliers (2.50 %): 1 of white. The worst: cell 43 at 50." in picture.caption
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
 def test_run_without_outliers_says_so(tmp_path: Path) -> None:
-    (picture,) = outliers(_findings(tmp_path, [plan(margins={50: 0.1})]))
+    picture = _picture(far_outliers(_findings(tmp_path, [plan(margins={50: 0.1})])))
     assert "There are none among 4 changes." in picture.caption
 
 
@@ -249,12 +262,8 @@ def test_figures_without_a_shared_image_say_so(tmp_path: Path) -> None:
     trial = plan(finalist=False)
     scores = trial_scores(trial, 4)
     findings = _rescored(tmp_path, trial, scores.assign(image=scores["image"] + 100))
-    with pytest.raises(RunError, match="No quality curve: JPEG as it is and the trials share no scored image"):
-        curve(findings)
-    with pytest.raises(RunError, match="No outliers of relative SSIM: no restored image has a finite SSIM"):
-        outliers(findings)
-    with pytest.raises(RunError, match="No figure of quality and bytes: JPEG as it is and the trials share no"):
-        sizes(findings)
+    assert curve(findings) == "JPEG as it is and the trials share no scored image"
+    assert "no restored image has a finite SSIM" in far_outliers(findings)
 
 
 def test_identical_image_has_a_place_in_every_drawing(tmp_path: Path) -> None:
@@ -268,5 +277,5 @@ def test_identical_image_has_a_place_in_every_drawing(tmp_path: Path) -> None:
         write_scores(run, trial_id, scores)
     findings = find(open_run(run))
     figure = draw_quality_curve(_curve(findings), NO_PICK, STRICT, "test")
-    assert to_png(figure).startswith(b"\x89PNG")
-    assert (points_of_scores(findings.run.scores, _lineup(findings))["n_images"] == 3).all()
+    assert save(figure, "png").startswith(b"\x89PNG")
+    assert (_points(findings)["n_images"] == 3).all()

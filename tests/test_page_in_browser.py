@@ -14,10 +14,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from analysis.figures.scores_album import curve
+from analysis.figures import catalogue
 from analysis.findings import find
-from analysis.page import N_ROWS_OPEN
-from analysis.report import write_report
+from analysis.report import report
+from analysis.report.report import write_report
 from analysis.run import open_run
 from tests.run_fixture import plan, write_run
 
@@ -34,14 +34,16 @@ WIDTHS = (1400, 600)
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 23 trials, one of them without a margin: its table of trials is long enough to start folded.
+    """The report of 23 trials, one of them without a margin.
 
-    It has one figure: to lay out all of them on paper takes Chromium longer than its driver waits on a busy machine.
+    It has few figures: to lay out all of them on paper takes Chromium longer than its driver waits on a busy machine.
     """
     plans = [plan(seed, margin=None if seed == 5 else -0.1 * seed, finalist=seed < 3) for seed in range(23)]
     run = write_run(tmp_path_factory.mktemp("browser") / "run", plans)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.figures.album.ALBUM", (curve,))
+        few = tuple(spec for spec in catalogue.CATALOGUE if spec.title in ("Quality curve", "Search history"))
+        for module in (catalogue, report):
+            patch.setattr(module, "CATALOGUE", few)
         return write_report(find(open_run(run)), run / "report")
 
 
@@ -76,23 +78,39 @@ def test_page_opens_without_an_error_and_asks_for_nothing_but_itself(chromium: C
     chromium.get(page.as_uri())
     events = _events(chromium)
     asked = {event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"}
-    assert {url for url in asked if not url.startswith("data:image/png")} == {page.as_uri()}
+    assert {url for url in asked if not url.startswith("data:image/")} == {page.as_uri()}
     assert [event for event in events if event["method"] == "Network.loadingFailed"] == []
     assert chromium.get_log("browser") == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wider_than_the_window_but_in_a_box_of_its_own(opened: Chrome, width: int, tmp_path: Path) -> None:
+def test_nothing_is_wider_than_the_window(opened: Chrome, width: int, tmp_path: Path) -> None:
     opened.set_window_size(width, 900)
     opened.find_element(By.ID, "unfold").click()
     inner, content = opened.execute_script("return [innerWidth, document.documentElement.scrollWidth]")
     assert inner == width
     assert content <= inner
-    boxes = "return [...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).length"
-    assert opened.execute_script(boxes) > 0 or width == max(WIDTHS)
+    wide = "return [...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).length"
+    assert opened.execute_script(wide) == 0 or width < max(WIDTHS)  # on a small screen tables scroll in their boxes
     screenshot = tmp_path / f"page-{width}.png"
     assert opened.save_screenshot(str(screenshot))
     assert screenshot.stat().st_size > 10_000
+
+
+def test_the_answer_stands_on_the_first_screen(opened: Chrome) -> None:
+    card = opened.find_element(By.CSS_SELECTOR, ".card .number")
+    assert card.text == "Quality 50: 30.0 % fewer bytes"
+    bottom = opened.execute_script("return document.querySelector('.card').getBoundingClientRect().bottom")
+    assert bottom < 900
+
+
+def test_the_slider_shows_more_or_less_of_the_restored_image(opened: Chrome) -> None:
+    over, slider = (opened.find_element(By.CSS_SELECTOR, f".slider {part}") for part in (".over", "input"))
+    assert over.value_of_css_property("clip-path") == "inset(0px 0px 0px 50%)"
+    slider.send_keys(Keys.HOME)
+    assert over.value_of_css_property("clip-path") == "inset(0px 0px 0px 100%)"
+    slider.send_keys(Keys.END)
+    assert over.value_of_css_property("clip-path") == "inset(0px 0px 0px 0%)"
 
 
 def _table(driver: Chrome, title: str) -> WebElement:
@@ -107,13 +125,13 @@ def _column(table: WebElement, head: str) -> tuple[WebElement, list[str]]:
     return heads[place], [str(cell.get_property("textContent")) for cell in cells]
 
 
-def test_a_click_on_a_head_sorts_numbers_as_numbers_with_none_last(opened: Chrome) -> None:
+def test_a_click_on_a_head_sorts_numbers_as_numbers_with_unknown_ones_last(opened: Chrome) -> None:
     opened.find_element(By.ID, "unfold").click()
     table = _table(opened, "All trials")
     head, before = _column(table, "margin")
     margins = ["-0.000", *(f"{-0.1 * seed:+.3f}" for seed in range(1, 23) if seed != 5)]
-    downwards = [*margins, "-3.000", "none"]  # JPEG as it is has -3
-    upwards = ["-3.000", *reversed(margins), "none"]
+    downwards = [*margins, "-3.000", "unknown"]  # JPEG as it is has -3
+    upwards = ["-3.000", *reversed(margins), "unknown"]
     for order, expected in (("ascending", upwards), ("descending", downwards), (None, before)):
         head.find_element(By.TAG_NAME, "button").click()
         assert head.get_attribute("aria-sort") == order
@@ -132,6 +150,7 @@ def test_whole_rows_move_and_one_column_at_a_time_is_sorted(opened: Chrome) -> N
 
 
 def test_a_table_is_sorted_with_the_keyboard(opened: Chrome) -> None:
+    opened.find_element(By.ID, "unfold").click()
     table = _table(opened, "JPEG files by quality")
     head, sizes = _column(table, "mean size, kB")
     button = head.find_element(By.TAG_NAME, "button")
@@ -164,19 +183,27 @@ def test_a_picture_opens_in_full_size_and_escape_closes_it(opened: Chrome, key: 
     assert not _dialog(opened)[0]
 
 
-def test_long_tables_start_folded_and_a_link_of_the_contents_opens_them(opened: Chrome) -> None:
-    tables = opened.find_elements(By.XPATH, "//section//details[.//table]")
-    long = [len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) > N_ROWS_OPEN for table in tables]
-    assert [table.get_attribute("open") is None for table in tables] == long
-    assert any(long)
-    assert not all(long)
-    folded = _table(opened, "All trials").find_element(By.XPATH, "./ancestor::details")
-    entry = opened.find_element(By.CSS_SELECTOR, "nav a[href='#trials']").find_element(By.XPATH, "..")
-    entry.find_element(By.TAG_NAME, "summary").click()
-    entry.find_element(By.LINK_TEXT, "All trials").click()
-    assert folded.get_attribute("open") == "true"
+def test_what_decides_is_open_and_the_rest_is_folded(opened: Chrome) -> None:
+    titles = opened.find_elements(By.CSS_SELECTOR, "section > details[open] > summary > h3")
+    assert [title.text.split(":")[0].split(",")[0] for title in titles] == [
+        *("The pick by means", "Bytes at parity"),
+        *("Networks side by side", "Networks side by side at each quality", "Networks side by side"),
+    ]
+    folded = opened.find_elements(By.CSS_SELECTOR, "section > details:not([open]) > summary > h3")
+    assert {"All trials", "Search history", "JPEG files by quality"} <= {title.text for title in folded}
     opened.find_element(By.ID, "fold").click()
     assert opened.find_elements(By.CSS_SELECTOR, "section details[open]") == []
+
+
+def test_in_print_no_button_shows(opened: Chrome) -> None:
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        buttons = opened.find_elements(By.CSS_SELECTOR, "button.plain")
+        assert buttons
+        assert not any(button.is_displayed() for button in buttons)
+        assert not opened.find_element(By.CSS_SELECTOR, ".slider label").is_displayed()
+    finally:
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_what_is_folded_is_printed_and_folded_again(opened: Chrome) -> None:

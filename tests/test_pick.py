@@ -2,37 +2,40 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis.comparison import compare
-from analysis.labels import METRIC_TITLES
-from analysis.pick import FEW_IMAGES, Pick, candidates, choose
-from analysis.run import Run, open_run
+from analysis.cells import cells_of
+from analysis.decide import FEW_IMAGES, METRIC_TITLES, Pick, candidates_of, choose, evidence_of, finite, to_json
+from analysis.findings import find
+from analysis.run import open_run
 from models.names import METRICS
 from search.spec import BASELINE
 from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
 
 def _choose(run: Path) -> Pick:
-    return _choose_opened(open_run(run))
+    opened = open_run(run)
+    return choose(opened, cells_of(opened), {})
 
 
-def _choose_opened(opened: Run) -> Pick:
-    baselines = [record.trial_id for record in opened.baselines]
-    return choose(opened, compare(opened.scores, baselines, opened.reference_quality))
+def _evidence(run: Path) -> pd.DataFrame:
+    opened = open_run(run)
+    return evidence_of(cells_of(opened), _choose(run))
 
 
 def test_pick_is_the_lowest_quality_that_reaches_the_reference(tmp_path: Path) -> None:
     trial = plan(margins={25: -0.5, 40: 0.05, 50: 0.3, 60: 0.5, 75: 0.6})
-    pick = _choose(write_run(tmp_path / "run", [trial]))
+    run = write_run(tmp_path / "run", [trial])
+    pick, evidence = _choose(run), _evidence(run)
     assert (pick.quality, pick.trial_id, pick.reason) == (40, trial.spec.trial_id, "")
-    assert pick.saved_percent == pytest.approx(40.0)  # 600 bytes where JPEG-75 takes 1000
-    assert len(pick.evidence) == 8
-    assert all(row["reaches"] for row in pick.evidence)
+    assert pick.saved is not None
+    assert pick.saved.estimate == pytest.approx(40.0)  # 600 bytes where JPEG-75 takes 1000
+    assert len(evidence) == 8
+    assert evidence["reaches"].all()
     assert f"Quality 40 restored by {trial.spec.trial_id}" in pick.sentence()
     assert "40.0 % smaller" in pick.sentence()
 
@@ -63,20 +66,21 @@ def test_exactly_as_good_as_the_reference_is_good_enough(tmp_path: Path) -> None
 @pytest.mark.parametrize("metric", METRICS)
 def test_metric_that_fails_only_in_the_crop_blocks_the_pick(tmp_path: Path, metric: str) -> None:
     trial = plan(margins={50: 0.2}, crop_margins={(50, metric): -0.1})
-    pick = _choose(write_run(tmp_path / "run", [trial]))
+    run = write_run(tmp_path / "run", [trial])
+    pick = _choose(run)
     assert pick.quality is None
     assert f"whose mean {METRIC_TITLES[metric]} of the centre crop is" in pick.reason
     assert "0.10 of what JPEG loses from there to JPEG-50" in pick.reason
-    assert sum(not row["reaches"] for row in pick.evidence) == 1
+    assert (~_evidence(run)["reaches"]).sum() == 1
 
 
 def test_pick_is_none_when_no_quality_reaches_the_reference(tmp_path: Path) -> None:
     closest, other = plan(0, margins={25: -2.0, 50: -0.5}), plan(1, margins={25: -1.0, 50: -0.75})
     pick = _choose(write_run(tmp_path / "run", [other, closest]))
-    assert (pick.quality, pick.trial_id, pick.saved_percent) == (None, None, None)
+    assert (pick.quality, pick.trial_id, pick.saved) == (None, None, None)
     assert f"closest came {closest.spec.trial_id} at quality 50" in pick.reason
     assert "No JPEG quality below 75 can be picked" in pick.sentence()
-    assert {row["trial_id"] for row in pick.evidence} == {closest.spec.trial_id}
+    assert pick.closest == (closest.spec.trial_id, 50)
 
 
 def test_the_reference_quality_itself_is_no_candidate(tmp_path: Path) -> None:
@@ -114,7 +118,7 @@ def test_trial_with_a_score_that_is_not_a_number_is_not_picked(tmp_path: Path) -
     write_scores(run, trial.spec.trial_id, scores)
     pick = _choose(run)
     assert pick.quality is None
-    json.loads(pick.to_json())
+    json.loads(to_json(pick, find(open_run(run)).strict))
 
 
 def test_infinite_psnr_neither_makes_nor_breaks_a_pick(tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ def test_pick_without_jpeg_50_still_decides(tmp_path: Path) -> None:
     write_scores(run, BASELINE.trial_id, reference[reference["input_quality"] != 50])
     pick = _choose(run)
     assert pick.quality == 40
-    assert all(math.isnan(row["margin"]) for row in pick.evidence)
+    assert _evidence(run)["margin"].isna().all()
 
 
 def _failing(margin: float) -> Plan:
@@ -154,30 +158,40 @@ def test_reason_without_jpeg_50_gives_the_shortfall_alone(tmp_path: Path) -> Non
 def test_few_images_are_warned_of_with_their_number(tmp_path: Path) -> None:
     few = _choose(write_run(tmp_path / "few", [plan()], n_images=FEW_IMAGES - 1))
     enough = _choose(write_run(tmp_path / "enough", [plan()], n_images=FEW_IMAGES))
-    assert f"Only {FEW_IMAGES - 1} test images decide" in few.warning
-    assert enough.warning == ""
+    assert f"Only {FEW_IMAGES - 1} test images decide" in few.warnings[0]
+    assert enough.warnings == ()
 
 
 def test_one_image_is_enough_to_answer(tmp_path: Path) -> None:
     pick = _choose(write_run(tmp_path / "run", [plan()], n_images=1))
     assert pick.quality == 50
-    assert "Only 1 test image decides" in pick.warning
+    assert "Only 1 test image decides" in pick.warnings[0]
 
 
 def test_candidates_list_every_finalist_and_lower_quality(tmp_path: Path) -> None:
     opened = open_run(write_run(tmp_path / "run", [plan(0), plan(1), plan(2, finalist=False)]))
-    table = candidates(opened, compare(opened.scores, [BASELINE.trial_id], 75))
+    table = candidates_of(opened, cells_of(opened), {})
     assert list(table["input_quality"]) == [10, 10, 25, 25, 40, 40, 50, 50, 60, 60]
     assert list(table["passes"]) == [False] * 6 + [True] * 4
 
 
 def test_pick_as_json_says_what_the_pick_says(tmp_path: Path) -> None:
-    pick = _choose(write_run(tmp_path / "run", [plan()]))
-    read = json.loads(pick.to_json())
-    assert (read["quality"], read["trial_id"], len(read["evidence"])) == (50, pick.trial_id, 8)
-    assert read["rule"]
+    findings = find(open_run(write_run(tmp_path / "run", [plan()])))
+    read = json.loads(to_json(findings.pick, findings.strict))
+    assert (read["quality"], read["trial_id"], read["saved_percent"]) == (50, findings.pick.trial_id, pytest.approx(30))
+    assert read["saved"]["low"] is None  # four images are too few for an interval
+    assert read["rule"] != read["strict"]["rule"]
 
 
-def test_number_that_is_not_finite_becomes_null_in_json(tmp_path: Path) -> None:
-    pick = replace(_choose(write_run(tmp_path / "run", [plan()])), evidence=({"margin": math.nan},))
-    assert json.loads(pick.to_json())["evidence"] == [{"margin": None}]
+def test_number_that_is_not_finite_becomes_null_in_json() -> None:
+    assert finite({"a": [math.nan, (math.inf, 1.0)], "b": 2}) == {"a": [None, [None, 1.0]], "b": 2}
+
+
+def test_a_suspect_finalist_is_no_candidate_and_named_where_there_is_no_other(tmp_path: Path) -> None:
+    opened = open_run(write_run(tmp_path / "run", [plan(0), plan(1)]))
+    cells, (first, second) = cells_of(opened), [record.trial_id for record in opened.finalists]
+    assert choose(opened, cells, {first: "dead"}).trial_id == second
+    assert (
+        f"every finalist is suspect: {first} (dead), {second} (diverged)"
+        in choose(opened, cells, {first: "dead", second: "diverged"}).reason
+    )

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from analysis.colour import equalising_curve, to_grey, to_luma, to_ycbcr
+from analysis.figures.pixels import equalising_curve, to_grey, to_luma, to_ycbcr
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_pure_colours_have_the_luma_and_chroma_of_jfif(
     assert to_grey(pixel)[0, 0] == round(ycbcr[0])
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(arrays(np.uint8, (3, 4, 3)))
 def test_luma_and_chroma_are_pillows_but_for_the_fraction_it_cuts_off(pixels: np.ndarray) -> None:  # type: ignore[type-arg]
     theirs = np.asarray(Image.fromarray(pixels).convert("YCbCr"), np.float64)
@@ -54,6 +55,7 @@ def test_equalising_leaves_a_constant_picture_as_it_is() -> None:
     np.testing.assert_array_equal(equalising_curve(grey)[grey], grey)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(arrays(np.uint8, (5, 5), elements=st.integers(0, 255)))
 def test_equalising_never_swaps_two_levels(grey: np.ndarray) -> None:  # type: ignore[type-arg]
     assert (np.diff(equalising_curve(grey).astype(int)) >= 0).all()

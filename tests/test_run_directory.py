@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analysis.findings import find
+from analysis.records import settings_of
 from analysis.run import SCORE_COLUMNS, RunError, newest_run, open_run
 from search.records import RECORDS, RUN_FACTS
 from search.spec import BASELINE, TrialStatus
@@ -43,8 +45,8 @@ def test_without_finalists_the_validation_split_decides_what_is_shown(tmp_path: 
 def test_dead_and_diverged_trials_are_not_alive(tmp_path: Path) -> None:
     statuses = (TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.STOPPED, TrialStatus.COMPLETED)
     plans = [plan(seed, status=status) for seed, status in enumerate(statuses)]
-    run = open_run(write_run(tmp_path / "run", plans))
-    assert {record.status for record in run.alive} == {TrialStatus.STOPPED, TrialStatus.COMPLETED}
+    findings = find(open_run(write_run(tmp_path / "run", plans)))
+    assert {record.status for record in findings.able("test")} == {TrialStatus.STOPPED, TrialStatus.COMPLETED}
 
 
 def test_folder_without_facts_is_no_run(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def _replace_last_record(run: Path, row: dict[str, Any]) -> None:
     (run / RECORDS).write_text("\n".join([*lines, json.dumps(row), ""]))
 
 
-def test_fields_of_a_newer_version_are_left_out_and_told_and_the_trial_keeps_its_name(tmp_path: Path) -> None:
+def test_fields_of_a_newer_version_are_told_or_kept_and_the_trial_keeps_its_name(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan()])
     row = _last_record(run)
     row |= {"colour": 1, "spec": row["spec"] | {"optimizer": "sgd", "loss": "charbonnier"}, "trial_id": "newer"}
@@ -148,9 +150,9 @@ def test_fields_of_a_newer_version_are_left_out_and_told_and_the_trial_keeps_its
     (trial,) = opened.trials
     assert (trial.trial_id, trial.spec.loss, trial.margin) == ("newer", "charbonnier", -1.5)
     assert set(opened.scores["trial_id"]) == {BASELINE.trial_id, "newer"}
-    for name in ("colour", "optimizer"):
-        told = f"In records.jsonl, the field '{name}' is unknown to this version and left out (1 times)."
-        assert told in opened.notes
+    assert "In records.jsonl, the field 'colour' is unknown to this version and left out (1 times)." in opened.notes
+    assert settings_of(trial)["optimizer"] == "sgd"
+    assert not any("optimizer" in note for note in opened.notes)
     assert any("would refuse was kept (unknown loss 'charbonnier'" in note for note in opened.notes)
 
 
@@ -159,7 +161,7 @@ def test_status_of_a_newer_version_is_shown_as_unknown_and_told(tmp_path: Path) 
     _replace_last_record(run, _last_record(run) | {"status": "melted"})
     opened = open_run(run)
     assert opened.trials[0].status is TrialStatus.UNKNOWN
-    assert opened.alive == []
+    assert find(opened).best is None
     assert any("the status 'melted' is unknown" in note for note in opened.notes)
 
 
@@ -290,7 +292,7 @@ def test_failed_trial_is_told(tmp_path: Path) -> None:
 
 def test_run_without_the_baseline_is_told(tmp_path: Path) -> None:
     opened = open_run(write_run(tmp_path / "run", [plan(0)], baseline=False))
-    assert opened.baseline is None
+    assert opened.baselines == []
     assert any("JPEG as it is was not scored at quality 75" in note for note in opened.notes)
 
 

@@ -140,7 +140,7 @@ def test_a_trial_whose_loss_is_no_number_has_diverged(small_pack: PackedDataset,
 def test_a_trial_that_returns_its_input_is_dead(
     small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.trial.PATIENCE_STEPS", 4)
+    monkeypatch.setattr("search.records.DEAD_STEPS", 4)
     spec = replace(SPEC, learning_rate=1e-9, epochs=5)
     record = _ran(spec, small_pack, LocalStore(tmp_path))
     assert (record.status, record.epochs_run) == (TrialStatus.DEAD, 3)

@@ -11,7 +11,7 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.figures.canvas import COLOURS, GRID_COLOUR, HATCHES, MARKERS, new_figure
+from analysis.figures.style import COLOURS, GRID_COLOUR, HATCHES, MARKERS, new_figure
 
 # Below the lower quartile by so many times the distance between the quartiles: "far out" of Tukey, Exploratory Data
 # Analysis (1977). The thesis gives no rule for the 0.4 % that it calls outliers.
@@ -38,7 +38,7 @@ class Outliers:
 def ssim_outliers(changes: pd.DataFrame) -> Outliers:
     """Find the images whose SSIM restoring changes for the worse by far more than that of others, at each quality.
 
-    changes: rows of one trial in one region, as `analysis.figures.distribution.relative_rows` returns them.
+    changes: rows of one trial in one region, as `analysis.figures.violins.relative_rows` returns them.
     """
     named = changes.rename(columns={"ssim": "change"})[["input_quality", "system", "image", "name", "change"]]
     table = named[np.isfinite(named["change"])].astype({"system": str})

@@ -1,1 +1,1 @@
-"""The tables of a run as numbers, a file each: what goes into the CSV files."""
+"""The tables: what they are (spec), how they become files (write), what goes into them (frames), and all of them."""

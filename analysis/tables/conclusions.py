@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cell import Row
-from analysis.labels import METRIC_TITLES
+from analysis.cells import ALL
 from analysis.statistics import mean_interval
-from analysis.study import Study
-from analysis.tables.table import Table
+from analysis.study import Study, is_filter
+from analysis.tables.spec import Cell, Column, Row, write_bounds
 from search.spec import TrialSpec
 
 AXES = {
@@ -26,16 +25,21 @@ AXES = {
     "architecture": "network",
 }
 MARGIN = "margin"
-MEASURES = {"psnr_db": METRIC_TITLES["psnr_db"], "ssim": METRIC_TITLES["ssim"], MARGIN: "margin"}  # higher is better
-FORMATS = {"psnr_db": "{:.2f}", "ssim": "{:.4f}", MARGIN: "{:.3f}"}
+MEASURES = {"psnr_db": "PSNR, dB", "ssim": "SSIM", MARGIN: "margin"}  # higher is better
+FORMATS = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}
 # Networks have batch sizes of their own where memory asks for it.
 MAY_DIFFER: dict[str, set[str]] = {"architecture": {"batch_size"}}
-ANY, NO_PARTNER, NOT_SCORED = "any", "without a partner", "not scored"
+# What is no setting of a trial, in a frame of trials.
+OUTCOMES = {
+    *("trial_id", "status", "epochs_run", "margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel"),
+    *("weights_bytes", "seconds", "trained_batch_size", "device", "error", "model", "table"),
+}
+NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
 READING = (
     "A pair: two trials whose settings differ in this alone, both alive. A difference: the first minus the second, the "
-    "mean over pairs ± half of its 95 % interval over pairs, and in how many of them the first is better. PSNR and "
-    "SSIM: means over whole images, then over the qualities that both were scored at. Of many such intervals one in "
-    "twenty misses by chance."
+    "mean over pairs with its 95 % interval over pairs, and in how many of them the first is better. PSNR and SSIM: "
+    "means over whole images, then over the qualities that both were scored at. Of many such intervals one in twenty "
+    "misses by chance."
 )
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
 
@@ -48,71 +52,64 @@ class _Pairs:
     not_used: Counter[str]
 
 
-def conclusions_tables(study: Study) -> dict[str, Table]:
-    """Return the table of conclusions, and the one by camera system; none where no axis has two values."""
-    tables = {}
-    title = "What a setting brings: pairs of trials that differ in it alone"
-    for ending, cells in (("", study.cells), ("_by_system", study.by_system)):
-        numbers = conclusions_table(study, cells)
-        if not numbers.empty and (numbers["n_pairs"].any() or not ending):
-            below = (READING, UNEQUAL) if numbers["n_unequal"].any() else (READING,)
-            heading = f"{title}, by camera system" if ending else title
-            tables[f"conclusions{ending}"] = Table(numbers, show_conclusions(numbers), below, heading)
-    return tables
+def conclusions_frame(study: Study, by_system: bool = False) -> pd.DataFrame:
+    """Tabulate each two values of each axis that were tried and have a pair; of an axis without any pair one row.
 
-
-def conclusions_table(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
-    """Tabulate each two values of each axis that were tried.
-
-    cells: those of the study, or its by_system.
-    Returns (system,) axis, first, second, n_pairs, n_not_used, why, n_unequal (pairs not trained equally long), and of
+    Returns system, axis, first, second, n_pairs, n_not_used, why, n_unequal (pairs not trained equally long), and of
     each of MEASURES the mean difference of pairs in which it is known, with _low and _high (95 % interval over pairs,
-    infinite of a single one), _n (such pairs) and _better (those of them in which the first is better).
+    NaN of too few), _n (such pairs) and _better (those of them in which the first is better).
     """
-    trials = study.trials.set_index("trial_id")
-    parts = cells.groupby("system", observed=True) if "system" in cells else [(None, cells)]
-    rows = []
-    for system, part in parts:
-        measured = _measured(part, trials)
+    if study.trials.empty:
+        return pd.DataFrame()
+    tried = study.trials[~study.trials["architecture"].map(is_filter)]
+    trials, cells, rows = study.trials.set_index("trial_id"), study.cells, []
+    groups = {axis: _groups(tried, axis, study.unfit) for axis in AXES}
+    for system, part in cells[(cells["system"] != ALL) == by_system].groupby("system", observed=True):
+        measured = _measured(part, trials, with_margin=not by_system)
         for axis in AXES:
-            groups = _groups(study, axis)
-            tried = [value for value in study.values(axis) if value in set(study.trials[axis])]
-            for first, second in combinations(tried, 2):
-                pairs = _pairs(groups, first, second, study.unfit, set(measured["psnr_db"].index))
-                row = {} if system is None else {"system": str(system)}
-                row |= {"axis": axis, "first": first, "second": second}
-                rows.append(row | _count(pairs, trials["epochs_run"]) | _differences(pairs, measured))
+            values = [value for value in study.values(axis) if value in set(tried[axis])]
+            found = []
+            for first, second in combinations(values, 2):
+                pairs = _pairs(groups[axis], first, second, study.unfit, set(measured["psnr_db"].index))
+                row = {"system": str(system), "axis": axis, "first": str(first), "second": str(second)}
+                found.append(row | _count(pairs, trials["epochs_run"]) | _differences(pairs, measured))
+            rows += [row for row in found if row["n_pairs"]] or [
+                row | {"first": "any", "second": "any", "n_not_used": 0, "why": ""}
+                for row in found[:1]
+                if not by_system
+            ]
     return pd.DataFrame(rows)
 
 
-def show_conclusions(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay a `conclusions_table` out; of a setting without any pair one row, which says so."""
-    has_pairs = table.groupby("axis")["n_pairs"].transform("sum") > 0
-    bare = table[~has_pairs].drop_duplicates("axis").assign(first=ANY, second=ANY, n_not_used=0)
-    table = pd.concat([table[table["n_pairs"] > 0], bare]).sort_index()
-    rows = table.to_dict("records")
-    unequal = [f" ({row['n_unequal']} unequally long)" if row["n_unequal"] else "" for row in rows]
-    return pd.DataFrame(
-        {
-            **({"system": table["system"]} if "system" in table else {}),
-            "setting": table["axis"].map(AXES),
-            "first": table["first"].astype(str),
-            "second": table["second"].astype(str),
-            "pairs": [f"{row['n_pairs']}{note}" for row, note in zip(rows, unequal, strict=True)],
-            "not used": [_not_used(row) for row in rows],
-            **{MEASURES[measure]: [_show(row, measure) for row in rows] for measure in MEASURES if measure in table},
-        }
+def conclusions_columns(by_system: bool) -> tuple[Column, ...]:
+    """Return how a `conclusions_frame` is shown."""
+    system = (Column("system", "system"),) if by_system else ()
+    measures = {measure: title for measure, title in MEASURES.items() if not (by_system and measure == MARGIN)}
+    return (
+        *system,
+        Column("setting", "axis", lambda axis: AXES[axis]),
+        Column("first", "first"),
+        Column("second", "second"),
+        Column("pairs", show=_show_pairs),
+        Column("not used", show=_show_not_used, is_wide=True),
+        *(Column(title, show=_shown(measure)) for measure, title in measures.items()),
     )
 
 
-def _groups(study: Study, axis: str) -> list[dict[Any, str]]:
+def conclusions_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say how a `conclusions_frame` is read."""
+    return (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,)
+
+
+def _groups(trials: pd.DataFrame, axis: str, unfit: Any) -> list[dict[Any, str]]:
     """Return the trials that agree in all other settings: by their value on the axis, an alive one where there is."""
-    settings = [field.name for field in fields(TrialSpec)] + ["epochs_allowed"]
-    same = [name for name in settings if name in study.trials and name not in {axis, *MAY_DIFFER.get(axis, ())}]
+    known = [field.name for field in fields(TrialSpec)]
+    settings = [*known, *(name for name in trials if name not in OUTCOMES and name not in known)]
+    same = [name for name in settings if name in trials and name not in {axis, *MAY_DIFFER.get(axis, ())}]
     groups: dict[Hashable, dict[Any, str]] = {}
-    for row in study.trials.astype({name: str for name in same}).to_dict("records"):
+    for row in trials.astype({name: str for name in same}).to_dict("records"):
         group = groups.setdefault(tuple(row[name] for name in same), {})
-        if row[axis] not in group or group[row[axis]] in study.unfit:
+        if row[axis] not in group or group[row[axis]] in unfit:
             group[row[axis]] = row["trial_id"]
     return list(groups.values())
 
@@ -131,7 +128,7 @@ def _pairs(groups: Sequence[dict[Any, str]], first: Any, second: Any, unfit: Any
     return _Pairs(alive, not_used)
 
 
-def _measured(cells: pd.DataFrame, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _measured(cells: pd.DataFrame, trials: pd.DataFrame, with_margin: bool) -> dict[str, pd.DataFrame]:
     """Return of each of MEASURES what trials (rows) have of it: at each split and quality, or once."""
     whole = cells[cells["region"] == "full"]
     validated = set(whole.loc[whole["split"] == "validation", "trial_id"])
@@ -143,8 +140,7 @@ def _measured(cells: pd.DataFrame, trials: pd.DataFrame) -> dict[str, pd.DataFra
         for metric in MEASURES
         if metric != MARGIN
     }
-    has_margin = "system" not in cells and trials[MARGIN].notna().any()  # a margin is of all camera systems
-    own = {MARGIN: trials[[MARGIN]]} if has_margin else {}
+    own = {MARGIN: trials[[MARGIN]]} if with_margin and trials[MARGIN].notna().any() else {}
     return {measure: table.astype(float) for measure, table in {**wide, **own}.items()}
 
 
@@ -171,16 +167,25 @@ def _differences(pairs: _Pairs, measured: dict[str, pd.DataFrame]) -> dict[str, 
     return row
 
 
-def _not_used(row: Row) -> str:
-    if row["first"] == ANY:
-        return "no two trials, both alive, differ in it alone"
-    return str(row["why"]) if row["n_not_used"] else "0"
+def _show_pairs(row: Row) -> Cell:
+    unequal = f" ({row['n_unequal']} unequally long)" if row["n_unequal"] else ""
+    return Cell(f"{row['n_pairs']}{unequal}", row["n_pairs"])
 
 
-def _show(row: Row, measure: str) -> str:
-    n = row[f"{measure}_n"]
-    if not n:
-        return "no pairs" if not row["n_pairs"] else "unknown"
-    form, reach = FORMATS[measure], row[f"{measure}_high"] - row[measure]
-    spread = " (one pair)" if n == 1 else f" ±{form.format(reach)}, {row[f'{measure}_better']} of {n}"
-    return form.replace(":", ":+").format(row[measure]) + spread
+def _show_not_used(row: Row) -> Cell:
+    if row["first"] == "any":
+        return Cell("no two trials, both alive, differ in it alone")
+    return Cell(str(row["why"]) if row["n_not_used"] else "0", row["n_not_used"])
+
+
+def _shown(measure: str) -> Any:
+    def show(row: Row) -> Cell:
+        n = row.get(f"{measure}_n", 0)
+        if not n or n != n:
+            return Cell("no pairs" if not row["n_pairs"] else "unknown")
+        form, better = FORMATS[measure], f"better in {row[f'{measure}_better']:.0f} of {n:.0f}"
+        bounds = write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form)
+        text = f"{row[measure]:{form}}" + (f" ({bounds})" if bounds != "too few" else "")
+        return Cell(f"{text}, {better}" if n > 1 else f"{text} (one pair)", row[measure])
+
+    return show

@@ -1,0 +1,298 @@
+"""Other codecs beside restoring, on equal terms: the bytes at which all four means reach JPEG-75's, and the times."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.cells import ALL, BYTES, STEP_QUALITY, average, parity_of
+from analysis.checks import one_line
+from analysis.records import BASELINE_LABEL, RESUME
+from analysis.run import Run
+from analysis.statistics import LEAST_GROUPS, Floats, sum_groups
+from models.names import METRICS, REGIONS
+from models.parity import bytes_at_parity, smallest_margin
+
+CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
+JPEG = "jpeg"  # JPEG as it is, among the codecs
+TITLES = {
+    JPEG: BASELINE_LABEL,
+    "jpeg-optimised": "JPEG, optimised",
+    "jpeg-progressive": "JPEG, progressive",
+    "jpeg-444": "JPEG, 4:4:4",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "jpeg-xl": "JPEG XL",
+}
+CODEC, RESTORED = "codec", "restored"
+CODEC_KINDS = {
+    **{"codec": pa.string(), "setting": pa.int64(), "not_run": pa.string(), "image": pa.int64(), "region": pa.string()},
+    **dict.fromkeys(("file_bytes", "decode_ms", *METRICS), pa.float64()),
+}
+RESTORING_KINDS = {
+    **{"trial_id": pa.string(), "image": pa.int64(), "restore_ms": pa.float64(), "device": pa.string()},
+    "n_threads": pa.int64(),
+}
+POINT = ["name", "setting"]
+FILE_COLUMNS = [*POINT, "image", "region", "file_bytes", "decode_ms", *METRICS]
+POINT_COLUMNS = [
+    *("name", "kind", "setting", "n_images", "mean_bytes", "psnr_db", "ssim", "n_reached", "reaches_all"),
+    *("decode_ms", "restore_ms", "restored_on"),
+]
+WAY_COLUMNS = [
+    *("name", "kind", "share_all", "all_low", "all_high", "share_psnr", "psnr_low", "psnr_high", "is_measured"),
+    *("setting", "decode_ms", "restore_ms", "restored_on", "n_images"),
+]
+# What a way to keep an image has to reach of the reference's means.
+TERMS: Mapping[str, Collection[str]] = {"all": METRICS, "psnr": ("psnr_db",)}
+N_RESTORERS = 3  # whose intervals are worked out, those of fewest bytes
+N_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class CodecComparison:
+    """What a run says of other codecs beside its finalists, on the same test images.
+
+    files: FILE_COLUMNS, a row per way to keep an image, setting, image and region. The name is a codec's, or the id of
+        a finalist, whose file is the JPEG that it restores.
+    points: POINT_COLUMNS, a row per way and setting; ways: WAY_COLUMNS, a row per way, fewest bytes first: its bytes at
+        parity as a share of the reference's, by all four means of whole images and by mean PSNR alone, with their
+        intervals, and the setting of fewest bytes that was measured to reach all four.
+    not_run: codec -> why. notes: what is missing, a sentence each. verdict: the answer, empty where there is none.
+    """
+
+    files: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FILE_COLUMNS))
+    points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=POINT_COLUMNS))
+    ways: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=WAY_COLUMNS))
+    not_run: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    verdict: str = ""
+
+
+def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
+    """Compare what a run measured of other codecs with its finalists that are not suspect.
+
+    Empty, with a note of the reason, where it did not measure any or the file is damaged.
+    """
+    try:
+        codecs = _read_measured(run.path / CODECS_FILE, CODEC_KINDS)
+    except ValueError as error:
+        return CodecComparison(notes=(f"Other codecs are not compared: {error}",))
+    tried = codecs["not_run"].isna()
+    lacking = codecs[~tried & codecs["codec"].notna()]
+    files = codecs[tried].rename(columns={"codec": "name"})[FILE_COLUMNS]
+    files, odd = _whole_rows(files, run.path / CODECS_FILE, {"region": REGIONS}, infinite=("psnr_db",))
+    files = files.astype({"setting": int, "image": int}).drop_duplicates([*POINT, "image", "region"])
+    not_run = dict(zip(lacking["codec"], lacking["not_run"], strict=True))
+    if not (files["name"].eq(JPEG) & files["setting"].eq(run.reference_quality)).any():
+        reason = f"{CODECS_FILE} holds no JPEG of quality {run.reference_quality} to compare them with."
+        return CodecComparison(not_run=not_run, notes=(*odd, f"Other codecs are not compared: {reason}"))
+    codec_names = list(files["name"].unique())
+    files = pd.concat([files, _restored(run, files, suspects)], ignore_index=True)
+    restoring, notes = _read_restoring(run)
+    cells = _cells(files, run)
+    points = _points(files, cells, codec_names, restoring)
+    ways, difference = _ways(files, cells, points, run)
+    verdict = _verdict(ways, difference, run)
+    return CodecComparison(files, points, ways, not_run, (*odd, *notes), verdict)
+
+
+def title_of(name: str, kind: str) -> str:
+    """Name a way to keep an image."""
+    return f"JPEG restored by {name}" if kind == RESTORED else TITLES.get(name, name)
+
+
+def _read_measured(path: Path, kinds: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Read the columns of a file, cast to their kinds. Raises ValueError with the reason where it is no such file."""
+    if not path.is_file():
+        raise ValueError(f"the run has no {path.name}, which the search writes when it ends; {RESUME} RUN does.")
+    try:
+        missing = [name for name in kinds if name not in pq.read_schema(path).names]
+        table = pa.table({}) if missing else pq.read_table(path, columns=list(kinds)).cast(pa.schema(kinds))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ValueError(f"{path.name} cannot be read ({one_line(error)}).") from error
+    if missing:
+        raise ValueError(f"{path.name} has no column {', '.join(missing)}.")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _whole_rows(
+    table: pd.DataFrame, path: Path, known: Mapping[str, Collection[str]], infinite: Collection[str] = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Keep the rows that have a value in every column, and say how many have none.
+
+    known: the words that a column may hold; infinite: columns that may be infinite, as PSNR of an identical image is.
+    """
+    usable = table.notna().all(axis=1)
+    for name in table.select_dtypes("number").columns:
+        usable &= ~np.isinf(table[name]) | ((table[name] > 0) & (name in infinite))
+    for name, words in known.items():
+        usable &= table[name].isin(list(words))
+    n_left_out = int((~usable).sum())
+    note = f"Rows of {path.name} that lack a value or hold one that cannot be are not used: {n_left_out}."
+    return table[usable].reset_index(drop=True), (note,) if n_left_out else ()
+
+
+def _read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on."""
+    try:
+        rows = _read_measured(run.path / RESTORING_FILE, RESTORING_KINDS)
+    except ValueError as error:
+        empty = pd.DataFrame(columns=["restore_ms", "restored_on"])
+        return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
+    rows, odd = _whole_rows(rows, run.path / RESTORING_FILE, {})
+    threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
+    rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
+    return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
+
+
+def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> pd.DataFrame:
+    """Return the finalists' rows on the images that the codecs were tried on; decoding is that of the JPEG restored."""
+    scores = run.scores
+    able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
+    of_interest = (scores["split"] == "test") & scores["trial_id"].isin(able)
+    rows = scores.loc[of_interest & scores["image"].isin(files["image"])].drop(columns="name")
+    rows = rows.rename(columns={"trial_id": "name", "input_quality": "setting", "jpeg_bytes": "file_bytes"})
+    rows = rows.astype({"name": str, "region": str, "setting": int, "image": int})
+    decoding = files.loc[files["name"] == JPEG, ["setting", "image", "region", "decode_ms"]]
+    return rows.merge(decoding, on=["setting", "image", "region"], how="left")[FILE_COLUMNS]
+
+
+def _cells(files: pd.DataFrame, run: Run) -> pd.DataFrame:
+    names = {"name": "trial_id", "setting": "input_quality", "file_bytes": BYTES}
+    scores = files.rename(columns=names).assign(split="test")
+    return average(scores, [JPEG], run.reference_quality, groups=run.images.groups or None)
+
+
+def _points(
+    files: pd.DataFrame, cells: pd.DataFrame, codec_names: Collection[str], restoring: pd.DataFrame
+) -> pd.DataFrame:
+    cells = cells.rename(columns={"trial_id": "name", "input_quality": "setting"})
+    whole = cells[cells["region"] == "full"]
+    psnr, ssim = (whole[whole["metric"] == metric].set_index(POINT) for metric in ("psnr_db", "ssim"))
+    measured = files[files["region"] == "full"].groupby(POINT)
+    points = pd.DataFrame(
+        {
+            "n_images": measured["image"].nunique(),
+            "mean_bytes": measured["file_bytes"].mean(),
+            "decode_ms": measured["decode_ms"].mean(),
+            "psnr_db": psnr["mean"],
+            "ssim": ssim["mean"],
+            "n_reached": cells.groupby(POINT)["reaches"].sum(),
+            "reaches_all": whole.groupby(POINT)["reaches"].all(),
+        }
+    ).reset_index()
+    points["kind"] = [JPEG if n == JPEG else CODEC if n in codec_names else RESTORED for n in points["name"]]
+    return points.merge(restoring, left_on="name", right_index=True, how="left")[POINT_COLUMNS]
+
+
+def _ways(
+    files: pd.DataFrame, cells: pd.DataFrame, points: pd.DataFrame, run: Run
+) -> tuple[pd.DataFrame, tuple[float, float]]:
+    """Return the ways, and the interval of the best codec's bytes at parity minus the best restorer's."""
+    shares = {term: parity_of(cells, metrics).set_index("trial_id") for term, metrics in TERMS.items()}
+    rows = []
+    for (name, kind), own in points.groupby(["name", "kind"]):
+        reached = own[own["reaches_all"]].sort_values("mean_bytes")
+        at = reached.iloc[0] if len(reached) else own.iloc[0]
+        row: dict[str, Any] = {"name": name, "kind": kind, "setting": at["setting"] if len(reached) else np.nan}
+        row |= {f"share_{term}": share["share"].get(str(name), np.nan) for term, share in shares.items()}
+        row |= {name: at[name] for name in ("decode_ms", "restore_ms", "restored_on", "n_images")}
+        rows.append(row | {"is_measured": bool(shares["all"]["is_measured"].get(str(row["name"]), False))})
+    ways = pd.DataFrame(rows).sort_values(["share_all", "name"], ignore_index=True)
+    restorers = ways.loc[ways["kind"] == RESTORED, "name"].head(N_RESTORERS)
+    wanted = [*ways.loc[ways["kind"] != RESTORED, "name"], *restorers]
+    samples = _resampled(files[files["name"].isin(wanted) & (files["region"] == "full")], run)
+    for term in TERMS:
+        bounds = {name: np.nanquantile(found[term], (0.025, 0.975)) for name, found in samples.items()}
+        for place, side in enumerate(("low", "high")):
+            ways[f"{term}_{side}"] = [bounds[n][place] if n in bounds else np.nan for n in ways["name"]]
+    best = [next(iter(ways.loc[ways["kind"] == kind, "name"]), None) for kind in (CODEC, RESTORED)]
+    gap = (np.nan, np.nan)
+    if all(name in samples for name in best):
+        low, high = np.nanquantile(samples[str(best[0])]["all"] - samples[str(best[1])]["all"], (0.025, 0.975))
+        gap = (float(low), float(high))
+    return ways[WAY_COLUMNS], gap
+
+
+def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
+    """Return the bytes at parity of each way, by each of TERMS, over resamples of fields, the same for all: [R].
+
+    Nothing where there are too few fields. Over the images that all of them have.
+    """
+    wide = whole.pivot(index="image", columns=POINT, values=[*METRICS, "file_bytes"]).dropna()
+    fields = run.images.fields_of(pd.Series(wide.index.astype(int)))
+    n_fields = fields.nunique()
+    if n_fields < LEAST_GROUPS:
+        return {}
+    weights = np.random.default_rng(0).multinomial(n_fields, np.full(n_fields, 1 / n_fields), N_RESAMPLES)
+    means = {}
+    for measure in (*METRICS, "file_bytes"):
+        values = wide[measure].to_numpy(np.float64).T
+        kept = np.isfinite(values)
+        above, below = (sum_groups(part, fields) for part in (np.where(kept, values, 0), kept.astype(np.float64)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means[measure] = pd.DataFrame((weights @ above.T) / (weights @ below.T), columns=wide[measure].columns)
+    reference, unit = ({m: means[m][(JPEG, quality)] for m in METRICS} for quality in _levels(means, run))
+    found: dict[str, dict[str, Floats]] = {}
+    for name in dict.fromkeys(wide["file_bytes"].columns.get_level_values("name")):
+        found[str(name)] = {}
+        for term, metrics in TERMS.items():
+            own = {metric: means[metric][name].to_numpy() for metric in metrics}
+            margins = smallest_margin(own, reference, unit)
+            sizes = means["file_bytes"][name].to_numpy()
+            found[str(name)][term] = bytes_at_parity(sizes, margins, means["file_bytes"][(JPEG, run.reference_quality)])
+    return found
+
+
+def _levels(means: Mapping[str, pd.DataFrame], run: Run) -> tuple[int, int]:
+    """Return the qualities of JPEG that make a unit of margin; without JPEG-50, the reference twice."""
+    has_step = (JPEG, STEP_QUALITY) in means["psnr_db"].columns
+    return run.reference_quality, STEP_QUALITY if has_step else run.reference_quality
+
+
+def _verdict(ways: pd.DataFrame, difference: tuple[float, float], run: Run) -> str:
+    known = ways[ways["share_all"].notna()]
+    kinds = {kind: next(iter(known[known["kind"] == kind].to_dict("records")), None) for kind in (CODEC, RESTORED)}
+    codec, restored = kinds[CODEC], kinds[RESTORED]
+    n_images = int(ways["n_images"].max())
+    start = f"On equal terms, all four means of whole images over {n_images} test images, "
+    if codec is None or restored is None:
+        only = codec or restored
+        lacking = "no other codec was tried" if codec is None else "no finalist can be compared"
+        return f"{start}{_says(only, run)}; {lacking}." if only else ""
+    low, high = difference
+    if not np.isfinite(low):
+        ends = "too few images to tell which needs fewer"
+    elif low <= 0 <= high:
+        ends = "which needs fewer cannot be told"
+    else:
+        first = codec if high < 0 else restored
+        ends = f"{title_of(first['name'], first['kind'])} needs fewer, by {min(abs(low), abs(high)):.0%} at least"
+    return f"{start}{_says(codec, run)}; {_says(restored, run)}: {ends}."
+
+
+def _says(row: Mapping[Any, Any], run: Run) -> str:
+    times = "" if pd.isna(row["decode_ms"]) else f", decoded in {row['decode_ms']:.1f} ms"
+    if row["kind"] == RESTORED and pd.notna(row["restore_ms"]):
+        times += f" and restored in {row['restore_ms']:.0f} ms on {row['restored_on']}"
+    beyond = "" if row["is_measured"] else " (beyond what was measured)"
+    return (
+        f"{title_of(row['name'], row['kind'])} needs {row['share_all']:.0%} of JPEG-{run.reference_quality}'s bytes"
+        f"{beyond}, {row['share_psnr']:.0%} for mean PSNR alone{times}"
+    )
+
+
+def points_of_cells(cells: pd.DataFrame, trial_ids: Collection[str], baseline_id: str, split: str) -> pd.DataFrame:
+    """Return points as `CodecComparison` has them of JPEG as it is and of trials, from their cells."""
+    rows = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
+    rows = rows[rows["trial_id"].isin([*trial_ids, baseline_id]) & (rows["metric"] == "psnr_db")]
+    names = rows["trial_id"].where(rows["trial_id"] != baseline_id, JPEG)
+    points = rows.assign(name=names, kind=np.where(names == JPEG, JPEG, RESTORED), psnr_db=rows["mean"])
+    return points.rename(columns={"input_quality": "setting"}).reindex(columns=POINT_COLUMNS)

@@ -1,0 +1,194 @@
+"""The decision by means: the lowest JPEG quality that some finalist restores to the reference, over test images.
+
+`analysis.strict` has the other rule: what can be demonstrated.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import ALL
+from analysis.run import Run
+from analysis.statistics import Interval, bootstrap_ratio
+from analysis.strict import RULE as STRICT_RULE
+from analysis.strict import StrictPick
+from models.names import METRICS, REGIONS
+
+RULE = (
+    "the lowest quality at which a finalist's means of all four metrics over the test images are at least as good as "
+    "those of the reference quality, for whole images and for centre crops"
+)
+METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
+N_REQUIREMENTS = len(METRICS) * len(REGIONS)
+# Our judgement, no measurement: under so many images a few of them can turn a mean.
+FEW_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The answer of one run by means.
+
+    quality, trial_id, saved: the picked JPEG quality, its restorer, and how many percent fewer bytes the files of the
+        same test images take than at the reference quality; all None when there is no pick.
+    closest: the (trial_id, quality) of the pick, or else of what came closest; None where nothing was tested.
+    reason: why there is no pick, empty when there is one. warnings: why to doubt the answer.
+    """
+
+    reference_quality: int
+    quality: int | None
+    trial_id: str | None
+    saved: Interval | None
+    n_images: int
+    closest: tuple[str, int] | None
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """Say the answer in plain words."""
+        if self.quality is None or self.saved is None:
+            return f"No JPEG quality below {self.reference_quality} can be picked: {self.reason}"
+        return (
+            f"Quality {self.quality} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
+            f"in the means of all four metrics over {self.n_images} test images, whole and cropped. Its files are "
+            f"{self.saved.estimate:.1f} % smaller."
+        )
+
+
+def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> pd.DataFrame:
+    """List every finalist that is not suspect at every test quality below the reference, lowest and best margin first.
+
+    Returns trial_id, input_quality, passes, n_reached (of N_REQUIREMENTS), smallest_margin with its region and metric
+    (NaN where JPEG-50 is unknown), n_images.
+    """
+    able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
+    rows = cells[(cells["split"] == "test") & (cells["system"] == ALL) & cells["trial_id"].isin(able)]
+    rows = rows[rows["input_quality"] < run.reference_quality]
+    listed = [
+        {"trial_id": trial_id, "input_quality": quality, **_weakest(group)}
+        for (trial_id, quality), group in rows.groupby(["trial_id", "input_quality"])
+    ]
+    columns = ["trial_id", "input_quality", "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
+    table = pd.DataFrame(listed, columns=columns)
+    return table.sort_values(["input_quality", "smallest_margin"], ascending=[True, False], ignore_index=True)
+
+
+def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
+    """Apply RULE to a run. Among finalists that pass at the lowest quality the larger smallest margin wins."""
+    table, reference = candidates_of(run, cells, suspects), run.reference_quality
+    missing = _missing(run, cells, table, suspects)
+    if missing:
+        return Pick(reference, None, None, None, 0, None, missing)
+    passing = table[table["passes"]]
+    best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
+    trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
+    warnings = tuple(filter(None, (_doubt(n_images), _seen(run))))
+    if passing.empty:
+        reason = _shortfall(best, cells, reference)
+        return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
+    saved = _saved(run, trial_id, quality)
+    return Pick(reference, quality, trial_id, saved, n_images, (trial_id, quality), "", warnings)
+
+
+def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
+    """Return the cells that the pick rests on, or of what came closest: a row per region and metric."""
+    rows = _cells_at(cells, *(pick.closest or ("", 0)))
+    return rows.sort_values("region", ascending=False, kind="stable", ignore_index=True)  # whole images first
+
+
+def to_json(pick: Pick, strict: StrictPick) -> str:
+    """Return both picks as strict JSON: that by means, and under "strict" the other; "in_words" says it."""
+    words = " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
+    strictly = {"rule": STRICT_RULE, **asdict(strict), "in_words": strict.sentence()}
+    facts = {"rule": RULE, **asdict(pick), "saved_percent": pick.saved and pick.saved.estimate}
+    return json.dumps(finite({**facts, "strict": strictly, "in_words": words}), indent=2, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """Return what JSON can hold of a value: numbers that are not finite become None, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:
+    rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
+    return rows[rows["input_quality"] == quality]
+
+
+def _weakest(group: pd.DataFrame) -> dict[str, Any]:
+    n_reached = int(group["reaches"].sum())
+    weakest = group.sort_values("margin", na_position="first").iloc[0]
+    return {
+        "passes": n_reached == N_REQUIREMENTS,
+        "n_reached": n_reached,
+        "smallest_margin": weakest["margin"],
+        "region": weakest["region"],
+        "metric": weakest["metric"],
+        "n_images": int(group["n_images"].min()),
+    }
+
+
+def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mapping[str, str]) -> str:
+    if not run.finalists:
+        return "no trial has been scored on the test split, which the search does when it ends."
+    if all(record.trial_id in suspects for record in run.finalists):
+        named = (f"{record.trial_id} ({suspects[record.trial_id]})" for record in run.finalists)
+        return f"every finalist is suspect: {', '.join(named)}."
+    if cells.loc[cells["split"] == "test", "reference_mean"].isna().all():
+        return f"JPEG-{run.reference_quality} itself has no score on the test split."
+    if table.empty:
+        return f"no finalist was scored at a quality below {run.reference_quality}."
+    return ""
+
+
+def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality: int) -> str:
+    start = f"closest came {closest['trial_id']} at quality {closest['input_quality']}"
+    evidence = _cells_at(cells, str(closest["trial_id"]), int(closest["input_quality"]))
+    if len(evidence) < N_REQUIREMENTS:
+        return f"{start}, which was scored for {len(evidence)} of the {N_REQUIREMENTS} means."
+    is_it = (evidence["region"] == closest["region"]) & (evidence["metric"] == closest["metric"])
+    row = evidence[is_it].iloc[0]
+    steps = "" if math.isnan(row["margin"]) else f", {-row['margin']:.2f} of what JPEG loses from there to JPEG-50"
+    where = "the whole image" if row["region"] == "full" else "the centre crop"
+    return (
+        f"{start}, whose mean {METRIC_TITLES[row['metric']]} of {where} is {row['mean']:.4g} where "
+        f"JPEG-{reference_quality} has {row['reference_mean']:.4g}: short by "
+        f"{abs(row['mean'] - row['reference_mean']):.2g}{steps}."
+    )
+
+
+def _saved(run: Run, trial_id: str, quality: int) -> Interval:
+    whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == "full")]
+    restored = whole[(whole["trial_id"] == trial_id) & (whole["input_quality"] == quality)].set_index("image")
+    is_baseline = whole["trial_id"].isin([record.trial_id for record in run.baselines])
+    is_reference = is_baseline & (whole["input_quality"] == run.reference_quality)
+    reference = whole[is_reference].drop_duplicates("image").set_index("image")  # a split each; the files are the same
+    images = restored.index.intersection(reference.index)
+    sizes = reference.loc[images, "jpeg_bytes"]
+    fields = run.images.fields_of(pd.Series(images.astype(int)))
+    return bootstrap_ratio(sizes - restored.loc[images, "jpeg_bytes"], sizes, fields).in_percent
+
+
+def _doubt(n_images: int) -> str:
+    if n_images >= FEW_IMAGES:
+        return ""
+    images = "test image decides" if n_images == 1 else "test images decide"
+    return f"Only {n_images} {images}: with so few, a small difference of means can be chance."
+
+
+def _seen(run: Run) -> str:
+    tested = run.scores.loc[run.scores["split"] == "test", "image"].unique()
+    n_seen = len(run.choice_images.intersection(map(int, tested)))
+    if not n_seen:
+        return ""
+    return (
+        f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: they "
+        "are "
+        "in these means, and left out of what the strict rule judges."
+    )

@@ -1,0 +1,159 @@
+"""The pictures that a run keeps: samples of a trial, and the gallery of what belongs to no trial."""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.checks import RunError, one_line
+from analysis.records import RESUME
+
+
+@dataclass(frozen=True)
+class Samples:
+    """S images at Q qualities.
+
+    original: uint8 [S, H, W, 3]; degraded, restored: uint8 [S, Q, H, W, 3].
+    kinds: why an image is here, "fixed" or "worst" (by the MSE of its JPEG version).
+    """
+
+    original: NDArray[np.uint8]
+    degraded: NDArray[np.uint8]
+    restored: NDArray[np.uint8]
+    names: tuple[str, ...]
+    qualities: tuple[int, ...]
+    kinds: tuple[str, ...]
+
+    def versions(self, name: str, quality: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return an image as original, as its JPEG file shows it, and restored: uint8 [H, W, 3] each."""
+        image, place = self.names.index(name), self.qualities.index(quality)
+        return self.original[image], self.degraded[image, place], self.restored[image, place]
+
+    def nearest_quality(self, wanted: int) -> int:
+        """Return the largest sampled quality up to the wanted one, the smallest where all are above it."""
+        return max((quality for quality in self.qualities if quality <= wanted), default=min(self.qualities))
+
+
+def read_samples(run: Path, trial_id: str) -> Samples:
+    """Read the samples of a trial. Raises RunError when the file is missing, torn or of another shape."""
+    path = run / "samples" / f"{trial_id}.npz"
+    if not path.is_file():
+        raise RunError(f"{trial_id} has no sample pictures: there is no comparison of pixels.")
+    try:
+        with np.load(path) as file:
+            samples = Samples(
+                original=file["original"],
+                degraded=file["degraded"],
+                restored=file["restored"],
+                names=tuple(str(name) for name in file["names"]),
+                qualities=tuple(int(quality) for quality in file["qualities"]),
+                kinds=tuple(str(kind) for kind in file["kinds"]),
+            )
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunError(f"The sample pictures of {trial_id} cannot be read ({one_line(error)}).") from error
+    if wrong := _what_does_not_fit(samples):
+        raise RunError(f"The sample pictures of {trial_id} {wrong}.")
+    return samples
+
+
+def _what_does_not_fit(samples: Samples) -> str:
+    """Say what is wrong with the shapes of samples, nothing where they fit."""
+    n_images, n_qualities = len(samples.names), len(samples.qualities)
+    if not n_images or not n_qualities:
+        return f"must be of an image and a quality at least, found {n_images} and {n_qualities}"
+    if len(samples.kinds) != n_images:
+        return f"must say of each of {n_images} images why it is there, found {len(samples.kinds)} reasons"
+    side_px = samples.original.shape[1:3]
+    expected = [(n_images, *side_px, 3), *[(n_images, n_qualities, *side_px, 3)] * 2]
+    parts = (samples.original, samples.degraded, samples.restored)
+    if [part.shape for part in parts] != expected or any(part.dtype != np.uint8 for part in parts):
+        found = ", ".join(f"{part.dtype} {part.shape}" for part in parts)
+        return f"must be uint8 of shape {', '.join(map(str, expected))}, found {found}"
+    return ""
+
+
+GALLERY = "gallery.npz"
+LACKING = f"The run has no {GALLERY}, so there is no sheet of samples and no view of the worst inputs. {RESUME} RUN "
+LACKING += "makes it when the search has come to its end."
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """N images on the sheet, M worst inputs, K feature maps.
+
+    sheet: uint8 [N, H, W, 3]; worst_original, worst_degraded, worst_restored: uint8 [M, H, W, 3], at a quality and
+    restored by the trial; restored and trial_id are None where no trial could. crop_px: side of the centre crop that is
+    scored. maps: float32 [V, h, w, K] of the first worst input: original, JPEG picture, restored one if there is one;
+    None where the run had no VGG16 weights. map_numbers: which of VGG16's maps these are.
+    """
+
+    sheet: NDArray[np.uint8]
+    sheet_names: tuple[str, ...]
+    sheet_systems: tuple[str, ...]
+    worst_original: NDArray[np.uint8]
+    worst_degraded: NDArray[np.uint8]
+    worst_restored: NDArray[np.uint8] | None
+    worst_names: tuple[str, ...]
+    worst_systems: tuple[str, ...]
+    quality: int
+    crop_px: int
+    trial_id: str | None
+    maps: NDArray[np.float32] | None
+    map_numbers: tuple[int, ...]
+
+
+def read_gallery(run: Path) -> Gallery:
+    """Read the gallery of a run. Raises RunError when it is missing, torn or of another shape."""
+    path = run / GALLERY
+    if not path.is_file():
+        raise RunError(LACKING)
+    try:
+        with np.load(path) as file:
+            gallery = _gallery(file)
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"{GALLERY} cannot be read ({error}): remove it, and {RESUME} RUN makes it again.") from error
+    if not _fits(gallery):
+        raise RunError(f"The pictures of {GALLERY} do not fit their names: remove it, and {RESUME} RUN makes it again.")
+    return gallery
+
+
+def _gallery(file: Mapping[str, NDArray[Any]]) -> Gallery:
+    return Gallery(
+        sheet=file["sheet"],
+        sheet_names=tuple(map(str, file["sheet_names"])),
+        sheet_systems=tuple(map(str, file["sheet_systems"])),
+        worst_original=file["worst_original"],
+        worst_degraded=file["worst_degraded"],
+        worst_restored=file.get("worst_restored"),
+        worst_names=tuple(map(str, file["worst_names"])),
+        worst_systems=tuple(map(str, file["worst_systems"])),
+        quality=int(file["quality"]),
+        crop_px=int(file["crop_px"]),
+        trial_id=str(file["trial_id"]) or None,
+        maps=file.get("maps"),
+        map_numbers=tuple(map(int, file["map_numbers"])) if "map_numbers" in file else (),
+    )
+
+
+def _fits(gallery: Gallery) -> bool:
+    worst = [gallery.worst_original, gallery.worst_degraded]
+    worst += [] if gallery.worst_restored is None else [gallery.worst_restored]
+    return (
+        all(part.dtype == np.uint8 for part in (gallery.sheet, *worst))
+        and gallery.sheet.ndim == 4
+        and len(gallery.sheet) == len(gallery.sheet_names) == len(gallery.sheet_systems)
+        and all(part.ndim == 4 and part.shape == worst[0].shape for part in worst)
+        and len(worst[0]) == len(gallery.worst_names) == len(gallery.worst_systems)
+        and (gallery.maps is None or _maps_fit(gallery.maps, gallery))
+    )
+
+
+def _maps_fit(maps: NDArray[np.float32], gallery: Gallery) -> bool:
+    return (
+        maps.ndim == 4 and maps.shape[-1] == len(gallery.map_numbers) and min(maps.shape) > 0 < len(gallery.worst_names)
+    )

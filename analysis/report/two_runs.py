@@ -1,0 +1,388 @@
+"""What two runs say beside each other: tables, short text for the terminal, and a folder of page and tables."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.compare import Difference, RunPair, deciding_split, difference
+from analysis.decide import METRIC_TITLES, to_json
+from analysis.findings import Findings
+from analysis.records import fidelity
+from analysis.report.page import Card, Page, Section, build_page, listed
+from analysis.report.report import write_folder
+from analysis.tables.spec import (
+    TOO_FEW,
+    Cell,
+    Column,
+    Part,
+    Row,
+    Table,
+    TableSpec,
+    is_missing,
+    lay_out,
+    write_bounds,
+    write_signed,
+    write_value,
+)
+from analysis.tables.write import to_text
+from models.names import METRICS
+from search.records import TrialRecord
+
+SIDES = ("A", "B")
+ABSENT = "not told"
+DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
+SECONDS_PER_HOUR = 3600
+N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
+PRINTED_METRICS = ("psnr_db", "ssim")
+READING = (
+    "A difference is B minus A over the images that both have, with the 95 % interval of a paired bootstrap over "
+    "fields; a letter behind it names the better run, where the interval leaves out 0. Each is judged on its own: of "
+    "twenty such intervals one leaves out 0 by chance."
+)
+
+
+def pair_tables(pair: RunPair) -> dict[str, Table]:
+    """Return the tables by the names of their files; one that would be empty is not there."""
+    tables = [lay_out(spec, pair) for spec in _catalogue(pair)]
+    return {table.name: table for table in tables if table}
+
+
+def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
+    """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
+    parts = [_legend(pair), *(f"note: {note}" for note in pair.notes), ""]
+    for name in ("settings", "effort"):
+        parts += _printed(tables[name]) if name in tables else ["The facts of both runs are the same.", ""]
+    parts += [f"{line}" for line in _answers(pair)] + [""]
+    if "best_of_each" in tables:
+        best = tables["best_of_each"]
+        parts += [f"{best.title}, B - A:", "", to_text(_whole(best)), told_apart(best), *best.below[1:], ""]
+    else:
+        parts += [f"The best of each cannot be compared: {_why_no_best(pair)}.", ""]
+    return "\n".join([*parts, *trials_lines(pair, tables)])
+
+
+def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
+    """Write two runs' comparison into OUT; returns the path of its page. Raises RunError as `write_folder` does."""
+    facts = [(f"run {line[0]}", line[3:]) for line in _answers(pair)]
+    card = Card(" and ".join(pair.names), _legend(pair), facts, trials_lines(pair, tables))
+    sections = [
+        Section("picks", "The best of each", listed(tables, ("best_of_each", "picks"))),
+        Section("trials", "Trials", listed(tables, ("trials_in_both", "trials_in_one"))),
+        Section("method", "The runs and notes", listed(tables, ("settings", "effort"))),
+    ]
+    page = build_page(Page(f"Two runs: {' and '.join(pair.names)}", card, sections, pair.notes))
+    picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in _sides(pair)}
+    return write_folder(page, json.dumps(picks), tables, out)
+
+
+def told_apart(best: Table) -> str:
+    """Say at how many qualities whole images tell the best trials apart."""
+    rows = best.frame[best.frame["region"] == "full"]
+    lines = []
+    for metric in PRINTED_METRICS:
+        better = rows.loc[rows["metric"] == metric, "better"]
+        wins = " and ".join(f"{side} is better at {(better == side).sum()}" for side in SIDES if (better == side).any())
+        lines.append(f"{METRIC_TITLES[metric]}: {wins or 'not told apart at any'} of {len(better)} qualities")
+    return "; ".join(lines) + "."
+
+
+def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
+    """Say how many trials are in both and how they differ, and how many are in one alone."""
+    n_taken = sum(own == other for own, other in pair.in_both)
+    lines = [f"Trials in both: {len(pair.in_both)}" + (f", of them taken over: {n_taken}" if n_taken else "") + "."]
+    rows = tables["trials_in_both"].frame if "trials_in_both" in tables else pd.DataFrame()
+    if "better" in rows:
+        better = rows.loc[rows["metric"] == "psnr_db", "better"]
+        words = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
+        counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in words.items())
+        lines[0] += f" By PSNR of whole images: {counts}."
+    for side in SIDES:
+        records = pair.only_in(side)
+        best = f", the best of them by margin {records[0].trial_id}" if records else ""
+        lines.append(f"Trials in {side} alone: {len(records)}{best}.")
+    return lines
+
+
+def _catalogue(pair: RunPair) -> list[TableSpec]:
+    best = [findings.best for _, findings in _sides(pair)]
+    named = "; ".join(f"{s}'s {r.trial_id} ({fidelity(r)})" for s, r in zip(SIDES, best, strict=True) if r)
+    metrics: dict[str, Any] = {"across": ("metric",), "head": lambda row: (METRIC_TITLES[row["metric"]],)}
+    return [
+        TableSpec(
+            name="best_of_each",
+            section="picks",
+            title=lambda pair: f"The best of each on {_best_frame(pair)['split'].iloc[0]} images: {named}",
+            frame=_best_frame,
+            rows=(Column("quality", "input_quality"), Column("region", "region"), Column("images", "n_both")),
+            cell=_show_difference,
+            below=_best_below,
+            when=lambda pair: "" if len(_best_frame(pair)) else "no image in common",
+            is_open=True,
+            **metrics,
+        ),
+        TableSpec(
+            name="picks",
+            section="picks",
+            title="The decisions of both, by both rules",
+            frame=_picks_frame,
+            rows=(
+                Column("run", "run"),
+                Column("rule", "rule"),
+                Column("quality", "quality", lambda quality: str(quality)),
+                Column("restored by", "trial_id", is_wide=True),
+                Column("bytes saved", show=_saved),
+                Column("test images", "n_images"),
+                Column("answer", "answer", is_wide=True),
+            ),
+            is_open=True,
+        ),
+        TableSpec(
+            name="trials_in_both",
+            section="trials",
+            title="Trials in both",
+            frame=_shared_frame,
+            rows=(
+                Column("trial", "trial_id", is_wide=True),
+                Column("A", "words_a", is_wide=True),
+                Column("B", "words_b", is_wide=True),
+                Column("images", "images"),
+            ),
+            cell=_show_difference,
+            below=lambda pair, frame: (
+                READING,
+                "Over the images of a split, whole, each with the mean over the qualities that both have.",
+            ),
+            **metrics,
+        ),
+        TableSpec(
+            name="trials_in_one",
+            section="trials",
+            title="Trials in one run alone",
+            frame=_lone_frame,
+            rows=(
+                Column("run", "run"),
+                Column("trial", "trial_id", is_wide=True),
+                Column("status", "status"),
+                Column("epochs", "trained"),
+                Column("margin", "margin", write_signed),
+                Column("PSNR gain, dB", "psnr_gain_db", write_signed),
+            ),
+        ),
+        TableSpec(
+            name="settings",
+            section="runs",
+            title="Settings that differ",
+            frame=_settings_frame,
+            rows=(Column("in run.json", "setting"), *(Column(side, side, is_wide=True) for side in SIDES)),
+            is_open=True,
+        ),
+        TableSpec(
+            name="effort",
+            section="runs",
+            title="What each spent",
+            frame=_effort_frame,
+            rows=(
+                *(Column(name, name) for name in ("run", "planned", "ended")),
+                Column("how", "how", is_wide=True),
+                Column("taken over", "taken_over"),
+                Column("epochs", "epochs"),
+                Column("hours", "hours", ".2f"),
+            ),
+            below=lambda pair, frame: (
+                "Hours of trials are added up over all slots; those of trials taken over count in both runs.",
+            ),
+            is_open=True,
+        ),
+    ]
+
+
+def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
+    return (("A", pair.a), ("B", pair.b))
+
+
+def _settings_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate the facts of run.json that differ: setting, A, B."""
+    flat = [dict(_flat("", findings.run.facts)) for _, findings in _sides(pair)]
+    rows = {name: tuple(facts.get(name, ABSENT) for facts in flat) for name in dict.fromkeys([*flat[0], *flat[1]])}
+    rows = {name: values for name, values in rows.items() if values[0] != values[1]}
+    once = {name for name in rows if rows.get(name.removeprefix("options.")) != rows[name] or "options." not in name}
+    return pd.DataFrame([{"setting": name, "A": a, "B": b} for name, (a, b) in rows.items() if name in once])
+
+
+def _picks_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate the decisions of either run by either rule: run, rule, quality, trial_id, saved..., n_images, answer."""
+    rows = []
+    for side, findings in _sides(pair):
+        pick, strict = findings.pick, findings.strict
+        answers = (
+            ("means", pick.quality, pick.trial_id, pick.saved, " ".join((pick.sentence(), *pick.warnings))),
+            ("strict", strict.quality, strict.model or None, strict.saved, strict.sentence()),
+        )
+        for rule, quality, trial_id, saved, answer in answers:
+            bounds = {"saved": saved and saved.estimate, "low": saved and saved.low, "high": saved and saved.high}
+            row = {"run": side, "rule": rule, "quality": quality or "none", "trial_id": trial_id or "none"}
+            rows.append({**row, **bounds, "n_images": pick.n_images, "answer": answer})
+    return pd.DataFrame(rows)
+
+
+def _effort_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate what either run spent: trials, how they ended, epochs, hours."""
+    taken = {own.trial_id for own, other in pair.in_both if own == other}
+    rows = []
+    for side, findings in _sides(pair):
+        trials = findings.run.trials
+        how = Counter(record.status.value for record in trials)
+        rows.append(
+            {
+                **{"run": side, "planned": int(findings.run.facts["n_trials"]), "ended": len(trials)},
+                "how": ", ".join(f"{count} {status}" for status, count in how.items()),
+                "taken_over": len([record for record in trials if record.trial_id in taken]),
+                "epochs": sum(record.epochs_run for record in trials),
+                "hours": sum(record.seconds for record in trials) / SECONDS_PER_HOUR,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _best_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate how far the best trial of either run differs, at every quality that both were scored at."""
+    best_a, best_b = pair.a.best, pair.b.best
+    if best_a is None or best_b is None:
+        return pd.DataFrame()
+    pairs = pair.paired(best_a.trial_id, best_b.trial_id)
+    split = deciding_split(pairs)
+    rows: list[dict[str, Any]] = []
+    for (quality, region), group in pairs[pairs["split"] == split].groupby(["input_quality", "region"]):
+        place = {"split": split, "region": region, "input_quality": quality, "n_both": group["image"].nunique()}
+        for metric in METRICS:
+            means = {"mean_a": group[metric].mean(), "mean_b": group[f"{metric}_b"].mean()}
+            rows.append({**place, **_numbers(difference(group, metric)), **means})
+    table = pd.DataFrame(rows)
+    order = {"region": False, "input_quality": False}  # whole images first, highest quality first
+    return table.sort_values(list(order), ascending=list(order.values()), kind="stable") if rows else table
+
+
+def _best_below(pair: RunPair, frame: pd.DataFrame) -> Sequence[str]:
+    chance = "Both were chosen by validation images such as these: the better one may be so by chance."
+    return (READING,) if frame["split"].iloc[0] == "test" else (READING, chance)
+
+
+def _shared_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate how far the trials of both runs differ on whole images, over all qualities that both were scored at."""
+    rows = []
+    for own, other in pair.in_both:
+        same = own == other
+        pairs = pair.paired(own.trial_id, other.trial_id)
+        pairs = pairs[pairs["region"] == "full"]
+        split = deciding_split(pairs)
+        pairs = pairs[pairs["split"] == split]
+        facts: dict[str, Any] = {
+            "trial_id": own.trial_id,
+            "words_a": _words(own),
+            "images": f"{pairs['image'].nunique()} {split}",
+        }
+        facts |= {"words_b": "the same record: taken over" if same else _words(other), "same_record": same}
+        for metric in METRICS:
+            rows.append({**facts, **({"metric": metric} if same else _numbers(difference(pairs, metric)))})
+    return pd.DataFrame(rows)
+
+
+def _lone_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate the trials that only one of the runs has, best first."""
+    return pd.DataFrame(
+        [
+            {
+                **{"run": side, "trial_id": record.trial_id, "status": record.status.value},
+                **{"trained": fidelity(record), "margin": record.margin, "psnr_gain_db": record.psnr_gain_db},
+            }
+            for side in SIDES
+            for record in pair.only_in(side)
+        ]
+    )
+
+
+def _words(record: TrialRecord) -> str:
+    return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, write_signed)}"
+
+
+def _numbers(cell: Difference) -> dict[str, Any]:
+    found = cell.interval
+    return {
+        **{"metric": cell.metric, "difference": found and found.estimate, "low": found and found.low},
+        **{"high": found and found.high, "n_images": found.n if found else 0, "n_left_out": cell.n_left_out},
+        "better": cell.better,
+    }
+
+
+def _show_difference(row: Row) -> Cell:
+    """Show a difference, its interval and the better run where it can be told: "+0.12 (+0.05 to +0.20) B"."""
+    if row.get("same_record") is True:
+        return Cell("taken over")
+    if is_missing(row["difference"]):
+        return Cell("unknown")
+    form = DIGITS[row["metric"]]
+    bounds = "one image" if row["n_images"] == 1 else write_bounds(row["low"], row["high"], form)
+    left_out = f" (-{row['n_left_out']:.0f})" if row["n_left_out"] else ""
+    return Cell(f"{row['difference']:{form}} ({bounds}){left_out}", row["difference"], marks=str(row["better"]))
+
+
+def _saved(row: Row) -> Cell:
+    if is_missing(row["saved"]):
+        return Cell("none")
+    bounds = write_bounds(row["low"], row["high"], ".1f")
+    return Cell(f"{row['saved']:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row["saved"])
+
+
+def _answers(pair: RunPair) -> list[str]:
+    return [
+        f"{side}: {' '.join((findings.pick.sentence(), *findings.pick.warnings, findings.strict.sentence()))}"
+        for side, findings in _sides(pair)
+    ]
+
+
+def _whole(best: Table) -> Table:
+    """Return the rows of whole images and the columns that fit a terminal."""
+    (part,) = best.parts
+    kept = [place for place, head in enumerate(part.heads) if head[0] in (METRIC_TITLES[m] for m in PRINTED_METRICS)]
+    places = [0, 2, *(len(part.side) + place for place in kept)]
+    lines = tuple(tuple(line[place] for place in places) for line in part.lines if line[1].text == "full")
+    part = Part("", (part.side[0], part.side[2]), tuple(part.heads[place] for place in kept), lines)
+    return Table(**{**vars(best), "parts": (part,)})
+
+
+def _why_no_best(pair: RunPair) -> str:
+    lacking = " and ".join(side for side, findings in _sides(pair) if findings.best is None)
+    if lacking:
+        return f"no trial of {lacking} has scores and is free of suspicion"
+    return "there is no image with scores of both"
+
+
+def _legend(pair: RunPair) -> str:
+    names = "; ".join(f"{side} is {name}" for side, name in zip(SIDES, pair.names, strict=True))
+    return f"{names}. Images in both: {len(pair.images)}. A difference is B minus A."
+
+
+def _printed(table: Table) -> list[str]:
+    (part,) = table.parts
+    lines = tuple(tuple(Cell(_shortened(cell.text)) for cell in line) for line in part.lines[:N_ROWS_PRINTED])
+    shown = Table(**{**vars(table), "parts": (Part("", part.side, part.heads, lines),)})
+    more = len(part.lines) - len(lines)
+    return [f"{table.title}:", "", to_text(shown), *([f"(further rows, in the report: {more})"] if more else [])]
+
+
+def _shortened(text: object) -> str:
+    words = " ".join(str(text).split())
+    return words if len(words) <= N_LETTERS_PRINTED else f"{words[: N_LETTERS_PRINTED - 3]}..."
+
+
+def _flat(name: str, value: Any) -> list[tuple[str, str]]:
+    """List what JSON holds by dotted names; a list is one text."""
+    if isinstance(value, Mapping) and value:
+        return [item for key, inner in value.items() for item in _flat(f"{name}.{key}" if name else str(key), inner)]
+    if isinstance(value, list):
+        return [(name, "; ".join(", ".join(text for _, text in _flat("", item)) for item in value) or "none")]
+    return [(name, "none" if value in (None, {}) else str(value))]

@@ -1,0 +1,316 @@
+"""Suspects: what means give away about the trials behind them, down to those that cannot be what they claim to be.
+
+Judged from means alone, so that a printed table can be examined like a run. Sentences name what was found where.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csgraph, csr_array
+
+from analysis.cells import ALL
+from analysis.run import LINEAR, Run
+from search.records import DEAD_EPOCHS, DEAD_STEPS, TrialRecord, had_its_chance
+
+DEAD, NEAR_DEAD, DIVERGED, DUPLICATED = "dead", "near-dead", "diverged", "duplicated"
+HEAVY_TAILS, IMPOSSIBLE, UNCLIPPED, SWAPPED = "heavy tails", "impossible", "unclipped", "labels swapped"
+WORSE, LEAK = "worse than its input", "near-duplicates across the split"
+UNTRAINED, UNDER_LINEAR = "hardly trained", "under the linear filter"
+KEPT_OUT = frozenset({DEAD, DIVERGED, DUPLICATED, IMPOSSIBLE, UNCLIPPED})  # of "best"
+
+SAME = 1e-3  # relative: equal to about four digits; five would part columns that were rounded twice
+DIVERGED_DB = 10.0  # as the search's own rule: so far under its input
+DIVERGED_AT = 75
+# Mean MSE over 10^(-mean PSNR / 10), which by Jensen's inequality is at least 1. Where PSNR is normal over images with
+# a spread of s dB it is exp((s ln 10 / 10)^2 / 2): 1.11 at 2 dB, 1.27 at 3, 1.53 at 4. An input's own is divided out.
+HEAVY = 1.5
+CHANCE = f"ended before the {DEAD_EPOCHS} epochs and {DEAD_STEPS} steps after which the search calls a trial dead"
+TAIL = "its mean MSE is {:.2f} times what its mean PSNR implies"
+PRINTED = 0.02  # an MSE of two printed digits may be this share too low
+
+PLACE = ["split", "region"]
+ROW = ["trial", *PLACE, "input_quality"]
+METRICS = ["mae", "mse", "psnr_db", "ssim"]
+MSE_BESIDE_PSNR = "mse_beside_psnr"  # over the images that the mean PSNR is over: identical ones are in neither
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Something odd. where: the split, region and qualities it shows at; kept_out: its trials cannot be the best."""
+
+    kind: str
+    trials: tuple[str, ...]
+    where: str
+    sentence: str
+
+    @property
+    def kept_out(self) -> bool:
+        return self.kind in KEPT_OUT
+
+
+def examine(
+    means: pd.DataFrame,
+    trials: pd.DataFrame,
+    inputs: pd.DataFrame,
+    statuses: Mapping[str, str],
+    untrained: Collection[str] = (),
+) -> tuple[Oddity, ...]:
+    """Examine trials by their means.
+
+    means: trial, split, region, input_quality, metric (MSE_BESIDE_PSNR where it differs from mse), mean (NaN where
+        unknown).
+    trials: trial, network, origin; those of one origin, such as a trial and its continuation, may agree.
+    inputs: the means of JPEG as it is, without trial; where a split and region has none, means on which different
+        networks agree stand in: what they have in common is their input.
+    statuses: how trials ended, by trial, where that is recorded. untrained: those that ended before they could be told
+        from dead ones; that they return their input is told, and keeps them out of nothing.
+    """
+    recorded = _recorded(statuses)
+    if means.empty:
+        return tuple(recorded)
+    table, swapped = _as_meant(means)
+    is_trained = ~table.index.get_level_values("trial").isin(list(untrained))
+    twins = _twins(table[is_trained], trials.set_index("trial")["origin"])
+    inferred = _inferred(table, twins, trials.set_index("trial")["network"])
+    beside = _beside(table, inferred if inputs.empty else _by_metric(inputs, ROW[1:]), inferred)
+    still = _everywhere(_agrees(table, beside).all(axis=1), beside["mae"].notna())
+    dead = still & is_trained
+    near_dead = _everywhere(_agrees(table, beside)["mae"], beside["mae"].notna(), at_least=2) & ~still
+    worse = _everywhere(table["psnr_db"] < beside["psnr_db"], beside["psnr_db"].notna()) & ~still
+    diverged = (table["psnr_db"] < beside["psnr_db"] - DIVERGED_DB) & _at(table, DIVERGED_AT)
+    factor = _tail_factor(table)
+    tailed = factor > HEAVY * _tail_factor(beside).clip(lower=1).fillna(1)
+    findings = _listed(DEAD, dead, "its means are those of its input, which it returns")
+    findings += _listed(UNTRAINED, still & ~is_trained, f"it returns its input, but {CHANCE}")
+    findings += _listed(NEAR_DEAD, near_dead, "its MAE is its input's, though other means are not")
+    findings += _listed(DIVERGED, diverged, f"its mean PSNR is more than {DIVERGED_DB:.0f} dB under its input's")
+    findings += _duplicated(twins)
+    findings += _listed(SWAPPED, swapped, "what is called MAE and MSE fits its PSNR and each other only when exchanged")
+    findings += _listed(HEAVY_TAILS, tailed, f"{TAIL}: a few images have very large errors", factor)
+    findings += _listed(IMPOSSIBLE, factor < 1 - PRINTED, f"{TAIL}, and under 1 cannot be", factor)
+    findings += _listed(UNCLIPPED, table["mse"] > table["mae"], "its mean MSE is above its MAE: errors exceed 1")
+    findings += _listed(WORSE, worse, "its mean PSNR is under its input's at every quality")
+    told = {(finding.kind, finding.trials) for finding in recorded}
+    return (*recorded, *(finding for finding in findings if (finding.kind, finding.trials) not in told))
+
+
+def inferred_inputs(means: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the means on which trials of different networks agree, a row per split, region and quality: their input's.
+
+    means, trials: as `examine` takes them.
+    """
+    table, _ = _as_meant(means)
+    listed = trials.set_index("trial")
+    return _inferred(table, _twins(table, listed["origin"]), listed["network"]).reset_index()
+
+
+def kept_out(findings: Iterable[Oddity]) -> frozenset[str]:
+    """Return the trials that cannot be the best: dead, diverged, duplicated or impossible."""
+    return frozenset(trial for finding in findings if finding.kept_out for trial in finding.trials)
+
+
+def split_leaks(images: pd.DataFrame) -> tuple[Oddity, ...]:
+    """Find near-duplicate images on different sides of a split.
+
+    images: image, group (a number that near-duplicates share) and a column per split with the subset of each image.
+    """
+    findings = []
+    for split in [column for column in images.columns if column not in ("image", "name", "system", "group")]:
+        used = images[images[split] != ""]
+        sides = used.groupby("group")[split].nunique()
+        across = used[used["group"].isin(sides.index[sides > 1])]
+        trained = across[across[split] == "train"]["group"].unique()
+        judged = across[(across[split] != "train") & across["group"].isin(trained)]
+        if not across.empty:
+            sentence = (
+                f"{across['group'].nunique()} groups of near-duplicate images stand on more than one side of {split}; "
+                f"{len(judged)} images to validate or test on resemble one that was trained on"
+            )
+            findings.append(Oddity(LEAK, (), split, sentence))
+    return tuple(findings)
+
+
+def examine_run(run: Run, cells: pd.DataFrame, splits: Collection[str] = ("validation", "test")) -> tuple[Oddity, ...]:
+    """Examine the trials of a run by their means on some splits, and its images by the fields that they show."""
+    tried = {record.trial_id: record for record in run.trials}
+    means = _placed(cells[(cells["system"] == ALL) & cells["split"].isin(list(splits))], run.records)
+    is_trial = means["trial"].isin(list(tried))
+    rows = [
+        {"trial": trial_id, "network": record.spec.architecture, "origin": _origin(record, tried)}
+        for trial_id, record in tried.items()
+    ]
+    trials = pd.DataFrame(rows, columns=["trial", "network", "origin"])
+    statuses = {trial_id: record.status.value for trial_id, record in tried.items()}
+    untrained = [trial_id for trial_id, record in tried.items() if record.curve and not had_its_chance(record.curve)]
+    found = examine(means[is_trial], trials, means[~is_trial].drop(columns="trial"), statuses, untrained)
+    return (*found, *_under_linear(run), *split_leaks(run.images.table))
+
+
+def reasons(oddities: Sequence[Oddity]) -> dict[str, str]:
+    """Return why trials are kept out of "best": trial -> the kinds of what was found, "dead, duplicated"."""
+    kinds: dict[str, list[str]] = {}
+    for oddity in oddities:
+        for trial in oddity.trials if oddity.kept_out else ():
+            kinds.setdefault(trial, []).append(oddity.kind)
+    return {trial: ", ".join(dict.fromkeys(found)) for trial, found in kinds.items()}
+
+
+def _under_linear(run: Run) -> list[Oddity]:
+    """Find trained networks whose margin is not above that of the linear filter: at their own quality, or its best."""
+    filters = [record for record in run.trials if record.spec.architecture == LINEAR and record.margin is not None]
+    oddities = []
+    for record in run.trials if filters else []:
+        if record.spec.architecture == LINEAR or record.margin is None:
+            continue
+        own = [item for item in filters if item.spec.training_quality == record.spec.training_quality]
+        beaten_by = next(item for item in (own or filters))
+        if record.margin <= (beaten_by.margin or 0.0):
+            sentence = (
+                f"{record.trial_id}: its monitored margin, {record.margin:+.3f}, is not above that of the linear "
+                "filter "
+                f"trained at {beaten_by.spec.training_quality}, {beaten_by.margin:+.3f}"
+            )
+            oddities.append(Oddity(UNDER_LINEAR, (record.trial_id,), "monitored images", sentence))
+    return oddities
+
+
+def _placed(cells: pd.DataFrame, records: Sequence[TrialRecord]) -> pd.DataFrame:
+    """Return means with the split that a trial was made on in the name of theirs: each split has its own images."""
+    made_on = {record.trial_id: record.spec.split for record in records}
+    means = cells[["trial_id", "split", "region", "input_quality", "metric", "mean"]]
+    is_mse = cells["metric"] == "mse"
+    beside = means[is_mse].assign(mean=cells.loc[is_mse, "mean_beside_psnr"], metric=MSE_BESIDE_PSNR)
+    means = pd.concat([means, beside], ignore_index=True).rename(columns={"trial_id": "trial"})
+    several = len(set(made_on.values())) > 1
+    return means.assign(split=means["trial"].map(made_on) + " " + means["split"]) if several else means
+
+
+def _origin(record: TrialRecord, tried: Mapping[str, TrialRecord]) -> str:
+    """Return the oldest trial whose state a trial went on from: itself, mostly."""
+    while (parent := tried.get(record.spec.parent or "")) is not None:
+        record = parent
+    return record.trial_id
+
+
+def _recorded(statuses: Mapping[str, str]) -> list[Oddity]:
+    return [
+        Oddity(status, (trial,), "its record", f"{trial}: {status}, says its record")
+        for trial, status in statuses.items()
+        if status in (DEAD, DIVERGED)
+    ]
+
+
+def _as_meant(means: pd.DataFrame) -> tuple[pd.DataFrame, "pd.Series[bool]"]:
+    """Return the means by ROW with swapped labels put right, and which rows were."""
+    table = _by_metric(means, ROW)
+    swapped = _is_swapped(table)
+    table.loc[swapped, ["mae", "mse", MSE_BESIDE_PSNR]] = table.loc[swapped, ["mse", "mae", "mae"]].to_numpy()
+    return table, swapped
+
+
+def _by_metric(means: pd.DataFrame, row: list[str]) -> pd.DataFrame:
+    wide = means.pivot(index=row, columns="metric", values="mean").reindex(columns=[*METRICS, MSE_BESIDE_PSNR])
+    wide[MSE_BESIDE_PSNR] = wide[MSE_BESIDE_PSNR].fillna(wide["mse"])
+    return wide.astype(float)
+
+
+def _only(names: list[str], index: pd.Index) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(index.to_frame(index=False)[names])
+
+
+def _tail_factor(table: pd.DataFrame) -> "pd.Series[float]":
+    return table[MSE_BESIDE_PSNR] / 10 ** (-table["psnr_db"] / 10)
+
+
+def _at(table: pd.DataFrame, quality: int) -> NDArray[np.bool_]:
+    return np.asarray(table.index.get_level_values("input_quality") == quality)
+
+
+def _agrees(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    return (one - other).abs() <= SAME * other.abs()
+
+
+def _everywhere(claim: "pd.Series[bool]", known: "pd.Series[bool]", at_least: int = 1) -> "pd.Series[bool]":
+    """Mark the known rows of each trial, split and region at all of whose known qualities the claim holds."""
+    keys = ["trial", *PLACE]
+    holds = (claim | ~known).groupby(level=keys).transform("all")
+    return holds & (known.groupby(level=keys).transform("sum") >= at_least) & known
+
+
+def _is_swapped(table: pd.DataFrame) -> "pd.Series[bool]":
+    """MSE above MAE at every quality, while what is called MAE is what the mean PSNR implies of an MSE."""
+    as_mse = table["mae"] / 10 ** (-table["psnr_db"] / 10)
+    odd = (table["mse"] > table["mae"]) & as_mse.between(1 - PRINTED, HEAVY)
+    return _everywhere(odd, as_mse.notna())
+
+
+def _twins(table: pd.DataFrame, origin: "pd.Series[str]") -> list[pd.DataFrame]:
+    """List the rows of trials of different origin that agree, on a split and region, wherever both have means."""
+    found = []
+    for _, rows in table.groupby(level=PLACE):
+        wide = rows.unstack("input_quality")
+        names, values = wide.index.get_level_values("trial"), wide.to_numpy()
+        family = origin.loc[names].to_numpy()
+        agree = np.zeros((len(names), len(names)), np.bool_)
+        for place, own in enumerate(values):
+            near = np.abs(values - own) <= SAME * np.abs(own)
+            unknown = np.isnan(values) | np.isnan(own)
+            agree[place] = (near | unknown).all(axis=1) & ~unknown.all(axis=1) & (family != family[place])
+        n_groups, labels = csgraph.connected_components(csr_array(agree.astype(np.int8)), directed=False)
+        groups = [names[labels == label] for label in range(n_groups)]
+        found += [rows[rows.index.isin(group, level="trial")] for group in groups if len(group) > 1]
+    return found
+
+
+def _inferred(table: pd.DataFrame, twins: list[pd.DataFrame], network: "pd.Series[str]") -> pd.DataFrame:
+    """Average the twins of different networks."""
+    shared = [rows for rows in twins if network.loc[rows.index.unique("trial")].nunique() > 1]
+    return pd.concat([table.iloc[:0], *shared]).groupby(level=ROW[1:]).mean()
+
+
+def _beside(table: pd.DataFrame, known: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of the input of each row; inferred ones on a split and region of which nothing is known."""
+    elsewhere = ~_only(PLACE, inferred.index).isin(_only(PLACE, known.index))
+    inputs = pd.concat([known, inferred[elsewhere]]) if len(known) else inferred
+    return inputs.reindex(_only(ROW[1:], table.index)).set_axis(table.index)
+
+
+def _duplicated(twins: list[pd.DataFrame]) -> list[Oddity]:
+    findings = []
+    places: dict[tuple[str, ...], list[pd.DataFrame]] = {}
+    for rows in twins:
+        places.setdefault(tuple(rows.index.unique("trial")), []).append(rows)
+    for trials, parts in places.items():
+        where = _where(pd.concat(parts).index)
+        sentence = f"{', '.join(trials)}: trained differently, yet all their means agree to {SAME:.1%} ({where})"
+        findings.append(Oddity(DUPLICATED, trials, where, sentence))
+    return findings
+
+
+def _listed(kind: str, rows: "pd.Series[bool]", text: str, sizes: "pd.Series[float] | None" = None) -> list[Oddity]:
+    """Write a finding for each trial with a marked row; the text may name the most extreme of its sizes."""
+    marked = rows[rows]
+    findings = []
+    for trial in marked.index.unique("trial"):
+        places = marked.index[marked.index.get_level_values("trial") == trial]
+        size = 0.0 if sizes is None else max(sizes[places], key=_extremity)
+        findings.append(Oddity(kind, (trial,), _where(places), f"{trial}: {text.format(size)} ({_where(places)})"))
+    return findings
+
+
+def _extremity(factor: float) -> float:
+    """Return how far a factor is from 1, on either side; one that is not positive cannot be farther."""
+    return abs(math.log(factor)) if factor > 0 else math.inf
+
+
+def _where(places: pd.Index) -> str:
+    """Name splits, regions and qualities: "test full at 25, 50; test crop at 25"."""
+    frame = places.to_frame(index=False).drop_duplicates([*PLACE, "input_quality"])
+    parts = []
+    for (split, region), group in frame.groupby(PLACE):
+        parts.append(f"{split} {region} at {', '.join(map(str, sorted(group['input_quality'])))}")
+    return "; ".join(parts)
