@@ -152,6 +152,8 @@ def fidelity(record: TrialRecord) -> str:
 
     The split is named where it is a large one: a run may compare trials of both.
     """
+    if not record.spec.is_trained:
+        return "without epochs"
     images = "" if record.spec.epoch_images is None else f" of {record.spec.epoch_images} images"
     split = "" if record.spec.split == "tiny" else f" of {record.spec.split}"
     return f"{record.epochs_run}/{record.spec.epochs} epochs{images}{split}"
@@ -166,12 +168,12 @@ def label(record: TrialRecord) -> str:
 
 def heading(record: TrialRecord) -> str:
     """Name a trial in the few short lines of a table's column head."""
-    return "\n".join(_heading(record, f"{record.spec.loss}, trained at {record.spec.training_quality}"))
+    return "\n".join(_heading(record, f"{_loss(record)}, trained at {record.spec.training_quality}"))
 
 
 def short_heading(record: TrialRecord) -> str:
     """Name a trial in lines that are short enough for a terminal."""
-    return "\n".join(_heading(record, f"{record.spec.loss}\nq{record.spec.training_quality}"))
+    return "\n".join(_heading(record, f"{_loss(record)}\nq{record.spec.training_quality}"))
 
 
 def _heading(record: TrialRecord, settings: str) -> list[str]:
@@ -182,6 +184,10 @@ def _heading(record: TrialRecord, settings: str) -> list[str]:
     activation = "" if spec.output_activation == "none" else f" {spec.output_activation}"
     tail = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
     return [f"{spec.architecture}{predicts}{activation}", settings, tail, *_trained(record)]
+
+
+def _loss(record: TrialRecord) -> str:
+    return record.spec.loss if record.spec.is_trained else "closed form"
 
 
 def _trained(record: TrialRecord) -> list[str]:

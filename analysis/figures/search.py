@@ -53,7 +53,9 @@ def draw_learning_curves(table: pd.DataFrame, named: Mapping[str, str], axis: Ma
         places = {trial_id: place for place, trial_id in enumerate(named)}
         for trial_id in sorted(own["trial_id"].unique(), key=places.__contains__):
             _draw_trial(above, below, own[own["trial_id"] == trial_id], places.get(trial_id), axis)
-        above.set(title=f"trained on {loss}", yscale="log")
+        above.set(title=f"trained on {loss}")
+        if (own[own["loss"].notna()]["loss"] > 0).all():  # a relative loss is negative
+            above.set_yscale("log")
         below.set_xlabel("epoch")
         below.margins(x=0.08)
         for panel in (above, below):

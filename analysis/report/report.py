@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -240,7 +241,7 @@ def _write_cells(cells: pd.DataFrame, path: Path) -> None:
     words = ["trial_id", "split", "region", "system", "metric"]
     numbers = list(cells.select_dtypes("float64").columns)
     small = cells.astype({**dict.fromkeys(words, "category"), **dict.fromkeys(numbers, np.float32)})
-    options = {"use_dictionary": words, "use_byte_stream_split": numbers}
+    options: dict[str, Any] = {"use_dictionary": words, "use_byte_stream_split": numbers}
     small.to_parquet(path, index=False, compression="zstd", **options)
 
 
