@@ -5,10 +5,11 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from analysis import strict
 from analysis.checks import RunError
@@ -241,8 +242,8 @@ def _write_cells(cells: pd.DataFrame, path: Path) -> None:
     words = ["trial_id", "split", "region", "system", "metric"]
     numbers = list(cells.select_dtypes("float64").columns)
     small = cells.astype({**dict.fromkeys(words, "category"), **dict.fromkeys(numbers, np.float32)})
-    options: dict[str, Any] = {"use_dictionary": words, "use_byte_stream_split": numbers}
-    small.to_parquet(path, index=False, compression="zstd", **options)
+    table = pa.Table.from_pandas(small, preserve_index=False)
+    pq.write_table(table, path, compression="zstd", use_dictionary=words, use_byte_stream_split=numbers)
 
 
 def _swap(partial: Path, out: Path) -> None:
