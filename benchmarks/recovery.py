@@ -67,7 +67,7 @@ def main() -> None:
         folder = Path(name)
         write_pack(synthesize(N_IMAGES, 0), folder / "pack", PackSettings(SIZE_PX))
         lines, n_there = search_and_kill(cluster, folder)
-        records = [record for record in read_records(folder / "run") if not record.spec.is_baseline]
+        records = [record for record in read_records(folder / "run") if record.spec.is_trained]
     ray.shutdown()
     cluster.shutdown()
     reported = Counter(match.groups() for line in lines if (match := EPOCH.search(line)))

@@ -60,10 +60,10 @@ def smoke(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_search_leaves_a_record_of_every_trial_and_of_jpeg_as_it_is(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
     records = read_records(run)
-    assert sorted(record.spec.loss for record in records if not record.spec.is_baseline) == ["mae", "mse"]
-    assert sum(record.spec.is_baseline for record in records) == 1
+    assert sorted(record.spec.loss for record in records if record.spec.is_trained) == ["mae", "mse"]
+    assert sorted(record.spec.architecture for record in records if not record.spec.is_trained) == ["identity", "linear"]
     assert {record.status for record in records} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
-    assert {spec.trial_id for spec in read_proposed(run)} == {r.trial_id for r in records if not r.spec.is_baseline}
+    assert {spec.trial_id for spec in read_proposed(run)} == {r.trial_id for r in records if r.spec.is_trained}
 
 
 def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(smoke: tuple[Path, str]) -> None:
@@ -83,12 +83,12 @@ def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: Pac
 
 def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
-    parent = next(record for record in read_records(run) if not record.spec.is_baseline)
+    parent = next(record for record in read_records(run) if record.spec.is_trained)
     more = ("--from", "run", "--trial", parent.trial_id, "--more-epochs", 1)
     done = _run(run.parent, *more, "--out", "more")
     assert done.returncode == 0, done.stderr
-    first, *_, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
-    assert first.spec.is_baseline
+    first, second, *_, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
+    assert {first.spec.architecture, second.spec.architecture} == {"identity", "linear"}
     assert child.spec.parent == parent.trial_id
     assert [row["epoch"] for row in child.curve] == [1, 2, 3]
     assert [row["loss"] for row in child.curve[:2]] == [row["loss"] for row in parent.curve]
@@ -164,11 +164,11 @@ def _line_with(process: "subprocess.Popen[str]", part: str) -> str:
 
 def _check_resumed(folder: Path, line: str) -> None:
     """Resume the run whose trial said `line`: every trial has one record, and that one did not begin anew."""
-    ended = {record.trial_id for record in read_records(folder / "run") if not record.spec.is_baseline}
+    ended = {record.trial_id for record in read_records(folder / "run") if record.spec.is_trained}
     assert len(ended) < 2
     done = _run(folder, "--resume", "run")
     assert done.returncode == 0, done.stderr
-    records = [record for record in read_records(folder / "run") if not record.spec.is_baseline]
+    records = [record for record in read_records(folder / "run") if record.spec.is_trained]
     assert len(records) == len({record.trial_id for record in records}) == 2
     begun = next(record.trial_id for record in records if record.trial_id in line)
     assert begun in ended or f"{begun}  epoch 1/2" not in done.stdout
@@ -236,7 +236,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_epoch(small_pack: 
     output, error = started.communicate(timeout=300)
     assert victims
     assert started.returncode == 0, error
-    records = [record for record in read_records(tmp_path / "run") if not record.spec.is_baseline]
+    records = [record for record in read_records(tmp_path / "run") if record.spec.is_trained]
     begun = next(record.trial_id for record in records if record.trial_id in line)
     assert f"{begun}  epoch 1/2" not in output  # what is left of it after the first
     assert {record.status for record in records} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
@@ -286,7 +286,7 @@ def test_the_last_round_takes_the_best_of_a_run(smoke: tuple[Path, str]) -> None
 
 
 def _trained(run: Path) -> list[TrialRecord]:
-    return [record for record in read_records(run) if not record.spec.is_baseline]
+    return [record for record in read_records(run) if record.spec.is_trained]
 
 
 MISTAKES = {
