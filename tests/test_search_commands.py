@@ -61,7 +61,10 @@ def test_a_search_leaves_a_record_of_every_trial_and_of_jpeg_as_it_is(smoke: tup
     run, _ = smoke
     records = read_records(run)
     assert sorted(record.spec.loss for record in records if record.spec.is_trained) == ["mae", "mse"]
-    assert sorted(record.spec.architecture for record in records if not record.spec.is_trained) == ["identity", "linear"]
+    assert sorted(record.spec.architecture for record in records if not record.spec.is_trained) == [
+        "identity",
+        "linear",
+    ]
     assert {record.status for record in records} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
     assert {spec.trial_id for spec in read_proposed(run)} == {r.trial_id for r in records if r.spec.is_trained}
 
