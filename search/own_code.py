@@ -81,7 +81,7 @@ def _kept_plugin(run: Path) -> Plugin | None:
     """Return the plugin that a run was made with. Raises InputError where its file is lost or was changed."""
     try:
         facts = read_run_facts(run).get("plugin")
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return None  # no run: whoever opens it says so
     if not facts:
         return None

@@ -133,8 +133,7 @@ def read_run_facts(run: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{run} is no run directory (it has no {RUN_FACTS}); name one that a search made")
     try:
         facts: dict[str, Any] = json.loads(path.read_text())
-        facts.keys()
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: put back a copy, or start anew with another --out") from error
     return facts
 

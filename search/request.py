@@ -112,9 +112,12 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
 def require_run(run: Path) -> dict[str, Any]:
     """Return the facts of a run directory. Raises InputError where there is none."""
     try:
-        return read_run_facts(run)
+        facts = read_run_facts(run)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from error
+    if not isinstance(facts, dict):
+        raise InputError(f"{run}/run.json is damaged: put back a copy, or start anew with another --out")
+    return facts
 
 
 def parse_duration(text: str) -> float:

@@ -257,11 +257,18 @@ def test_a_source_that_reads_otherwise_than_it_was_found_leaves_no_pack(tmp_path
     assert not os.listdir(tmp_path)
 
 
+def _heed_ctrl_c() -> None:
+    """Heed SIGINT, as a terminal's programs do: in the background of a shell it is ignored, and so by children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("later_s", [0, 0.1, 0.4])
 def test_four_quick_ctrl_c_are_one_line_that_says_what_is_left(tmp_path: Path, later_s: float) -> None:
     source = write_source_folder(tmp_path / "source", 1200)
     command = [sys.executable, "-m", "datasets", "pack", str(source), str(tmp_path / "pack"), "--size", "32"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=_heed_ctrl_c
+    )
     while len(os.listdir(tmp_path)) == 1 and process.poll() is None:
         time.sleep(0.002)
     time.sleep(later_s)
