@@ -34,7 +34,7 @@ CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
 DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "top": 3, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
 FIXED = ("space", "scale", "seed", *COMPUTING, "top", *NARROWED, *CONTINUES)  # for the life of a run
-LATER = {"re_estimate_normalisation": False, "plugin": None}  # options that runs of earlier versions do not remember
+LATER = {"re_estimate_normalisation": False}  # options that runs of earlier versions do not remember
 CHANGEABLE = (
     "data",
     "vgg16_weights",
