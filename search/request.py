@@ -41,7 +41,6 @@ CHANGEABLE = (
     "trials",
     "trials_per_gpu",
     "mirror",
-    "plugin",
 )  # on --resume; remembered otherwise
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
