@@ -285,7 +285,7 @@ def test_the_last_round_takes_the_best_of_a_run(smoke: tuple[Path, str]) -> None
     assert done.returncode == 0, done.stderr
     rankings = (lambda record: record.margin, lambda record: record.psnr_gain_db)
     n_best = len({max(_trained(run), key=rank).spec.loss for rank in rankings})
-    assert f"plan: {12 * n_best} trials ({12 * n_best} of {12 * n_best} cells tried)" in done.stdout
+    assert f"plan: {15 * n_best} trials ({15 * n_best} of {15 * n_best} cells tried)" in done.stdout
 
 
 def _trained(run: Path) -> list[TrialRecord]:
@@ -295,15 +295,15 @@ def _trained(run: Path) -> list[TrialRecord]:
 MISTAKES = {
     "unknown space": (
         ["--space", "fulll"],
-        "unknown space 'fulll'; known: full, appendix, residual, quality, smoke, final",
+        "unknown space 'fulll'; known: full, native, appendix, residual, quality, smoke, final",
     ),
-    "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, tiny, full"),
+    "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, small, tiny, full"),
     "unknown network": (
         ["--networks", "vgg"],
-        "unknown architecture 'vgg' in space full; known: jjnet, ",
+        "unknown architecture 'vgg' in space full; known: native11k, native10k, jjnet, ",
     ),
-    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: mse, mae, hf, perceptual"),
-    "unknown quality": (["--qualities", "74"], "unknown training quality 74 in space full; known: random, 75, 50, 25"),
+    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: psnr-ssim, mse, mae, hf, perceptual"),
+    "unknown quality": (["--qualities", "74"], "unknown training quality 74 in space full; known: 20-80, random, 75, 50, 25"),
     "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
     "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
     "no duration": (["--time-budget", "soon"], "a duration is a number and a unit, such as 90s, 20m, 2h or 7d"),
@@ -366,7 +366,7 @@ def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_
 def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, tmp_path: Path) -> None:
     done = _run(tmp_path, "--data", small_pack.folder, "--dry-run", "--trials", 5)
     assert done.returncode == 0, done.stderr
-    assert "plan: 5 trials (5 of 192 cells tried), up to 16 epochs each" in done.stdout
+    assert "plan: 5 trials (5 of 840 cells tried), up to 16 epochs each" in done.stdout
     assert "expected time: about " in done.stdout
     assert "perceptual: not run, no VGG16 weights (" in done.stdout
     assert list(tmp_path.iterdir()) == []
