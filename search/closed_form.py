@@ -12,7 +12,7 @@ from datasets.qualities import quality_range
 from datasets.sampling import deal_images
 from models.ridge import NormalEquations, fit_filter
 
-N_TRAINING, N_VALIDATION = 64, 32  # images: of each 3,800 places are seen at each quality; more fit no better
+N_TRAINING, N_VALIDATION = 64, 32  # images: of each 3,800 places are seen at each quality
 CROP_PX = 128
 N_QUALITIES = 4  # of a range: its ends and what lies between
 N_SYMMETRIES = 8

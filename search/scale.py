@@ -86,7 +86,7 @@ class Scale:
     protocol: Protocol
 
 
-# How native networks are trained at every scale; benchmarks/ablations.py shows what each of these brings.
+# How native networks are trained at every scale; `benchmarks/restorers.py ablations` tries each of these alone.
 NATIVE_TRAINING: Mapping[str, Any] = {
     "batch_size": 16,
     "learning_rate": 3e-3,
