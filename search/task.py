@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
 from models.plugins import Plugin
-from search.cluster.file_set import Parcel, file_parcel, pack_parcel
+from search.cluster.file_set import FileSet, file_set_of_file, file_set_of_pack
 from search.space.continuation import Continuation
 from search.space.earlier import Earlier
 from search.space.plan import Machine, Plan, Workload, make_plan
-from search.space.scale import Bench, Scale
+from search.space.scale import Scale, TrialSetup
 from search.space.spaces import Space, resolve
 from search.space.spec import BASELINE, FILTER, TrialSpec
 
@@ -94,7 +94,7 @@ class Task:
 
     def scored_images(self, split: str, subset: str) -> NDArray[np.int64]:
         """Return the images of a split's subset that scores are about."""
-        return self.bench.protocol.images_to_score(self.pack, split, subset)
+        return self.setup.protocol.images_to_score(self.pack, split, subset)
 
     @property
     def n_finalists(self) -> int:
@@ -102,15 +102,15 @@ class Task:
         return self.n_trials if self.space.tests_all else self.scale.n_finalists
 
     @cached_property
-    def parcels(self) -> list[Parcel]:
+    def file_sets(self) -> list[FileSet]:
         """What every node needs: the pack, and VGG16's weights if any."""
-        weights = [file_parcel(self.vgg16_weights)] if self.vgg16_weights else []
-        return [pack_parcel(self.pack), *weights]
+        weights = [file_set_of_file(self.vgg16_weights)] if self.vgg16_weights else []
+        return [file_set_of_pack(self.pack), *weights]
 
     @property
-    def bench(self) -> Bench:
+    def setup(self) -> TrialSetup:
         protocol = self.scale.protocol.for_images(self.pack.size_px)
-        return Bench(protocol, self.machine.n_threads, self.vgg16_weights, self.plugin)
+        return TrialSetup(protocol, self.machine.n_threads, self.vgg16_weights, self.plugin)
 
     @property
     def baselines(self) -> list[TrialSpec]:

@@ -12,7 +12,7 @@ CONNECT_S = 8
 
 
 @dataclass(frozen=True)
-class Room:
+class ClusterConfiguration:
     """What cluster.yaml says of the PCs: addresses, and how the head gets to the others."""
 
     head: str
@@ -39,7 +39,7 @@ class Room:
         )
 
 
-def read_room(configuration: Path = CONFIGURATION) -> Room | None:
+def read_configuration(configuration: Path = CONFIGURATION) -> ClusterConfiguration | None:
     """Return what the configuration that formed a cluster says of its PCs; None where there is none."""
     if not configuration.is_file():
         return None
@@ -48,4 +48,4 @@ def read_room(configuration: Path = CONFIGURATION) -> Room | None:
     if provider.get("type") != "local":
         return None
     key = Path(auth.get("ssh_private_key", "~/ray_bootstrap_key.pem")).expanduser()
-    return Room(provider["head_ip"], tuple(provider["worker_ips"]), auth.get("ssh_user", "USER"), key)
+    return ClusterConfiguration(provider["head_ip"], tuple(provider["worker_ips"]), auth.get("ssh_user", "USER"), key)

@@ -1,4 +1,4 @@
-"""The keeper: an actor beside the driver that puts trials' files on its disk and answers what they should do next."""
+"""The checkpoint store: an actor beside the driver, which keeps trials' files and answers what they should do next."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from search.trial.store import LocalStore, StoreError
 NAMESPACE = "lowq"
 
 
-class Keeper:
+class CheckpointStore:
     """Lives on the driver's node. What must not be lost is on its disk; the verdicts and records are on their way."""
 
     def __init__(self, run: Path) -> None:
@@ -57,45 +57,47 @@ class Keeper:
         return self.records.pop(trial_id, None), self.trouble
 
 
-class KeptStore:
-    """A store whose files lie with the keeper; its calls return when the keeper's disk has them."""
+class RemoteStore:
+    """A store whose files lie with the checkpoint store; its calls return when the checkpoint store's disk has them."""
 
-    def __init__(self, keeper: ray.actor.ActorHandle) -> None:
-        self.keeper = keeper
+    def __init__(self, checkpoints: ray.actor.ActorHandle) -> None:
+        self.checkpoints = checkpoints
 
     def load(self, trial_id: str) -> bytes | None:
-        state: bytes | None = ray.get(self.keeper.load.remote(trial_id))
+        state: bytes | None = ray.get(self.checkpoints.load.remote(trial_id))
         return state
 
     def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
-        trouble = ray.get(self.keeper.save.remote(trial_id, epoch, files))
+        trouble = ray.get(self.checkpoints.save.remote(trial_id, epoch, files))
         if trouble:
             raise StoreError(trouble)
 
 
-def start_keeper(run: Path) -> ray.actor.ActorHandle:
-    """Start the keeper of a run on this node; needs a connection to Ray."""
+def start_checkpoint_store(run: Path) -> ray.actor.ActorHandle:
+    """Start the checkpoint store of a run on this node; needs a connection to Ray."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor = ray.remote(Keeper).options(num_cpus=0, name=keeper_name(run), namespace=NAMESPACE, scheduling_strategy=here)
+    actor = ray.remote(CheckpointStore).options(
+        num_cpus=0, name=checkpoint_store_name(run), namespace=NAMESPACE, scheduling_strategy=here
+    )
     return actor.remote(run)
 
 
-def find_keeper(name: str) -> ray.actor.ActorHandle:
-    """Return the running keeper of a name, from any worker."""
+def find_checkpoint_store(name: str) -> ray.actor.ActorHandle:
+    """Return the running checkpoint store of a name, from any worker."""
     return ray.get_actor(name, namespace=NAMESPACE)
 
 
-def keeper_name(run: Path) -> str:
-    """Return the keeper's name in the cluster: the run directory's path."""
-    return f"keeper of {run}"
+def checkpoint_store_name(run: Path) -> str:
+    """Return the checkpoint store's name in the cluster: the run directory's path."""
+    return f"checkpoint store of {run}"
 
 
-def collect_record(keeper: ray.actor.ActorHandle, trial_id: str) -> tuple[TrialRecord | None, str | None]:
-    """Return the record that a trial handed in, None without one, and the trouble of the keeper's disk."""
-    answer: tuple[TrialRecord | None, str | None] = ray.get(keeper.collect.remote(trial_id))
+def collect_record(checkpoints: ray.actor.ActorHandle, trial_id: str) -> tuple[TrialRecord | None, str | None]:
+    """Return the record that a trial handed in, None without one, and the trouble of the checkpoint store's disk."""
+    answer: tuple[TrialRecord | None, str | None] = ray.get(checkpoints.collect.remote(trial_id))
     return answer
 
 
-def pause(keeper: ray.actor.ActorHandle) -> None:
+def pause(checkpoints: ray.actor.ActorHandle) -> None:
     """Have every trial pause after its current epoch."""
-    ray.get(keeper.pause.remote())
+    ray.get(checkpoints.pause.remote())

@@ -13,9 +13,9 @@ from search.cluster.delivery import deliver
 from search.cluster.gallery_tasks import make_gallery
 from search.cluster.node_check import alive_nodes
 from search.cluster.placement import N_WAITING
-from search.cluster.scoring_tasks import Site, score_finalists, start_baseline
-from search.engine.checkpoint_store import collect_record, keeper_name, pause, start_keeper
-from search.engine.run_writer import Ledger
+from search.cluster.scoring_tasks import WorkerSetup, score_finalists, start_baseline
+from search.engine.checkpoint_store import checkpoint_store_name, collect_record, pause, start_checkpoint_store
+from search.engine.run_writer import RunWriter
 from search.engine.searcher import LowqSearch, Mirror
 from search.engine.tune import EarlyStopping, Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
@@ -46,8 +46,8 @@ def create_run(run: Path, task: Task) -> None:
     try:
         run.mkdir(parents=True)
         if task.continuation:
-            task.continuation.plant(run)
-        task.earlier.plant(run)
+            task.continuation.write_into(run)
+        task.earlier.write_into(run)
         if task.plugin:
             write_atomically(run / PLUGIN_FILE, task.plugin.source.encode())
         _write_facts(run, _facts(task))
@@ -77,12 +77,12 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     safe and the rest can be resumed.
     """
     send_logs_to(run / "logs")
-    keeper = start_keeper(run)
-    pack, *vgg16 = task.parcels
-    for parcel in task.parcels:
-        for node in deliver(parcel, alive_nodes(task.machine.avoided)):
-            say(f"brought {parcel.folder.name} to {node}")
-    site = Site(pack, keeper_name(run), task.bench, *vgg16)
+    checkpoints = start_checkpoint_store(run)
+    pack, *vgg16 = task.file_sets
+    for file_set in task.file_sets:
+        for node in deliver(file_set, alive_nodes(task.machine.avoided)):
+            say(f"brought {file_set.folder.name} to {node}")
+    worker_setup = WorkerSetup(pack, checkpoint_store_name(run), task.setup, *vgg16)
     before = read_records(run)
     trained = [record for record in before if record.spec.is_trained]
     plan = task.plan
@@ -90,45 +90,47 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
 
     def stop() -> None:
         searcher.close()
-        pause(keeper)
+        pause(checkpoints)
 
     def settle_spec(spec: TrialSpec, crashed: bool) -> TrialRecord | None:
-        record, trouble = collect_record(keeper, spec.trial_id)
+        record, trouble = collect_record(checkpoints, spec.trial_id)
         if trouble:
-            ledger.fail(trouble)
+            writer.fail(trouble)
         elif record is None and crashed:
             record = failed_record(spec, task.pack.fingerprint, "its worker died, again and again; see logs/")
         if record is not None:
-            ledger.settle(record)
+            writer.settle(record)
         return record
 
-    ledger = Ledger(run, log, stop)
+    writer = RunWriter(run, log, stop)
     mirror = Mirror(run) if task.mirror else None
-    searcher = LowqSearch(task.space, task.make_spec, ledger.announce, settle_spec, task.seed, mirror)
+    searcher = LowqSearch(task.space, task.make_spec, writer.announce, settle_spec, task.seed, mirror)
     ended = {record.trial_id for record in before}
     unfinished = dict.fromkeys(spec for spec in read_proposed(run) if spec.trial_id not in ended)
     searcher.continue_from(trained, unfinished, read_records(run, EARLIER))
-    baselines = [start_baseline(site, spec, task.machine) for spec in task.baselines if spec.trial_id not in ended]
-    stopping = EarlyStopping(keeper, task.scale, task.epochs, task.space.stops_early)
+    baselines = [
+        start_baseline(worker_setup, spec, task.machine) for spec in task.baselines if spec.trial_id not in ended
+    ]
+    stopping = EarlyStopping(checkpoints, task.scale, task.epochs, task.space.stops_early)
     stopping.learn(trained)
-    events = Events(log, baselines, ledger, stop)
+    events = Events(log, baselines, writer, stop)
     n_waiting = N_WAITING if task.machine.gpu_mem_mb else 0
     job = Job(task.n_trials - len(trained), task.machine, run / "logs", n_waiting)
     try:
         if job.n_trials > 0:
-            run_trials(make_trainable(site, task.machine), job, searcher, stopping, [events])
+            run_trials(make_trainable(worker_setup, task.machine), job, searcher, stopping, [events])
     except OSError as error:
-        ledger.fail(error.strerror or str(error))
+        writer.fail(error.strerror or str(error))
     events.collect_baselines(timeout_s=None)
-    if ledger.trouble:
-        raise _trouble(run, ledger.trouble)
+    if writer.trouble:
+        raise _trouble(run, writer.trouble)
     if not events.closed and searcher.n_open:
         return False
     try:
         describe_images(run, task.pack, say)
-        _score_finalists(run, task, site, say)
-        compare_rivals(run, task, site, say)
-        make_gallery(run, task, site, say)
+        _score_finalists(run, task, worker_setup, say)
+        compare_rivals(run, task, worker_setup, say)
+        make_gallery(run, task, worker_setup, say)
     except OSError as error:
         raise _trouble(run, error.strerror or str(error)) from error
     return True
@@ -138,13 +140,13 @@ def _trouble(run: Path, reason: str) -> InputError:
     return InputError(f"cannot write {run}: {reason}; what ended is safe: mend it, then go on with --resume {run}")
 
 
-def _score_finalists(run: Path, task: Task, site: Site, say: Callable[[str], None]) -> None:
+def _score_finalists(run: Path, task: Task, worker_setup: WorkerSetup, say: Callable[[str], None]) -> None:
     finalists = choose_finalists(read_records(run), task.n_finalists)
     n_images = len(task.scored_images(task.splits[0], "test"))
     if finalists:
         names = ", ".join(record.trial_id for record in finalists)
         say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
-    for trial_id in score_finalists(site, finalists, task.pack.qualities, task.machine, LocalStore(run)):
+    for trial_id in score_finalists(worker_setup, finalists, task.pack.qualities, task.machine, LocalStore(run)):
         say(f"scored {trial_id}")
 
 
@@ -157,7 +159,7 @@ def _now() -> str:
 
 
 def _facts(task: Task) -> dict[str, Any]:
-    pack, protocol = task.pack, task.bench.protocol
+    pack, protocol = task.pack, task.setup.protocol
     subsets = {
         split: {subset: len(pack.images_of(split, subset)) for subset in ("train", "validation", "test")}
         for split in task.splits

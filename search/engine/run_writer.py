@@ -8,7 +8,7 @@ from search.records import TrialRecord, append_proposed, append_record
 from search.space.spec import TrialSpec
 
 
-class Ledger:
+class RunWriter:
     """Appends to a run's files and tells the log. The first write that fails ends the search, in order: stop() is
     called, so that nothing new starts and trials pause with their states kept, and `trouble` says why."""
 
@@ -17,7 +17,7 @@ class Ledger:
         self.trouble: str | None = None
 
     def announce(self, spec: TrialSpec) -> None:
-        """A trial is about to start, unless the ledger stops the search."""
+        """A trial is about to start, unless the run writer stops the search."""
         try:
             append_proposed(self.run, spec)
         except OSError as error:

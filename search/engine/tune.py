@@ -14,9 +14,9 @@ from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from search.cluster.placement import gpu_limit_mb, needs, where
-from search.cluster.scoring_tasks import MAX_FAILURES, Site
-from search.engine.checkpoint_store import KeptStore, find_keeper
-from search.engine.run_writer import Ledger
+from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup
+from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.engine.run_writer import RunWriter
 from search.engine.searcher import METRIC, LowqSearch
 from search.progress.log import ProgressLog
 from search.records import TrialRecord
@@ -28,24 +28,24 @@ from search.trial.reporting import Progress
 Trainable = Callable[[dict[str, Any]], None]
 
 
-def make_trainable(site: Site, machine: Machine) -> Trainable:
+def make_trainable(worker_setup: WorkerSetup, machine: Machine) -> Trainable:
     """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
 
     def train_spec(config: dict[str, Any]) -> None:
         from models.backend import prepare_backend  # the driver never loads Keras
         from search.trial.trial import run_trial
 
-        keeper, spec = find_keeper(site.keeper), spec_of(config)
-        prepare_backend(site.bench.n_threads, gpu_limit_mb(spec, machine))
+        checkpoints, spec = find_checkpoint_store(worker_setup.checkpoints), spec_of(config)
+        prepare_backend(worker_setup.setup.n_threads, gpu_limit_mb(spec, machine))
 
         def report(progress: Progress) -> Any:
             tune.report(_reported(progress))
-            return ray.get(keeper.verdict.remote(spec.trial_id))
+            return ray.get(checkpoints.verdict.remote(spec.trial_id))
 
-        pack, bench = site.open()
-        record = run_trial(spec, pack, KeptStore(keeper), report, bench)
+        pack, setup = worker_setup.open()
+        record = run_trial(spec, pack, RemoteStore(checkpoints), report, setup)
         if record is not None:
-            ray.get(keeper.hand_in.remote(record))
+            ray.get(checkpoints.hand_in.remote(record))
 
     return train_spec
 
@@ -115,7 +115,7 @@ class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
     Tune's own STOP ends a trial inside its report, and nothing after it runs.
     """
 
-    def __init__(self, keeper: ray.actor.ActorHandle, scale: Scale, epochs: int, stops_early: bool = True) -> None:
+    def __init__(self, checkpoints: ray.actor.ActorHandle, scale: Scale, epochs: int, stops_early: bool = True) -> None:
         super().__init__(
             time_attr="epoch",
             metric=METRIC,
@@ -124,7 +124,7 @@ class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
             grace_period=min(scale.grace_epochs, epochs) if stops_early else epochs,
             reduction_factor=scale.reduction_factor,
         )
-        self.keeper = keeper
+        self.checkpoints = checkpoints
 
     def learn(self, records: Iterable[TrialRecord]) -> None:
         """Take what ended trials of an earlier sitting showed at each rung, so that later ones are held to it."""
@@ -137,7 +137,7 @@ class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         if super().on_trial_result(tune_controller, trial, result) == TrialScheduler.STOP:
-            ray.get(self.keeper.end.remote(spec_of(trial.config).trial_id))
+            ray.get(self.checkpoints.end.remote(spec_of(trial.config).trial_id))
         return str(TrialScheduler.CONTINUE)
 
 
@@ -148,10 +148,10 @@ class Events(tune.Callback):  # type: ignore[misc]
         self,
         log: ProgressLog,
         baselines: "Iterable[ray.ObjectRef[TrialRecord | None]]",
-        ledger: Ledger,
+        writer: RunWriter,
         stop: Callable[[], None],
     ) -> None:
-        self.log, self.ledger, self.stop = log, ledger, stop
+        self.log, self.writer, self.stop = log, writer, stop
         self.awaited = list(baselines)
         self.closed = False
 
@@ -180,9 +180,9 @@ class Events(tune.Callback):  # type: ignore[misc]
         for reference in ready:
             record = ray.get(reference)
             if record is None:
-                self.ledger.fail("the scores of JPEG as it is could not be kept")
+                self.writer.fail("the scores of JPEG as it is could not be kept")
             else:
-                self.ledger.settle(record)
+                self.writer.settle(record)
 
 
 class Silence(TrialProgressCallback):  # type: ignore[misc]

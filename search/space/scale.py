@@ -64,7 +64,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Bench:
+class TrialSetup:
     """What every trial of a run is measured with: the threads it may use, VGG16's weights and a plugin if any."""
 
     protocol: Protocol

@@ -26,7 +26,7 @@ from models.training import Row, TrainingPlan, TrainingState, get_weights, has_p
 from search.records import TrialRecord, failed_record, had_its_chance
 from search.scoring.score_files import scores_to_bytes
 from search.scoring.scores import sample_pictures, score_images
-from search.space.scale import Bench, Protocol
+from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.closed_form import fitted_filter
 from search.trial.monitor import Monitor, read_monitor
@@ -40,7 +40,9 @@ N_NORMALISED = 8  # training batches over which the statistics of batch normalis
 EPOCH_STREAM = 1  # apart from the random numbers of batches, which have seeds of one number less
 
 
-def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+def run_trial(
+    spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, setup: TrialSetup
+) -> TrialRecord | None:
     """Train, score and return the record; None when the report answered PAUSE. Goes on from the store's state.
 
     The state is safe in the store before each report, scores and samples before the record is returned. A trial that
@@ -49,7 +51,7 @@ def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report
     """
     started = time.monotonic()
     try:
-        return _run(spec, pack, store, report, bench)
+        return _run(spec, pack, store, report, setup)
     except StoreError:
         return None
     except Exception as error:  # the trial boundary
@@ -127,10 +129,10 @@ def _closed_form(spec: TrialSpec, pack: PackedDataset, store: Store) -> Training
     return state
 
 
-def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, setup: TrialSetup) -> TrialRecord | None:
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
-    monitor = read_monitor(pack, spec.split, bench.protocol)
+    monitor = read_monitor(pack, spec.split, setup.protocol)
     status: TrialStatus | None = TrialStatus.COMPLETED
     if not spec.is_trained:
         state = _closed_form(spec, pack, store)
@@ -138,37 +140,37 @@ def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, ben
         state = _load_state(spec, store)
         status = _ended(spec, state) if state else None
         if not status:
-            state, status = _train(spec, pack, monitor, store, report, bench)
+            state, status = _train(spec, pack, monitor, store, report, setup)
     if status is None:
         return None
     model = _scored_model(spec, state)
     if status is not TrialStatus.DIVERGED:
-        _score(spec, pack, model, store, bench.protocol)
+        _score(spec, pack, model, store, setup.protocol)
     return _record(spec, pack, monitor, model, state, status)
 
 
 def _train(
-    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, bench: Bench
+    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, setup: TrialSetup
 ) -> tuple[TrainingState, TrialStatus | None]:
     """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
     state = _load_state(spec, store)
     batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
     try:
-        return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size), store, report)
+        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size), store, report)
     except Exception as error:
         if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
             raise
     keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
     gc.collect()
     state = _load_state(spec, store)
-    return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size // 2), store, report)
+    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2), store, report)
 
 
 def _training(
     spec: TrialSpec,
     pack: PackedDataset,
     monitor: Monitor,
-    bench: Bench,
+    setup: TrialSetup,
     state: TrainingState | None,
     batch_size: int,
 ) -> Iterator[TrainingState]:
@@ -185,7 +187,7 @@ def _training(
         tables=spec.size is not None and spec.size.told_tables,
     )
     plan = TrainingPlan(
-        loss=make_loss(spec.loss, LossOptions(bench.vgg16_weights, spec.ssim_weight)),
+        loss=make_loss(spec.loss, LossOptions(setup.vgg16_weights, spec.ssim_weight)),
         epochs=spec.epochs,
         n_steps=n_steps,
         learning_rate=spec.learning_rate * rate_factor(spec.size),
@@ -201,11 +203,11 @@ def _training(
     validation_files: dict[int, bytes] = {}
 
     def batches(epoch: int) -> Iterator[Batch]:
-        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, bench.n_threads)
+        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, setup.n_threads)
 
     def validation() -> Iterator[Batch]:
         return validation_batches(
-            pack, pack.images_of(spec.split, "validation"), settings, bench.n_threads, validation_files
+            pack, pack.images_of(spec.split, "validation"), settings, setup.n_threads, validation_files
         )
 
     def watch(model: keras.Model) -> tuple[float, Row]:
