@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-CONFIGURATION = Path.home() / "ray_bootstrap_config.yaml"  # `ray up` leaves it on the head
+CONFIGURATION = "ray_bootstrap_config.yaml"  # in the head's home folder, where `ray up` leaves it
 CONNECT_S = 8
 
 
@@ -39,11 +39,15 @@ class ClusterConfiguration:
         )
 
 
-def read_configuration(configuration: Path = CONFIGURATION) -> ClusterConfiguration | None:
+def read_configuration(path: Path | None = None) -> ClusterConfiguration | None:
     """Return what the configuration that formed a cluster says of its PCs; None where there is none."""
-    if not configuration.is_file():
+    try:
+        path = path or Path.home() / CONFIGURATION
+    except RuntimeError:  # a user without a home folder
         return None
-    told: dict[str, Any] = yaml.safe_load(configuration.read_text())
+    if not path.is_file():
+        return None
+    told: dict[str, Any] = yaml.safe_load(path.read_text())
     provider, auth = told.get("provider", {}), told.get("auth", {})
     if provider.get("type") != "local":
         return None

@@ -9,9 +9,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from datasets.errors import InputError
-from search.cluster.file_set import FileSet, begin, discard, find, finish, take
-
-PART_BYTES = 1 << 26  # a quarter of the object store of a search on one machine
+from search.cluster.file_set import PART_BYTES, FileSet, begin, discard, find, finish, take
 
 
 def on_node(work: Callable[..., Any], node_id: str) -> Any:

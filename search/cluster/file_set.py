@@ -8,15 +8,18 @@ import hashlib
 import os
 import shutil
 import time
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from datasets.errors import InputError
 from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset
 
 READ_BYTES = 1 << 22
+PART_BYTES = 1 << 26  # a quarter of the object store of a search on one machine
+ReadPart = Callable[[Path, int, int], bytes]  # a file of the driver's node, offset, number of bytes
 STALE_S = 86400.0  # a delivery that took so long was given up
 
 
@@ -64,13 +67,30 @@ def find(file_set: FileSet) -> Path | None:
     return next((folder for folder in (file_set.folder, own_copy(file_set)) if _is_there(file_set, folder)), None)
 
 
-def need(file_set: FileSet) -> Path:
-    """Return the folder where this node has a file set's files. Raises InputError where it lacks them."""
+def need(file_set: FileSet, read_part: ReadPart) -> Path:
+    """Return the folder where this node has a file set's files; what it lacks it fetches, part by part.
+
+    Raises OSError where they cannot be taken in.
+    """
     folder = find(file_set)
     if folder is None:
         find.cache_clear()
-        raise InputError(f"this node has neither {file_set.folder} nor {own_copy(file_set)}: start the search again")
+        _fetch(file_set, read_part)
+        folder = own_copy(file_set)
     return folder
+
+
+def _fetch(file_set: FileSet, read_part: ReadPart) -> None:
+    token = uuid.uuid4().hex
+    begin(file_set, token)
+    try:
+        for file in file_set.files:
+            for offset in range(0, max(1, file.n_bytes), PART_BYTES):
+                take(file_set, token, file.name, offset, read_part(file_set.folder / file.name, offset, PART_BYTES))
+        finish(file_set, token)
+    except BaseException:
+        discard(file_set, token)
+        raise
 
 
 def own_copy(file_set: FileSet) -> Path:
@@ -80,7 +100,8 @@ def own_copy(file_set: FileSet) -> Path:
 
 def cache_folder() -> Path:
     """Return the folder of this node's own copies."""
-    return Path(os.environ.get("LOWQ_CACHE", Path.home() / ".cache" / "lowq"))
+    named = os.environ.get("LOWQ_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "lowq"
 
 
 def begin(file_set: FileSet, token: str) -> None:

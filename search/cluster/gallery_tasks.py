@@ -21,7 +21,7 @@ from search.trial.store import SCORES, LocalStore, write_atomically
 GALLERY_FILE = "gallery.npz"
 
 
-def make_gallery(run: Path, task: Task, worker_setup: WorkerSetup, say: Callable[[str], None]) -> None:
+def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
     """Make the gallery that a run lacks; its worst inputs are test images, restored by the best finalist.
 
     Raises OSError where the run cannot be written.
@@ -39,21 +39,21 @@ def make_gallery(run: Path, task: Task, worker_setup: WorkerSetup, say: Callable
         label_selector=where(task.machine),
     )
     best = finalists[0].spec if finalists else None
-    painted = kind(_paint).remote(worker_setup, best, choose_sheet(task.pack, task.seed), worst)
+    painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst)
     write_atomically(run / GALLERY_FILE, ray.get(painted))
 
 
-def _paint(worker_setup: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:
+def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:
     from models.backend import prepare_backend  # the driver never loads Keras
 
-    prepare_backend(worker_setup.setup.n_threads)
+    prepare_backend(workers.setup.n_threads)
     from models.evaluation import restore, to_8_bits
     from models.feature_maps import LEAST_PX, feature_maps
     from search.scoring.gallery import add_maps, gallery_arrays, gallery_to_bytes
     from search.trial.trial import load_restorer
 
-    pack, setup = worker_setup.open()
-    model = load_restorer(spec, RemoteStore(find_checkpoint_store(worker_setup.checkpoints))) if spec else None
+    pack, setup = workers.open()
+    model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints))) if spec else None
     gallery = gallery_arrays(
         pack,
         sheet,
