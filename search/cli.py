@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     began = time.monotonic()
-    on_end = signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))  # as Ctrl-C
+    on_end = signal.signal(signal.SIGTERM, _interrupt)
     try:
         options = _parser().parse_args(arguments, argparse.Namespace(began=began))
         return _main(options, shlex.join(["python", "search/run.py", *arguments]))
@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         disconnect()
         signal.signal(signal.SIGTERM, on_end)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Have SIGTERM act as Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +113,7 @@ def _main(options: argparse.Namespace, command: str) -> int:
 def _plan(options: argparse.Namespace, command: str) -> int:
     """Say what is asked for and, unless that was all, do it."""
     task = make_task(options, command)
+    signal.signal(signal.SIGTERM, _interrupt)  # again: Ray has put its own in place
     print(_introduction(task), flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
