@@ -55,7 +55,7 @@ class Run:
     def trials(self) -> list[TrialRecord]:
         """The trials, best monitored margin first, those without a margin last; JPEG as it is is none of them."""
         tried = [record for record in self.records if not record.spec.is_baseline]
-        return sorted(tried, key=_rank)
+        return sorted(tried, key=self.rank)
 
     @property
     def finalists(self) -> list[TrialRecord]:
@@ -71,6 +71,10 @@ class Run:
     def is_synthetic(self) -> bool:
         """Whether the description of the images says that they were drawn."""
         return "synthetic" in str(self.facts["dataset"].get("description", "")).lower()
+
+    def rank(self, record: TrialRecord) -> tuple[bool, float, str]:
+        """Return what sorts records, best monitored margin first, those without a margin last."""
+        return (record.margin is None, 0.0 if record.margin is None else -record.margin, record.trial_id)
 
     def baseline_of(self, record: TrialRecord | None) -> TrialRecord | None:
         """Return JPEG as it is on the images of a trial's split; of the first split where that has none."""
@@ -120,10 +124,6 @@ def newest_run(folder: Path = RUNS) -> Path:
     if not facts:
         raise RunError(f"a run directory is wanted, found none in {folder}; make one with python search/run.py")
     return facts[-1].parent
-
-
-def _rank(record: TrialRecord) -> tuple[bool, float, str]:
-    return (record.margin is None, 0.0 if record.margin is None else -record.margin, record.trial_id)
 
 
 def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) -> list[str]:

@@ -51,6 +51,10 @@ class Study:
             return sorted({*planned, *tried}, key=by_size)
         return [*planned, *sorted(set(tried) - set(planned), key=by_size)]
 
+    def rank(self, axis: str, column: "pd.Series[Any]") -> "pd.Series[int]":
+        """Return the place of each value in the order of its axis."""
+        return column.map({value: rank for rank, value in enumerate(self.values(axis))})
+
     @cached_property
     def chosen(self) -> pd.DataFrame:
         """Choose a trial for each combination of AXES that was tried, by CHOICE, in the order of the axes.
@@ -65,8 +69,7 @@ class Study:
         ranked = trials.sort_values(list(best), ascending=list(best.values()))
         ranked["n_trials"] = ranked.groupby(list(AXES), sort=False, dropna=False)["trial_id"].transform("size")
         first = ranked.drop_duplicates(list(AXES))
-        ranks = {axis: {value: rank for rank, value in enumerate(self.values(axis))} for axis in AXES}
-        order = [first[axis].map(ranks[axis]) for axis in AXES]
+        order = [self.rank(axis, first[axis]) for axis in AXES]
         return first.iloc[pd.MultiIndex.from_arrays(order).argsort()].reset_index(drop=True)
 
 

@@ -104,7 +104,7 @@ def shortened(table: Table) -> Table:
     for part in table.parts:
         left = N_ROWS - sum(len(kept.lines) for kept in parts)
         if left > 0:
-            parts.append(Part(part.title, part.side, part.heads, part.lines[:left], part.key))
+            parts.append(Part(part.title, part.side, part.heads, part.lines[:left]))
     note = f"The first {N_ROWS} of {table.n_rows} rows; tables/{table.name}.csv has all."
     return Table(**{**vars(table), "parts": tuple(parts), "below": (note, *table.below)})
 

@@ -23,7 +23,7 @@ from analysis.tables.spec import (
     Table,
     TableSpec,
     is_missing,
-    lay_out,
+    lay_out_all,
     write_bounds,
     write_signed,
     write_value,
@@ -47,8 +47,7 @@ READING = (
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
     """Return the tables by the names of their files; one that would be empty is not there."""
-    tables = [lay_out(spec, pair) for spec in _catalogue(pair)]
-    return {table.name: table for table in tables if table}
+    return lay_out_all(_catalogue(pair), pair)
 
 
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
@@ -120,7 +119,6 @@ def _catalogue(pair: RunPair) -> list[TableSpec]:
             rows=(Column("quality", "input_quality"), Column("region", "region"), Column("images", "n_both")),
             cell=_show_difference,
             below=_best_below,
-            when=lambda pair: "" if len(_best_frame(pair)) else "no image in common",
             is_open=True,
             **metrics,
         ),
