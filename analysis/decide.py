@@ -6,16 +6,16 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from analysis.cells import ALL
 from analysis.run import Run
-from analysis.statistics import Interval, bootstrap_ratio
+from analysis.statistics import Interval
 from analysis.strict import RULE as STRICT_RULE
-from analysis.strict import StrictPick
+from analysis.strict import StrictPick, bytes_of, pairs_with_reference
 from models.names import METRICS, REGIONS
 
 RULE = (
@@ -34,6 +34,7 @@ class Pick:
 
     quality, trial_id, saved: the picked JPEG quality, its restorer, and how many percent fewer bytes the files of the
         same test images take than at the reference quality; all None when there is no pick.
+    mean_bytes, reference_bytes: of these files and of the reference's.
     closest: the (trial_id, quality) of the pick, or else of what came closest; None where nothing was tested.
     reason: why there is no pick, empty when there is one. warnings: why to doubt the answer.
     """
@@ -46,6 +47,8 @@ class Pick:
     closest: tuple[str, int] | None
     reason: str
     warnings: tuple[str, ...] = ()
+    mean_bytes: float | None = None
+    reference_bytes: float | None = None
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
@@ -89,8 +92,9 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     if passing.empty:
         reason = _shortfall(best, cells, reference)
         return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
-    saved = _saved(run, trial_id, quality)
-    return Pick(reference, quality, trial_id, saved, n_images, (trial_id, quality), "", warnings)
+    pairs = pairs_with_reference(run, [trial_id])
+    pick = Pick(reference, quality, trial_id, None, n_images, (trial_id, quality), "", warnings)
+    return replace(pick, **bytes_of(pairs[pairs["input_quality"] == quality]))
 
 
 def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
@@ -100,9 +104,12 @@ def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
 
 
 def to_json(pick: Pick, strict: StrictPick) -> str:
-    """Return both picks as strict JSON: that by means, and under "strict" the other; "in_words" says it."""
+    """Return both picks as strict JSON: that by means, and under "strict" the other; "in_words" says it.
+
+    Both have quality, trial_id, mean_bytes and reference_bytes, null where nothing is picked.
+    """
     words = " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
-    strictly = {"rule": STRICT_RULE, **asdict(strict), "in_words": strict.sentence()}
+    strictly = {"rule": STRICT_RULE, **asdict(strict), "trial_id": strict.trial_id, "in_words": strict.sentence()}
     facts = {"rule": RULE, **asdict(pick), "saved_percent": pick.saved and pick.saved.estimate}
     return json.dumps(finite({**facts, "strict": strictly, "in_words": words}), indent=2, allow_nan=False)
 
@@ -161,18 +168,6 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
         f"JPEG-{reference_quality} has {row['reference_mean']:.4g}: short by "
         f"{abs(row['mean'] - row['reference_mean']):.2g}{steps}."
     )
-
-
-def _saved(run: Run, trial_id: str, quality: int) -> Interval:
-    whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == "full")]
-    restored = whole[(whole["trial_id"] == trial_id) & (whole["input_quality"] == quality)].set_index("image")
-    is_baseline = whole["trial_id"].isin([record.trial_id for record in run.baselines])
-    is_reference = is_baseline & (whole["input_quality"] == run.reference_quality)
-    reference = whole[is_reference].drop_duplicates("image").set_index("image")  # a split each; the files are the same
-    images = restored.index.intersection(reference.index)
-    sizes = reference.loc[images, "jpeg_bytes"]
-    fields = run.images.fields_of(pd.Series(images.astype(int)))
-    return bootstrap_ratio(sizes - restored.loc[images, "jpeg_bytes"], sizes, fields).in_percent
 
 
 def _doubt(n_images: int) -> str:

@@ -220,9 +220,8 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     trials = printed[["trial_id", "model", "table", *AXES[:1], *AXES[2:]]].drop_duplicates(
         "trial_id", ignore_index=True
     )
-    trials = trials.assign(
-        global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, margin=np.nan, psnr_gain_db=np.nan
-    )
+    unknown = dict.fromkeys(("margin", "merit", "psnr_gain_db"), np.nan)
+    trials = trials.assign(global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown)
     trials["epochs_run"] = [_epochs(row, reference) for row in trials.to_dict("records")]
     trials["epochs_allowed"] = trials["epochs_run"].where(trials["split"] == "tiny")
     cells = printed[["trial_id", "input_quality", "metric", "mean", "printed"]].assign(

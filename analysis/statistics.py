@@ -187,6 +187,18 @@ def sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
     return sums
 
 
+def on_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which of N have no other that costs at most as much and is at least as good, one of the two being better.
+
+    What has no finite cost or quality is on no front, and keeps none off it.
+    """
+    cost, quality = np.asarray(costs, np.float64), np.asarray(qualities, np.float64)
+    known: NDArray[np.bool_] = np.isfinite(cost) & np.isfinite(quality)
+    as_good: NDArray[np.bool_] = (cost <= cost[:, None]) & (quality >= quality[:, None]) & known
+    beaten = as_good & ((cost < cost[:, None]) | (quality > quality[:, None]))
+    return known & ~beaten.any(axis=1)
+
+
 def _by_group(residuals: Floats, cells: Grouping, groups: Places) -> tuple[Places, Floats]:
     """Return the number of groups of each cell, and the sum over them of the squared sum of residuals."""
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)

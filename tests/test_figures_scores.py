@@ -13,9 +13,10 @@ from analysis.decide import Pick
 from analysis.figures.catalogue import curve, far_outliers, sizes
 from analysis.figures.outliers import draw_ssim_outliers, ssim_outliers
 from analysis.figures.scores import POINTS, draw_quality_and_bytes, draw_quality_curve, quality_and_bytes, quality_curve
-from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, Picture, compared, on_front, save
+from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, Picture, compared, save
 from analysis.findings import Findings, find
 from analysis.run import open_run
+from analysis.statistics import on_front
 from analysis.strict import StrictPick
 from search.spec import BASELINE
 from tests.run_fixture import JPEG_BYTES, QUALITIES, Plan, baseline_scores, plan, trial_scores, write_run, write_scores

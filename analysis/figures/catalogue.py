@@ -351,31 +351,33 @@ def history(findings: Findings) -> Drawn:
     records = [record for record in findings.run.records if not record.spec.is_baseline]
     if not records:
         return "no trial has ended"
-    table, axis = search.search_history(records), margin_axis(records)
-    caption = "The monitored margin of every trial in the order in which they ended, and the epochs that it took."
+    ranking = findings.run.ranking
+    table, axis = search.search_history(records, ranking), margin_axis(records, ranking)
+    what = "bytes at parity" if ranking.by_parity else "margin"
+    caption = f"The monitored {what} of every trial in the order in which they ended, and the epochs that it took."
     stopped_at = search.rungs(table)
     if stopped_at:
         caption += f" Trials were stopped at epoch {', '.join(map(str, stopped_at))}, where dotted lines are."
-    without = int(table["margin"].isna().sum())
+    without = int(table["value"].isna().sum())
     caption += f" Trials without a margin, marked on the lower edge: {without}." if without else ""
-    caption += axis.below(table["margin"])
+    caption += axis.below(table["value"])
     return [take_picture("search_history", "Search history", caption, search.draw_search_history(table, axis))]
 
 
 def cost(findings: Findings) -> Drawn:
-    trials = findings.run.trials
-    table, axis = search.quality_and_cost(trials), margin_axis(trials)
-    known = table.dropna(subset=list(search.COSTS))
+    trials, ranking = findings.run.trials, findings.run.ranking
+    table, axis = search.quality_and_cost(trials, ranking), margin_axis(trials, ranking)
+    known = table.dropna(subset=["macs_per_pixel", "parameters"])
     if known.empty:
         return "no trial with a margin tells what its network costs"
     shown = [record for record in trials if record.trial_id in set(known["trial_id"])]
     caption = (
-        "The monitored margin by what a network costs: multiply-accumulates for each pixel that is restored, and "
-        f"parameters. No trial below the line is both better and cheaper than one on it. {fidelity_sentence(shown)}"
+        f"The monitored {'bytes at parity' if ranking.by_parity else 'margin'} by what a network costs. The line is "
+        f"the Pareto front: no trial is both better and cheaper than one on it. {fidelity_sentence(shown)}"
     ).strip()
     others = len(trials) - len(known)
     caption += f" Trials that diverged, died, failed or have no margin or cost, not drawn: {others}." if others else ""
-    caption += axis.below(known["margin"])
+    caption += axis.below(known["value"])
     figure = search.draw_quality_and_cost(known, axis)
     return [take_picture("quality_and_cost", "Quality and cost", caption, figure)]
 

@@ -20,10 +20,10 @@ from analysis.figures.style import (
     MARKERS,
     Compared,
     new_figure,
-    on_front,
     shared_rows,
 )
 from analysis.records import label
+from analysis.statistics import on_front
 from analysis.strict import StrictPick
 
 PANELS = {"psnr_db": "mean PSNR, dB", "ssim": "mean SSIM"}

@@ -11,9 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 
 from analysis.findings import Findings
+from analysis.ranking import Ranking
 from analysis.run import LINEAR
 from search.records import TrialRecord
 from search.spec import TrialStatus
@@ -129,6 +131,7 @@ def shared_rows(scores: pd.DataFrame, shown: Compared) -> tuple[pd.DataFrame, in
     return rows[is_shared], n_unshared
 
 
+MARGINS = Ranking()
 Margins: TypeAlias = "pd.Series[float] | NDArray[np.float64]"
 
 # How a trial ended: completed, stopped, ... in every figure of the search.
@@ -145,10 +148,12 @@ STATUS_MARKERS = {
 @dataclass(frozen=True)
 class MarginAxis:
     """input_margin: of JPEG as it is, None where no record tells it. floor: margins under it are drawn on it, so that a
-    trial that diverged does not flatten the others; None draws every margin where it is."""
+    trial that diverged does not flatten the others; None draws every margin where it is. by_parity: of bytes at parity,
+    of which JPEG as it is has 1, in the place of margins."""
 
     input_margin: float | None
     floor: float | None
+    by_parity: bool = False
 
     def clip(self, margins: Margins) -> NDArray[np.float64]:
         """Return margins as they are drawn; what is no margin stays NaN."""
@@ -162,6 +167,11 @@ class MarginAxis:
 
     def draw(self, panel: Axes) -> None:
         """Draw the levels of JPEG as it is and of the reference, and name the axis."""
+        if self.by_parity:
+            panel.axhline(1, color="#666666", linewidth=0.9, linestyle="--", label="100 %: JPEG as it is")
+            panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            panel.set_ylabel("monitored bytes at parity: fewer is better")
+            return
         panel.axhline(0, color="#000000", linewidth=0.9, linestyle=":", label="0: as good as the reference")
         if self.input_margin is not None:
             label = f"{self.input_margin:.2f}: JPEG as it is"
@@ -169,22 +179,12 @@ class MarginAxis:
         panel.set_ylabel("monitored margin")
 
 
-def margin_axis(records: Sequence[TrialRecord]) -> MarginAxis:
+def margin_axis(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> MarginAxis:
     """Choose the axis for the margins of trials: as far under JPEG as it is as the best is above it, at least 1."""
+    if ranking.by_parity:
+        return MarginAxis(None, None, by_parity=True)
     margins = [record.margin for record in records if record.margin is not None]
     inputs = [record.input_margin for record in records if record.input_margin is not None]
     if not inputs or not margins:
         return MarginAxis(min(inputs, default=None), None)
     return MarginAxis(min(inputs), min(inputs) - max(1.0, max(margins) - min(inputs)))
-
-
-def on_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which of N have no other that costs at most as much and is at least as good, one of the two being better.
-
-    What has no finite cost or quality is on no front, and keeps none off it.
-    """
-    cost, quality = np.asarray(costs, np.float64), np.asarray(qualities, np.float64)
-    known: NDArray[np.bool_] = np.isfinite(cost) & np.isfinite(quality)
-    as_good: NDArray[Any] = (cost <= cost[:, None]) & (quality >= quality[:, None]) & known
-    beaten = as_good & ((cost < cost[:, None]) | (quality > quality[:, None]))
-    return known & ~beaten.any(axis=1)

@@ -388,8 +388,8 @@ def _trials(findings: Findings) -> list[TableSpec]:
                 Column("seconds", "seconds", ".0f"),
                 Column("beside the linear filter", show=show.beside_linear),
             ),
-            caption="Best monitored margin first. A trial is of use only where its margin is above its input's. The "
-            "whole of every setting is in tables/trials.csv.",
+            caption=f"The {findings.run.ranking.words} first. A trial is of use only where its margin is above its "
+            "input's. The whole of every setting is in tables/trials.csv.",
         ),
         TableSpec(
             "networks",
@@ -418,6 +418,20 @@ def _trials(findings: Findings) -> list[TableSpec]:
             cell=lambda row: Cell(str(row["values"])),
             caption="How many trials had a value stands behind it where there are several. tables/trials.csv has each "
             "one.",
+        ),
+        TableSpec(
+            "parity_front",
+            "trials",
+            "Pareto front: bytes at parity against multiply-accumulates and against measured milliseconds",
+            frames.front_frame,
+            rows=(
+                TRIAL,
+                Column("monitored bytes at parity", "bytes_at_parity", ".1%"),
+                Column("MACs per pixel", "macs_per_pixel", ",.0f"),
+                Column("restoring an image, ms", "restore_ms", ".1f"),
+                Column("on the front of", "fronts"),
+            ),
+            caption="On monitored validation images. Of a trial on a front none needs fewer bytes and costs no more.",
         ),
         suspects_table(),
     ]

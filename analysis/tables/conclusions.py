@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.cells import ALL
 from analysis.statistics import mean_interval
-from analysis.study import Study, is_filter
+from analysis.study import OUTCOMES, Study, is_filter
 from analysis.tables.spec import TOO_FEW, Cell, Column, Row, write_bounds
 from search.spec import TrialSpec
 
@@ -30,11 +30,6 @@ MEASURES = {"psnr_db": "PSNR, dB", "ssim": "SSIM", MARGIN: "margin"}  # higher i
 FORMATS = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}
 # Networks have batch sizes of their own where memory asks for it.
 MAY_DIFFER: dict[str, set[str]] = {"architecture": {"batch_size"}}
-# What is no setting of a trial, in a frame of trials.
-OUTCOMES = {
-    *("trial_id", "status", "epochs_run", "margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel"),
-    *("weights_bytes", "seconds", "trained_batch_size", "device", "error", "model", "table"),
-}
 NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
 READING = (
     "A pair: two trials whose settings differ in this alone, both alive. A difference: the first minus the second, the "

@@ -10,7 +10,7 @@ from analysis.cells import ALL
 from analysis.findings import Findings
 from analysis.records import BASELINE_LABEL, settings_of
 from analysis.run import LINEAR
-from analysis.statistics import Grouping, means_of
+from analysis.statistics import Grouping, means_of, on_front
 from analysis.study import AXES, is_filter, trials_frame
 from analysis.tables.layout import MEAN, MEASURED, mark_of, shown_systems, with_holds
 from models.names import METRICS, REGIONS
@@ -259,12 +259,31 @@ def all_trials_frame(findings: Findings) -> pd.DataFrame:
     """Tabulate every record in the order of `Run.trials`, with what it is suspect of."""
     run, parity = findings.run, findings.parity
     shares = parity[(parity["split"] == "validation") & (parity["system"] == ALL)].set_index("trial_id")["share"]
-    table = trials_frame(sorted([*run.trials, *run.baselines], key=run.rank))
+    table = trials_frame(sorted([*run.trials, *run.baselines], key=run.ranking.key))
     return table.assign(
         parity=table["trial_id"].map(shares),
         suspect=[findings.suspects.get(trial_id, "") for trial_id in table["trial_id"]],
         under_linear=table["trial_id"].isin(findings.under_linear),
     )
+
+
+def front_frame(findings: Findings) -> pd.DataFrame:
+    """Tabulate the trials that none beats in bytes at parity and in what restoring costs, fewest bytes first.
+
+    Returns trial_id, bytes_at_parity, macs_per_pixel, restore_ms, fronts (the costs it is on the front of); nothing
+    where records have no bytes at parity.
+    """
+    trials = findings.study.trials
+    if not findings.run.ranking.by_parity:
+        return trials.iloc[:0]
+    able = trials[~trials["trial_id"].isin(list(findings.study.unfit)) & trials["merit"].notna()]
+    fronts = {
+        "MACs": on_front(able["macs_per_pixel"].replace(0, np.nan), able["merit"]),
+        "milliseconds": on_front(able["restore_ms"].astype(float), able["merit"]),
+    }
+    named = [", ".join(name for name, is_on in fronts.items() if is_on[place]) for place in range(len(able))]
+    table = able.assign(fronts=named)[["trial_id", "bytes_at_parity", "macs_per_pixel", "restore_ms", "fronts"]]
+    return table[table["fronts"] != ""].sort_values(["bytes_at_parity", "trial_id"], ignore_index=True)
 
 
 def ties_frame(findings: Findings) -> pd.DataFrame:
