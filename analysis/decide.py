@@ -24,6 +24,8 @@ RULE = (
 )
 METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
 N_REQUIREMENTS = len(METRICS) * len(REGIONS)
+PLACE = ["trial_id", "input_quality"]
+CANDIDATE_COLUMNS = [*PLACE, "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
 # Our judgement, no measurement: under so many images a few of them can turn a mean.
 FEW_IMAGES = 100
 
@@ -70,12 +72,11 @@ def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) ->
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
     rows = cells[(cells["split"] == "test") & (cells["system"] == ALL) & cells["trial_id"].isin(able)]
     rows = rows[rows["input_quality"] < run.reference_quality]
-    listed = [
-        {"trial_id": trial_id, "input_quality": quality, **_weakest(group)}
-        for (trial_id, quality), group in rows.groupby(["trial_id", "input_quality"])
-    ]
-    columns = ["trial_id", "input_quality", "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
-    table = pd.DataFrame(listed, columns=columns)
+    by_place = rows.groupby(PLACE)
+    counts = by_place.agg(n_reached=("reaches", "sum"), n_images=("n_images", "min")).astype(int)
+    weakest = rows.sort_values("margin", na_position="first", kind="stable").drop_duplicates(PLACE).set_index(PLACE)
+    table = counts.join(weakest[["margin", "region", "metric"]]).rename(columns={"margin": "smallest_margin"})
+    table = table.assign(passes=table["n_reached"] == N_REQUIREMENTS).reset_index()[CANDIDATE_COLUMNS]
     return table.sort_values(["input_quality", "smallest_margin"], ascending=[True, False], ignore_index=True)
 
 
@@ -126,19 +127,6 @@ def finite(value: Any) -> Any:
 def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:
     rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
     return rows[rows["input_quality"] == quality]
-
-
-def _weakest(group: pd.DataFrame) -> dict[str, Any]:
-    n_reached = int(group["reaches"].sum())
-    weakest = group.sort_values("margin", na_position="first").iloc[0]
-    return {
-        "passes": n_reached == N_REQUIREMENTS,
-        "n_reached": n_reached,
-        "smallest_margin": weakest["margin"],
-        "region": weakest["region"],
-        "metric": weakest["metric"],
-        "n_images": int(group["n_images"].min()),
-    }
 
 
 def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mapping[str, str]) -> str:

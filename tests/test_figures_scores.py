@@ -278,5 +278,5 @@ def test_identical_image_has_a_place_in_every_drawing(tmp_path: Path) -> None:
         write_scores(run, trial_id, scores)
     findings = find(open_run(run))
     figure = draw_quality_curve(_curve(findings), NO_PICK, STRICT, "test")
-    assert save(figure, "png").startswith(b"\x89PNG")
+    assert save(figure)[0].startswith(b"\x89PNG")
     assert (_points(findings)["n_images"] == 3).all()

@@ -17,6 +17,7 @@ from analysis.figures import compared as pixels_compared
 from analysis.figures import gallery, outliers, scores, search, spectra, violins
 from analysis.figures.pixels import to_luma, worst_place
 from analysis.figures.style import COLOURS, Compared, Picture, compared, margin_axis, shared_rows, take_picture
+from analysis.figures.tiles import draw_tiles
 from analysis.findings import Findings
 from analysis.pictures import Gallery, Samples, read_gallery, read_samples
 from analysis.records import fidelity_sentence, heading, label
@@ -417,8 +418,9 @@ def _panel(samples: Mapping[str, Samples], kind: str, quality: int, lacking: str
         f"version lacks, which is what a network is to add to the JPEG picture. {ERRORS}{lacking}"
     )
     columns = {title: one for title, one in samples.items() if name in one.names and quality in one.qualities}
-    figure = pixels_compared.draw_comparison_panel(
-        pixels_compared.comparison_panel(columns, name, quality), f"{name}: {why}"
+    rows = pixels_compared.comparison_panel(columns, name, quality)
+    figure = draw_tiles(
+        rows, f"{name}: {why}", pixels_compared.PANEL_ROWS, side_inches=2.9, scale=pixels_compared.PANEL_SCALE
     )
     return take_picture(f"panel_{kind}_q{quality}", f"Comparison at JPEG-{quality}: {name}, {why}", caption, figure)
 
@@ -434,8 +436,8 @@ def noise(findings: Findings) -> Drawn:
         "then: the more the third column looks like the second, the less is left in the last. RMS and correlation are "
         f"of the whole image. {ERRORS}"
     )
-    figure = pixels_compared.draw_predicted_noise(rows, _best_title(findings, name))
-    return [take_picture("predicted_noise", "Predicted noise", caption, figure)]
+    figure = draw_tiles(rows, _best_title(findings, name))
+    return [take_picture("predicted_noise", "Predicted noise", caption, figure, is_photograph=True)]
 
 
 def channels(findings: Findings) -> Drawn:
@@ -447,9 +449,10 @@ def channels(findings: Findings) -> Drawn:
         "Luma and chroma of the centre of an image. JPEG keeps chroma at half the resolution and rounds it more "
         f"coarsely, so that its detail is lost first. RMS is of the whole image. {ERRORS}"
     )
-    split = pixels_compared.split_channels(samples, name, quality)
-    figure = pixels_compared.draw_channels(split, quality, _best_title(findings, name))
-    return [take_picture("channels", "Channels", caption, figure)]
+    rows = pixels_compared.split_channels(samples, name, quality)
+    title, scale = _best_title(findings, name), "error,\nsteps of 8 bits"
+    figure = draw_tiles(rows, title, pixels_compared.CHANNELS, scale=scale)
+    return [take_picture("channels", "Channels", caption, figure, is_photograph=True)]
 
 
 def _spectra(findings: Findings) -> Drawn:
@@ -487,7 +490,7 @@ def equalised(findings: Findings) -> Drawn:
         "show first in the background, and at low quality in the cells."
     )
     greys = pixels_compared.equalised_greys(samples, name, sorted(samples.qualities))
-    return [take_picture("equalised", "Equalised grey", caption, pixels_compared.draw_equalised_greys(greys, name))]
+    return [take_picture("equalised", "Equalised grey", caption, draw_tiles(greys, name, side_inches=2.6))]
 
 
 def sheets(findings: Findings) -> Drawn:
@@ -498,14 +501,16 @@ def sheets(findings: Findings) -> Drawn:
         return "the gallery holds no image for it"
     systems = {system: found.sheet_systems.count(system) for system in sorted(set(found.sheet_systems))}
     counts = ", ".join(f"{system} ({count})" for system, count in systems.items())
-    whole = gallery.draw_sample_sheet(gallery.sample_sheet(found), "Sample images by camera system")
     side = found.crop_px
-    crops = gallery.draw_sample_sheet(gallery.sample_sheet(found, side), f"Centre crops of {side} x {side} pixels")
+    (whole, systems_of_rows), (crops, _) = gallery.sample_sheet(found), gallery.sample_sheet(found, side)
     drawn_by_lot = f"Images drawn by lot, of each camera system in turn: {counts}."
     cut = "The centre crops of the same images, which are scored beside the whole."
     return [
-        take_picture("sample_sheet", "Sample images", drawn_by_lot, whole),
-        take_picture("sample_crops", "Their centre crops", cut, crops),
+        take_picture(name, title, caption, draw_tiles(rows, head, systems_of_rows, 1.75), is_photograph=True)
+        for name, title, caption, rows, head in (
+            ("sample_sheet", "Sample images", drawn_by_lot, whole, "Sample images by camera system"),
+            ("sample_crops", "Their centre crops", cut, crops, f"Centre crops of {side} x {side} pixels"),
+        )
     ]
 
 
@@ -521,8 +526,8 @@ def worst(findings: Findings) -> Drawn:
         "frame marks the square where their luma errs most, which is shown beside it; MSE and PSNR are of the whole "
         "image. Mid-grey is no error."
     )
-    figure = gallery.draw_worst_inputs(gallery.worst_inputs(found), found.quality, "The worst inputs")
-    return [take_picture("worst_inputs", "Worst images", caption, figure)]
+    figure = draw_tiles(gallery.worst_inputs(found), "The worst inputs")
+    return [take_picture("worst_inputs", "Worst images", caption, figure, is_photograph=True)]
 
 
 def feature_maps(findings: Findings) -> Drawn:
@@ -537,7 +542,7 @@ def feature_maps(findings: Findings) -> Drawn:
         "original's map; the perceptual loss makes such differences small."
     )
     maps = gallery.compare_maps(found.maps, found.map_numbers)
-    figure = gallery.draw_feature_maps(maps, _restorer(findings, found))
+    figure = draw_tiles(maps, _restorer(findings, found), gallery.VERSIONS, side_inches=1.3)
     return [take_picture("feature_maps", "Feature maps of VGG16", caption, figure)]
 
 

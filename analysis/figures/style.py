@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
@@ -37,23 +38,32 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, kind: str) -> bytes:
-    """Return the figure as a file, the same bytes for the same figure."""
-    buffer = io.BytesIO()
-    options: dict[str, dict[str, Any]] = {
-        "png": {"metadata": {"Software": None}},
-        "svg": {"metadata": {"Date": None}},
-        "webp": {"pil_kwargs": {"lossless": True, "method": 2}},
-    }
+def save(figure: Figure, is_photograph: bool = False) -> tuple[bytes, bytes, bytes]:
+    """Return the figure as PNG, WebP and SVG files, the same bytes for the same figure.
+
+    is_photograph: the WebP file, which the page shows, is lossy: a quarter of the bytes where pixels are no drawing.
+    """
+    webp = {"quality": 90, "method": 4} if is_photograph else {"lossless": True, "method": 2}
+    drawn = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "lowq", "hatch.linewidth": 0.5}):
-        figure.savefig(buffer, format=kind, dpi=PNG_DPI, **options[kind])
+        figure.set_dpi(PNG_DPI)
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+        figure.set_layout_engine("none")  # it is laid out; a second time would take as long and change nothing
+        figure.savefig(drawn, format="svg", dpi=PNG_DPI, metadata={"Date": None})
+    return _image(pixels, "png", {}), _image(pixels, "webp", webp), drawn.getvalue()
+
+
+def _image(pixels: NDArray[np.uint8], kind: str, options: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    plain: dict[str, Any] = {"metadata": {"Software": None}} if kind == "png" else {}
+    imsave(buffer, pixels, format=kind, pil_kwargs=options, **plain)
     return buffer.getvalue()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure. name: of its files, without ending; caption: what it shows and how to read it; webp: lossless,
-    half the bytes of png."""
+    """A drawn figure. name: of its files, without ending; caption: how to read it; webp: what the page shows."""
 
     name: str
     title: str
@@ -63,11 +73,9 @@ class Picture:
     svg: bytes
 
 
-def take_picture(name: str, title: str, caption: str, figure: Figure) -> Picture:
+def take_picture(name: str, title: str, caption: str, figure: Figure, is_photograph: bool = False) -> Picture:
     """Save a figure in each of its forms."""
-    png = save(figure, "png")
-    figure.set_layout_engine("none")  # it is laid out; a second time would take as long and change nothing
-    return Picture(name, title, caption, png, save(figure, "webp"), save(figure, "svg"))
+    return Picture(name, title, caption, *save(figure, is_photograph))
 
 
 @dataclass(frozen=True)
