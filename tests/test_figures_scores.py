@@ -10,7 +10,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 
 from analysis.codecs import points_of_cells
 from analysis.decide import Pick
-from analysis.figures.catalogue import curve, far_outliers, sizes
+from analysis.figures.of_scores import curve, far_outliers, sizes
 from analysis.figures.outliers import draw_ssim_outliers, ssim_outliers
 from analysis.figures.scores import POINTS, draw_quality_and_bytes, draw_quality_curve, quality_and_bytes, quality_curve
 from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, Picture, compared, save

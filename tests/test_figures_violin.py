@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.catalogue import change_violins, input_violins, model_violins, system_violins
+from analysis.figures.of_scores import change_violins, input_violins, model_violins, system_violins
 from analysis.figures.style import COLOURS, HATCHES, Compared, Picture, compared, save, shared_rows
 from analysis.figures.violins import (
     N_QUANTILES,

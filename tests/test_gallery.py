@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.figures.catalogue import feature_maps, sheets, worst
 from analysis.figures.gallery import (
     N_COLUMNS,
     VERSIONS,
@@ -15,6 +14,7 @@ from analysis.figures.gallery import (
     sample_sheet,
     worst_inputs,
 )
+from analysis.figures.of_pixels import feature_maps, sheets, worst
 from analysis.figures.pixels import worst_place
 from analysis.figures.style import save
 from analysis.figures.tiles import draw_tiles

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.catalogue import cost, history
+from analysis.figures.of_search import cost, history
 from analysis.figures.search import draw_quality_and_cost, draw_search_history, quality_and_cost, search_history
 from analysis.figures.style import MarginAxis
 from analysis.findings import Findings, find

@@ -1,9 +1,10 @@
 """What all figures share: paper to draw on, colours that colour-blind people tell apart, files, and who is shown."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import wraps
+from typing import Any, TypeAlias, TypeVar
 
 import matplotlib
 import numpy as np
@@ -78,6 +79,32 @@ def take_picture(name: str, title: str, caption: str, figure: Figure, is_photogr
     return Picture(name, title, caption, *save(figure, is_photograph))
 
 
+Drawn = list[Picture] | str  # pictures, or the reason why there is none
+Found = TypeVar("Found")
+
+
+DrawFigure: TypeAlias = Callable[[Findings], Drawn]
+
+
+def given(find: Callable[[Findings], Found | str]) -> Callable[[Callable[[Findings, Found], Drawn]], DrawFigure]:
+    """Have a figure drawn of what a function finds; where that returns a reason instead, it is why there is none."""
+
+    def needing(draw: Callable[[Findings, Found], Drawn]) -> DrawFigure:
+        @wraps(draw)
+        def drawn(findings: Findings) -> Drawn:
+            found = find(findings)
+            return found if isinstance(found, str) else draw(findings, found)
+
+        return drawn
+
+    return needing
+
+
+def counted(what: str, n: int) -> str:
+    """Say how many there are, for a caption; nothing of none."""
+    return f" {what}: {n}." if n else ""
+
+
 @dataclass(frozen=True)
 class Compared:
     """JPEG as it is and the trials beside it, best first, on a split that all of them have scores on.
@@ -97,7 +124,7 @@ class Compared:
 
     def further(self) -> str:
         """Say what is not shown, and why; empty where all is."""
-        more = f" Further trials, in the tables: {self.n_more}." if self.n_more else ""
+        more = counted("Further trials, in the tables", self.n_more)
         return more + (f" Not shown, being suspect: {'; '.join(self.suspects)}." if self.suspects else "")
 
 
@@ -171,7 +198,7 @@ class MarginAxis:
     def below(self, margins: Margins) -> str:
         """Say how many margins are drawn on the floor, empty where none is."""
         n_below = 0 if self.floor is None else int(np.sum(np.asarray(margins, np.float64) < self.floor))
-        return f" Margins under {self.floor:.2f} are drawn at that level: {n_below}." if n_below else ""
+        return counted(f"Margins under {self.floor or 0.0:.2f} are drawn at that level", n_below)
 
     def draw(self, panel: Axes) -> None:
         """Draw the levels of JPEG as it is and of the reference, and name the axis."""
