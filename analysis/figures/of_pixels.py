@@ -128,7 +128,7 @@ def noise(findings: Findings, samples: Samples) -> Drawn:
     )
     rows = compared.predicted_noise(samples, name, sorted(samples.qualities, reverse=True))
     figure = draw_tiles(rows, _best_title(findings, name))
-    return [take_picture("predicted_noise", "Predicted noise", caption, figure, is_photograph=True)]
+    return [take_picture("predicted_noise", "Predicted noise", caption, figure)]
 
 
 @given(_of_best)
@@ -141,7 +141,7 @@ def channels(findings: Findings, samples: Samples) -> Drawn:
     )
     rows = compared.split_channels(samples, name, quality)
     figure = draw_tiles(rows, _best_title(findings, name), compared.CHANNELS, scale="error,\nsteps of 8 bits")
-    return [take_picture("channels", "Channels", caption, figure, is_photograph=True)]
+    return [take_picture("channels", "Channels", caption, figure)]
 
 
 @given(_of_best)
@@ -209,7 +209,7 @@ def worst(findings: Findings, found: Gallery) -> Drawn:
         "whole image. Mid-grey is no error."
     )
     figure = draw_tiles(gallery.worst_inputs(found), "The worst inputs")
-    return [take_picture("worst_inputs", "Worst images", caption, figure, is_photograph=True)]
+    return [take_picture("worst_inputs", "Worst images", caption, figure)]
 
 
 @given(_gallery)
