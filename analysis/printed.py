@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,28 @@ DATASETS = {"tiny": "tiny", "data100": "data100", "data101": "data101", "tinydat
 LOSSES, ACTIVATIONS = ("mae", "mse", "hf", "perceptual"), ("none", "tanh")
 METRICS = {"mae": "mae", "mse": "mse", "psnr": "psnr_db", "ssim": "ssim"}
 CELL = ["trial_id", "input_quality", "metric"]
+QUALITY = r"[1-9]\d?|100"
+
+
+def _one_of(known: Collection[str]) -> tuple[str, Callable[["pd.Series[str]"], "pd.Series[bool]"]]:
+    return f"one of {', '.join(known)}", lambda cells: cells.str.lower().isin(list(known))
+
+
+# What the cells of each column must be, and whether they are.
+RULES: Mapping[str, tuple[str, Callable[["pd.Series[str]"], "pd.Series[bool]"]]] = {
+    "table": ("a whole number", lambda cells: cells.str.fullmatch(r"\d+")),
+    "network": _one_of(NETWORKS),
+    "output_activation": _one_of(ACTIVATIONS),
+    "dataset": _one_of(DATASETS),
+    "loss": _one_of(LOSSES),
+    "metric": _one_of(METRICS),
+    "training_quality": (
+        f"a JPEG quality, 1..100, or {RANDOM}",
+        lambda cells: cells.str.fullmatch(f"{QUALITY}|{RANDOM}"),
+    ),
+    "input_quality": ("a JPEG quality, 1..100", lambda cells: cells.str.fullmatch(QUALITY)),
+    "value": ("a finite number", lambda cells: pd.to_numeric(cells, errors="coerce").abs() < math.inf),
+}
 
 
 def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -48,18 +70,25 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         )
     if text.empty:
         raise RunError(f"a table of printed means has a row for each, found none in {path}; name another file")
-    rows = pd.DataFrame({"table": _each(text, "table", _whole, path), "network": text["network"].str.strip()})
-    for column, name, known in (
-        ("architecture", "network", NETWORKS),
-        ("output_activation", "output_activation", dict.fromkeys(ACTIVATIONS)),
-        ("split", "dataset", DATASETS),
-        ("loss", "loss", dict.fromkeys(LOSSES)),
-        ("metric", "metric", METRICS),
-    ):
-        rows[column] = _each(text, name, _named(known), path)
-    rows["training_quality"] = _each(text, "training_quality", _training_quality, path).astype(object)
-    rows["input_quality"] = _each(text, "input_quality", _quality, path)
-    rows["mean"], rows["printed"] = _each(text, "value", _number, path), [_digits(value) for value in text["value"]]
+    text = text.apply(lambda cells: cells.str.strip())
+    for name, (rule, holds) in RULES.items():
+        wrong = text[~holds(text[name])]
+        if len(wrong):
+            line, cell = int(wrong.index[0]) + 2, wrong[name].iloc[0]  # line 1 is the head
+            raise RunError(f"{path}, line {line}: {name} must be {rule}, found {cell[:60]!r}")
+    words = text.apply(lambda cells: cells.str.lower())
+    rows = pd.DataFrame({"table": text["table"].astype(int), "network": text["network"]})
+    rows = rows.assign(
+        architecture=words["network"].map(NETWORKS),
+        output_activation=words["output_activation"],
+        split=words["dataset"].map(DATASETS),
+        loss=words["loss"],
+        metric=words["metric"].map(METRICS),
+        training_quality=pd.Series([q if q == RANDOM else int(q) for q in text["training_quality"]], dtype=object),
+        input_quality=text["input_quality"].astype(int),
+        mean=text["value"].astype(float),
+        printed=[_digits(value) for value in text["value"]],
+    )
     rows["model"] = [_model(row) for row in rows.to_dict("records")]
     rows["trial_id"] = rows["model"] + "-table" + rows["table"].astype(str)
     twice = rows[rows.duplicated(CELL)]
@@ -74,53 +103,6 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise RunError(f"{path} must be a CSV file, found {error}; name a run directory or a table") from error
-
-
-def _each(text: pd.DataFrame, name: str, read: Callable[[str], Any], path: Path) -> "pd.Series[Any]":
-    """Read every cell of a column. Raises RunError with the line of the first that cannot be."""
-    cells = []
-    for line, cell in enumerate(text[name], start=2):  # line 1 is the head
-        try:
-            cells.append(read(cell.strip()))
-        except ValueError as error:
-            raise RunError(f"{path}, line {line}: {name} must be {error}, found {cell[:60]!r}") from error
-    return pd.Series(cells, index=text.index)
-
-
-def _named(known: Mapping[str, str | None]) -> Callable[[str], str]:
-    def read(cell: str) -> str:
-        name = cell.lower()
-        if name not in known:
-            raise ValueError(f"one of {', '.join(known)}")
-        return known[name] or name
-
-    return read
-
-
-def _whole(cell: str) -> int:
-    if not cell.isdecimal():
-        raise ValueError("a whole number")
-    return int(cell)
-
-
-def _quality(cell: str) -> int:
-    if not (cell.isdecimal() and 1 <= int(cell) <= 100):
-        raise ValueError("a JPEG quality, 1..100")
-    return int(cell)
-
-
-def _training_quality(cell: str) -> int | str:
-    return RANDOM if cell == RANDOM else _quality(cell)
-
-
-def _number(cell: str) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError("a finite number")
-    return number
 
 
 def _digits(cell: str) -> str:

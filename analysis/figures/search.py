@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from analysis.figures.style import COLOURS, GRID_COLOUR, MARGINS, MARKERS, STATUS_MARKERS, MarginAxis, new_figure
+from analysis.figures.style import COLOURS, MARGINS, MARKERS, STATUS_MARKERS, MarginAxis, new_figure, tidy
 from analysis.ranking import Ranking
 from analysis.run import ALIVE
 from analysis.statistics import on_front
@@ -61,8 +61,7 @@ def draw_learning_curves(table: pd.DataFrame, named: Mapping[str, str], axis: Ma
         below.set_xlabel("epoch")
         below.margins(x=0.08)
         for panel in (above, below):
-            panel.grid(color=GRID_COLOUR, linewidth=0.6)
-            panel.spines[["top", "right"]].set_visible(False)
+            tidy(panel)
             _rasterize(panel)
         below.label_outer()
     grid[0, 0].set_ylabel("loss")
@@ -175,9 +174,7 @@ def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
     below.set_ylim(bottom=0)
     below.set(xlabel="trial, in order of ending", ylabel="epochs")
     for panel in (above, below):
-        panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.5)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel, "y")
     below.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = above.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -250,9 +247,7 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.grid(color=GRID_COLOUR, linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel)
         panel.label_outer()
     handles = [_handle(name, place) for place, name in enumerate(names)]
     handles.append(Line2D([], [], color=FRONT_COLOUR, linewidth=1.2, label="best at its cost"))

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import matplotlib
 import numpy as np
@@ -37,6 +37,13 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def tidy(panel: Axes, lines: Literal["both", "x", "y"] = "both") -> None:
+    """Draw a pale grid below what is drawn, and no frame above and at the right."""
+    panel.grid(axis=lines, color=GRID_COLOUR, linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def save(figure: Figure, is_photograph: bool = False) -> tuple[bytes, bytes, bytes]:
