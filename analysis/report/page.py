@@ -162,6 +162,6 @@ def listed(tables: Mapping[str, Table], names: Sequence[str]) -> list[Item]:
 
 
 def grouped(tables: Mapping[str, Any], names: Sequence[str], title: str) -> list[Item]:
-    """Return one item of the named tables that are there, folded."""
+    """Return one folded item of the named tables that are there; a single one stands for itself."""
     own = [shortened(tables[name]) for name in names if name in tables]
-    return [Item(title, tables=own, is_group=True)] if own else []
+    return [Item(title, tables=own, is_group=True)] if len(own) > 1 else listed(tables, names)

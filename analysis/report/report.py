@@ -38,7 +38,6 @@ GROUPS = {  # how the names of tables begin that are folded together, and under 
     "relative_": "What restoring changes of each image",
     "appendix_": "Losses beside each other, in the layout of the thesis",
     "training_quality_": "Training qualities beside each other, in the layout of the thesis",
-    "conclusions": "What a setting brings: pairs of trials that differ in it alone",
 }
 
 
