@@ -205,6 +205,7 @@ def _method(findings: Findings) -> list[str]:
         "the margin is the smallest of the four. Bytes at parity: where that margin of the scored images, a line "
         "over the "
         "logarithm of mean bytes, reaches 0.",
+        f"Trials are ranked on these images alone: the {findings.run.ranking.words} first.",
         "An image identical to its original has an infinite PSNR. It is left out of the mean PSNR on both sides of the "
         "comparison, and the cell says how many are. Bounds need 20 fields; of fewer the tables say so.",
         f"Command: {facts['command']}. Space {facts['space']}, scale {facts['scale']}, seed {facts['seed']}, begun "

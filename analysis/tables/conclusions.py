@@ -4,7 +4,7 @@ A pair counts where both of its trials are alive; of the others the table says h
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from itertools import combinations
@@ -53,15 +53,16 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
     epochs_run, measured = study.trials.set_index("trial_id")["epochs_run"], _measured(study)
     scored, rows = set(measured["psnr_db"].index), []
     for axis in AXES:
-        groups = _groups(tried, axis, study.unfit)
-        values = [value for value in study.values(axis) if value in set(tried[axis])]
-        found = []
-        for first, second in combinations(values, 2):
-            pairs, not_used = _pairs(groups, (first, second), study.unfit, scored)
+        groups, found = _groups(tried, axis, study.unfit), []
+        for first, second in combinations([value for value in study.values(axis) if value in groups], 2):
+            both = groups[[first, second]].dropna(how="all")
+            why = [_why_not(pair, study.unfit, scored) for pair in both.itertuples(index=False, name=None)]
+            pairs = both[np.array(why) == ""]
+            counts = sorted(Counter(filter(None, why)).items())
+            epochs = [pairs[value].map(epochs_run).astype(float).to_numpy() for value in (first, second)]
             row = {"axis": axis, "first": str(first), "second": str(second), "n_pairs": len(pairs)}
-            why = ", ".join(f"{count} {reason}" for reason, count in sorted(not_used.items()))
-            unequal = sum(bool(abs(epochs_run[one] - epochs_run[other]) > 0) for one, other in pairs)
-            row |= {"n_not_used": not_used.total(), "why": why, "n_unequal": unequal}
+            row |= {"n_not_used": len(both) - len(pairs), "why": ", ".join(f"{n} {reason}" for reason, n in counts)}
+            row |= {"n_unequal": int((np.abs(epochs[0] - epochs[1]) > 0).sum())}
             found.append(row | _differences(pairs, measured))
         none = [row | {"first": "any", "second": "any", "n_not_used": 0, "why": ""} for row in found[:1]]
         rows += [row for row in found if row["n_pairs"]] or none
@@ -73,34 +74,23 @@ def conclusions_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
     return (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,)
 
 
-def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> list[dict[Any, str]]:
-    """Return the trials that agree in all other settings: by their value on the axis, an alive one where there is."""
+def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> pd.DataFrame:
+    """Return trials that agree in all other settings, a row each, by their value on the axis: alive before others."""
     known = [field.name for field in fields(TrialSpec)]
     settings = [*known, *(name for name in trials if name not in OUTCOMES and name not in known)]
     same = [name for name in settings if name in trials and name not in {axis, *MAY_DIFFER.get(axis, ())}]
-    groups: dict[Hashable, dict[Any, str]] = {}
-    for row in trials.astype({name: str for name in same}).to_dict("records"):
-        group = groups.setdefault(tuple(row[name] for name in same), {})
-        if row[axis] not in group or group[row[axis]] in unfit:
-            group[row[axis]] = row["trial_id"]
-    return list(groups.values())
+    others = trials.astype(dict.fromkeys(same, str)).groupby(same, sort=False, dropna=False).ngroup()
+    keyed = trials.assign(others=others, is_unfit=trials["trial_id"].isin(list(unfit)))
+    first = keyed.sort_values("is_unfit", kind="stable").drop_duplicates(["others", axis])
+    return first.pivot(index="others", columns=axis, values="trial_id")
 
 
-def _pairs(
-    groups: Sequence[dict[Any, str]], values: tuple[Any, Any], unfit: Mapping[str, str], scored: set[Any]
-) -> tuple[list[tuple[str, str]], Counter[str]]:
-    """Return the pairs of trials of two values that are both alive, and why others were not used: how often."""
-    alive, not_used = [], Counter[str]()
-    for group in groups:
-        pair = [group[value] for value in values if value in group]
-        if len(pair) == 2:
-            reasons = [unfit[trial] for trial in pair if trial in unfit]
-            reasons += [NOT_SCORED for trial in pair if trial not in scored]
-            alive += [] if reasons else [(pair[0], pair[1])]
-            not_used.update(reasons[:1])
-        elif pair:
-            not_used[NO_PARTNER] += 1
-    return alive, not_used
+def _why_not(pair: tuple[Any, Any], unfit: Mapping[str, str], scored: set[Any]) -> str:
+    """Say why a pair of trials does not count, nothing where it does."""
+    if not all(isinstance(trial, str) for trial in pair):
+        return NO_PARTNER
+    reasons = [unfit[trial] for trial in pair if trial in unfit]
+    return next(iter([*reasons, *(NOT_SCORED for trial in pair if trial not in scored)]), "")
 
 
 def _measured(study: Study) -> dict[str, pd.DataFrame]:
@@ -115,11 +105,10 @@ def _measured(study: Study) -> dict[str, pd.DataFrame]:
     return {name: table.astype(float) for name, table in tables.items()}
 
 
-def _differences(pairs: Sequence[tuple[str, str]], measured: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+def _differences(pairs: pd.DataFrame, measured: Mapping[str, pd.DataFrame]) -> dict[str, float]:
     row: dict[str, float] = {}
-    firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
     for measure, table in measured.items():
-        by_place = table.reindex(firsts).to_numpy() - table.reindex(seconds).to_numpy()
+        by_place = table.reindex(pairs.iloc[:, 0]).to_numpy() - table.reindex(pairs.iloc[:, 1]).to_numpy()
         by_pair = pd.DataFrame(by_place).mean(axis=1).to_numpy()  # of the qualities that both have
         known = by_pair[np.isfinite(by_pair)]
         found = mean_interval(known)
