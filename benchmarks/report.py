@@ -62,7 +62,8 @@ def main(run: Path) -> None:
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(
         f"the report of {SIZE.n_trials} trials takes {numbers['wall_of_allowed']:.2f} of {MOST_S:.0f} s at a load of "
-        f"{load:.1f} (it used {numbers['cpu_s']:.0f} s of the processors) and {numbers['peak_of_allowed']:.2f} of {MOST_GB:.0f} GB, and is "
+        f"{load:.1f} (it used {numbers['cpu_s']:.0f} s of the processors) and {numbers['peak_of_allowed']:.2f} of "
+        f"{MOST_GB:.0f} GB, and is "
         f"{numbers['report_mb']:.0f} of {MOST_MB:.0f} MB in {numbers['n_files']} of {MOST_FILES} files"
     )
 

@@ -17,16 +17,10 @@ from analysis.findings import Findings, find
 from analysis.records import fidelity, fidelity_sentence, heading, label
 from analysis.report.report import write_report
 from analysis.run import Run, open_run
-from analysis.tables.catalogue import summary_table, tables_of
-from analysis.tables.frames import (
-    columns_of,
-    matrix_frame,
-    models_frame,
-    requirements_frame,
-    sizes_frame,
-    system_sizes_frame,
-    ties_frame,
-)
+from analysis.tables.catalogue import tables_of
+from analysis.tables.frames import columns_of, matrix_frame, models_frame, ties_frame
+from analysis.tables.of_comparison import summary_table
+from analysis.tables.run_frames import requirements_frame, sizes_frame, system_sizes_frame
 from analysis.tables.spec import Cell, Column, Part, Table
 from analysis.tables.write import REACHES, WRITERS, to_csv, to_latex, to_markdown, to_text
 from models.names import METRICS

@@ -24,7 +24,7 @@ from analysis.report.page import Card, Page, Section, build_page, listed
 from analysis.report.report import require_report_place, write_folder
 from analysis.study import Study
 from analysis.suspects import Oddity, inferred_inputs
-from analysis.tables.catalogue import study_tables, suspects_table
+from analysis.tables.of_study import study_tables, suspects_table
 from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, is_missing, lay_out_all, write_mean
 from models.names import METRICS
 

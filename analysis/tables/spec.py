@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 Row = Mapping[Any, Any]  # of a frame: column -> value
-UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW = "unknown", "not run", "not scored", "too few"
+UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW, NOT_TRIED = "unknown", "not run", "not scored", "too few", "\u2013"
 METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
 SPREAD_DIGITS = METRIC_DIGITS | {"mse": ".0e"}
 GAIN_DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
