@@ -28,9 +28,14 @@ class Ranking:
     by_parity: bool = False
 
     @property
+    def measure(self) -> str:
+        """What trials are ranked by, in words."""
+        return "bytes at parity" if self.by_parity else "margin"
+
+    @property
     def words(self) -> str:
-        """Say what comes first."""
-        return "fewest monitored bytes at parity" if self.by_parity else "best monitored margin"
+        """What comes first, in words."""
+        return f"{'fewest' if self.by_parity else 'best'} monitored {self.measure}"
 
     def value(self, record: TrialRecord) -> float | None:
         """Return what a trial is ranked by, None where it has no margin."""

@@ -31,8 +31,9 @@ def history(findings: Findings) -> Drawn:
     if not records:
         return "no trial has ended"
     table, axis = search.search_history(records, ranking), margin_axis(records, ranking)
-    what = "bytes at parity" if ranking.by_parity else "margin"
-    caption = f"The monitored {what} of every trial in the order in which they ended, and the epochs that it took."
+    caption = (
+        f"The monitored {ranking.measure} of every trial in the order in which they ended, and the epochs that it took."
+    )
     stopped_at = ", ".join(map(str, search.rungs(table)))
     caption += f" Trials were stopped at epoch {stopped_at}, where dotted lines are." if stopped_at else ""
     caption += counted("Trials without a margin, marked on the lower edge", int(table["value"].isna().sum()))
@@ -49,7 +50,7 @@ def cost(findings: Findings) -> Drawn:
         return "no trial with a margin tells what its network costs"
     shown = [record for record in trials if record.trial_id in set(known["trial_id"])]
     caption = (
-        f"The monitored {'bytes at parity' if ranking.by_parity else 'margin'} by what a network costs. The line is "
+        f"The monitored {ranking.measure} by what a network costs. The line is "
         f"the Pareto front: no trial is both better and cheaper than one on it. {fidelity_sentence(shown)}"
     ).strip()
     others = "Trials that diverged, died, failed or have no margin or cost, not drawn"

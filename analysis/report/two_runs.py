@@ -101,9 +101,9 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
         words = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
         counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in words.items())
         lines[0] += f" By PSNR of whole images: {counts}."
-    for side in SIDES:
-        records = pair.only_in(side)
-        best = f", the best of them by margin {records[0].trial_id}" if records else ""
+    for side, findings in _sides(pair):
+        records, measure = pair.only_in(side), findings.run.ranking.measure
+        best = f", the best of them by {measure} {records[0].trial_id}" if records else ""
         lines.append(f"Trials in {side} alone: {len(records)}{best}.")
     return lines
 
