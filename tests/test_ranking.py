@@ -102,6 +102,7 @@ def test_figures_of_the_search_show_bytes_at_parity(tmp_path: Path) -> None:
     assert table["value"].tolist() == [0.9, 0.8, 0.7]
     assert table["best"].tolist() == [0.9, 0.8, 0.7]
     axis = MarginAxis(None, None, by_parity=True)
+    assert axis.edge(table["value"]) == 1.1  # more bytes than any: the worse side
     assert draw_search_history(table, axis).axes[0].get_ylabel().startswith("monitored bytes at parity")
     costs = quality_and_cost(trials, ranking)
     assert costs["front_macs_per_pixel"].tolist() == [True, False, False]

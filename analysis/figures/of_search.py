@@ -36,7 +36,10 @@ def history(findings: Findings) -> Drawn:
     )
     stopped_at = ", ".join(map(str, search.rungs(table)))
     caption += f" Trials were stopped at epoch {stopped_at}, where dotted lines are." if stopped_at else ""
-    caption += counted("Trials without a margin, marked on the lower edge", int(table["value"].isna().sum()))
+    caption += counted(
+        f"Trials without a margin, marked on the {'upper' if ranking.by_parity else 'lower'} edge",
+        int(table["value"].isna().sum()),
+    )
     figure = search.draw_search_history(table, axis)
     return [take_picture("search_history", "Search history", caption + axis.below(table["value"]), figure)]
 

@@ -154,8 +154,8 @@ def rungs(table: pd.DataFrame) -> list[int]:
 
 
 def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
-    """Draw a `search_history`: values with the best so far above, epochs below; trials without a margin lie on the
-    lower edge."""
+    """Draw a `search_history`: values with the best so far above, epochs below; trials without a margin lie beyond
+    the worst."""
     figure = new_figure(8.6, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     axis.draw(above)
@@ -163,8 +163,7 @@ def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
         table["place"], axis.clip(table["best"]), where="post", color=BEST_COLOUR, linewidth=1.4, label="best so far"
     )
     drawn = pd.Series(axis.clip(table["value"]), table.index)
-    lowest = min(drawn.min(), axis.input_margin or 0)
-    edge = lowest - 0.25 if np.isfinite(lowest) else -0.25
+    edge = axis.edge(drawn)
     for status in STATUS_MARKERS:
         rows = table[table["status"] == status.value]
         if len(rows):

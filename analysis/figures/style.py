@@ -202,6 +202,13 @@ class MarginAxis:
         values = np.asarray(margins, np.float64)
         return values if self.floor is None else np.maximum(values, self.floor)
 
+    def edge(self, drawn: Margins) -> float:
+        """Return where trials without a value are marked: beyond the worst of what is drawn."""
+        known = [float(value) for value in drawn if np.isfinite(value)]
+        if self.by_parity:
+            return max([1.0, *known]) + 0.1
+        return min([0.0, self.input_margin or 0.0, *known]) - 0.25
+
     def below(self, margins: Margins) -> str:
         """Say how many margins are drawn on the floor, empty where none is."""
         n_below = 0 if self.floor is None else int(np.sum(np.asarray(margins, np.float64) < self.floor))
