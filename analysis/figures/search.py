@@ -233,8 +233,8 @@ def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS)
 
 def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
     """Draw `quality_and_cost`, a panel a cost, with the front as a line; stopped trials are hollow."""
-    figure = new_figure(8.6, 5.2)
     costs = {cost: title for cost, title in COSTS.items() if table[cost].notna().any()}
+    figure = new_figure(max(8.6, 3.9 * len(costs)), 5.2)
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
     names = sorted(set(table["architecture"]))
     for panel, (cost, title) in zip(panels, costs.items(), strict=True):

@@ -8,18 +8,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.decide import METRIC_TITLES
-from analysis.printed import (
-    RULE,
-    PrintedPick,
-    Reference,
-    choose,
-    examine_printed,
-    judge,
-    means_of,
-    read_printed,
-    read_reference,
-    study_of_printed,
-)
+from analysis.printed import Reference, examine_printed, means_of, read_printed, read_reference, study_of_printed
+from analysis.printed_pick import RULE, PrintedPick, choose, judge
 from analysis.report.page import Card, Page, Section, build_page, listed
 from analysis.report.report import require_report_place, write_folder
 from analysis.study import Study
