@@ -78,7 +78,11 @@ def test_report_holds_page_pick_tables_and_figures(tmp_path: Path) -> None:
     assert {name.removesuffix(".csv") for name in names if name.endswith(".csv")} == {
         name.removesuffix(".md") for name in names if name.endswith(".md")
     }
-    assert json.loads((run / "report" / "pick.json").read_text())["quality"] == 50
+    told = json.loads((run / "report" / "pick.json").read_text())
+    assert [told[name] for name in ("quality", "trial_id", "mean_bytes", "reference_bytes")] == [
+        *(50, plan(0).spec.trial_id, 700.0, 1000.0)
+    ]
+    assert (told["strict"]["quality"], told["strict"]["trial_id"]) == (None, None)
 
 
 def test_page_is_well_formed_labels_a_stopped_trial_and_needs_no_network(tmp_path: Path) -> None:
@@ -267,6 +271,21 @@ def test_a_card_says_that_images_are_synthetic(tmp_path: Path) -> None:
     text = (write_report(find(open_run(run)), run / "report")).read_text()
     assert "4 synthetic test images" in text
     assert "The images are synthetic: nothing here holds of a camera" in text
+
+
+def test_the_page_says_what_a_split_kept_together(tmp_path: Path) -> None:
+    by = {"identical_pixels": 0, "near_duplicates": 3, "labels": 2}
+    grouping = {"by": by, "n_groups": 11, "n_grouped_images": 9, "largest_group": 4}
+    facts = run_facts(4, 1)["dataset"] | {"grouping": grouping}
+    told, older = (
+        write_report(find(open_run(run)), run / "report").read_text()
+        for run in (write_run(tmp_path / "a", [plan(0)], dataset=facts), write_run(tmp_path / "b", [plan(0)]))
+    )
+    assert (
+        "On one side of a split stand images of one field of view (3 groups), one label, such as a patient or slide "
+        "(2 groups): 9 images belong to groups of several, the largest of 4; there are 11 groups in all." in told
+    )
+    assert "On one side of a split" not in older
 
 
 def test_a_page_lists_its_sections_in_order_and_lets_nothing_be_loaded() -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ import pyarrow.parquet as pq
 from analysis import strict
 from analysis.checks import RunError
 from analysis.decide import RULE, to_json
-from analysis.figures.catalogue import CATALOGUE, before_after, draw_figures
+from analysis.figures.catalogue import CATALOGUE, draw_figures
+from analysis.figures.of_pixels import before_after
 from analysis.figures.style import Picture
 from analysis.findings import Findings
 from analysis.records import label
@@ -26,12 +28,16 @@ from analysis.tables.write import WRITERS
 
 PAGE, PICK, CELLS = "index.html", "pick.json", "tables/cells.parquet"
 TITLES = {"decision": "Decision", "comparison": "Comparison", "trials": "Trials", "data": "Data"}
+GROUPED_BY = {
+    "identical_pixels": "identical pixels",
+    "near_duplicates": "one field of view",
+    "labels": "one label, such as a patient or slide",
+}
 GROUPS = {  # how the names of tables begin that are folded together, and under which title
     "quality_": "Every mean by quality and model",
     "relative_": "What restoring changes of each image",
     "appendix_": "Losses beside each other, in the layout of the thesis",
     "training_quality_": "Training qualities beside each other, in the layout of the thesis",
-    "conclusions": "What a setting brings: pairs of trials that differ in it alone",
 }
 
 
@@ -151,6 +157,20 @@ def _data_lines(findings: Findings) -> list[str]:
         f"{dataset['n_images']} images of {dataset['size_px']} x {dataset['size_px']} pixels from {dataset['path']} "
         f"(fingerprint {dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} "
         "images.",
+        *_grouping(dataset.get("grouping")),
+    ]
+
+
+def _grouping(grouping: Mapping[str, Any] | None) -> list[str]:
+    """Say what kept images on one side of a split; nothing of a run that does not tell."""
+    if grouping is None:
+        return []
+    by = grouping.get("by", {})
+    ways = ", ".join(f"{GROUPED_BY.get(way, way)} ({count} groups)" for way, count in by.items() if count)
+    return [
+        f"On one side of a split stand images of {ways or 'no common kind'}: {grouping.get('n_grouped_images', 0)} "
+        f"images belong to groups of several, the largest of {grouping.get('largest_group', 1)}; there are "
+        f"{grouping.get('n_groups', 'unknown')} groups in all."
     ]
 
 
@@ -185,6 +205,7 @@ def _method(findings: Findings) -> list[str]:
         "the margin is the smallest of the four. Bytes at parity: where that margin of the scored images, a line "
         "over the "
         "logarithm of mean bytes, reaches 0.",
+        f"Trials are ranked on these images alone: the {findings.run.ranking.words} first.",
         "An image identical to its original has an infinite PSNR. It is left out of the mean PSNR on both sides of the "
         "comparison, and the cell says how many are. Bounds need 20 fields; of fewer the tables say so.",
         f"Command: {facts['command']}. Space {facts['space']}, scale {facts['scale']}, seed {facts['seed']}, begun "
