@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.ranking import bytes_at_parity, restore_ms
+from analysis.ranking import bytes_at_parity
 from analysis.records import settings_of
 from analysis.run import LINEAR, Run
 from search.records import TrialRecord
@@ -121,7 +121,7 @@ def _row(record: TrialRecord) -> dict[str, object]:
         "parameters": record.parameters,
         "macs_per_pixel": record.macs_per_pixel,
         "bytes_at_parity": bytes_at_parity(record),
-        "restore_ms": restore_ms(record),
+        "restore_ms": record.restore_ms,
         "weights_bytes": record.weights_bytes,
         "seconds": record.seconds,
         **{name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()},

@@ -1,7 +1,7 @@
 """Trials are ranked by their monitored bytes at parity where every one has them, else by their margin."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from analysis.figures.of_search import cost, history
 from analysis.figures.search import draw_quality_and_cost, draw_search_history, quality_and_cost, search_history
 from analysis.figures.style import MarginAxis
 from analysis.findings import Findings, find
-from analysis.ranking import Ranking, bytes_at_parity, ranking_of, restore_ms
+from analysis.ranking import Ranking, bytes_at_parity, ranking_of
 from analysis.run import open_run
 from analysis.strict import declared_model
 from analysis.tables.catalogue import tables_of
@@ -18,15 +18,6 @@ from search.records import TrialRecord
 from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import plan, record_of, write_run
 from tests.table_reader import shown
-
-
-@dataclass(frozen=True)
-class MeasuredRecord(TrialRecord):
-    """A record that tells its bytes at parity and what restoring takes."""
-
-    bytes_at_parity: float | None = None
-    restore_ms: float | None = None
-
 
 # The better by margin needs more bytes.
 SMALL, LARGE, DEAR = (
@@ -44,7 +35,7 @@ MEASURED = {
 def _findings(path: Path, measured: Mapping[str, Mapping[str, float | None]]) -> Findings:
     run = open_run(write_run(path / "run", [SMALL, LARGE, DEAR]))
     fields = [{**vars(record), **measured.get(record.trial_id, {})} for record in run.records]
-    return find(replace(run, records=tuple(MeasuredRecord(**one) for one in fields)))
+    return find(replace(run, records=tuple(TrialRecord(**one) for one in fields)))
 
 
 def _plans(findings: Findings) -> list[int]:
@@ -56,7 +47,7 @@ def test_records_without_bytes_at_parity_are_ranked_by_margin(tmp_path: Path) ->
     assert _plans(findings) == [2, 1, 0]
     assert findings.run.ranking == Ranking(by_parity=False)
     assert "parity_front" not in tables_of(findings)
-    assert bytes_at_parity(record_of(SMALL)) is restore_ms(record_of(SMALL)) is None
+    assert bytes_at_parity(record_of(SMALL)) is None
     assert bytes_at_parity(replace(record_of(SMALL), spec=BASELINE)) == 1.0
 
 
@@ -80,7 +71,7 @@ def test_fewest_bytes_at_parity_come_first_where_every_record_has_them(tmp_path:
 
 def test_a_trial_without_a_margin_comes_last_and_asks_for_no_bytes() -> None:
     failed = replace(record_of(DEAR), margin=None, status=TrialStatus.FAILED)
-    measured = MeasuredRecord(**{**vars(record_of(SMALL)), "bytes_at_parity": 0.7})
+    measured = TrialRecord(**{**vars(record_of(SMALL)), "bytes_at_parity": 0.7})
     ranking = ranking_of([failed, measured])
     assert ranking.by_parity
     assert sorted([failed, measured], key=ranking.key) == [measured, failed]
