@@ -24,7 +24,7 @@ from datasets.cores import n_cores
 from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
 from datasets.packed import open_pack
 from datasets.smear import SIZE_PX, SYSTEMS, synthesize
-from datasets.source import find_sources
+from datasets.sources.source import find_sources
 
 N_DRAWN, SEED = 60, 0
 N_PARTS = 6  # of the pack, whose rates are compared

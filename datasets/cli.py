@@ -12,18 +12,18 @@ from PIL import Image
 from datasets.console import note, quiet_libraries, run_command
 from datasets.cores import n_cores
 from datasets.errors import InputError, printable, printable_lines
-from datasets.fetch import fetch_set
-from datasets.inspection import inspect_source, look_for_history, warn_of_history
-from datasets.inspection_report import make_table, worst, write_report
-from datasets.labels import find_labels
+from datasets.grouping.labels import find_labels
+from datasets.grouping.splits import GROUPED, RANDOM
+from datasets.inspection.findings import inspect_source, look_for_history, warn_of_history
+from datasets.inspection.report import make_table, worst, write_report
 from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
 from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from datasets.progress import Progress
-from datasets.public_sets import find_set, list_sets
+from datasets.public_sets.fetch import fetch_set
+from datasets.public_sets.public_set import find_set, list_sets
 from datasets.smear import synthesize
-from datasets.source import find_sources
-from datasets.splits import GROUPED, RANDOM
+from datasets.sources.source import find_sources
 from datasets.staging import check_apart, check_new, staged
 
 N_SAMPLED = 32  # images that a pack looks at for an earlier compression: some seconds

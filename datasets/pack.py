@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.cores import n_cores
-from datasets.duplicates import Thumbnails, thumbnail
 from datasets.errors import InputError
-from datasets.groups import find_groups
+from datasets.grouping.duplicates import Thumbnails, thumbnail
+from datasets.grouping.groups import find_groups
+from datasets.grouping.splits import GROUPED, RANDOM, SPLITS, SUBSETS, split_images
 from datasets.jpeg import SUBSAMPLING, codec_versions, encode_jpeg
 from datasets.pack_files import PackFiles, Prepared, Row, write_durably
 from datasets.pack_format import FORMAT_VERSION, INDEX, MANIFEST, pack_fingerprint
 from datasets.prefetch import map_ahead
-from datasets.source import SourceImage, centre_crop
-from datasets.splits import GROUPED, RANDOM, SPLITS, SUBSETS, split_images
+from datasets.sources.source import SourceImage, centre_crop
 from datasets.staging import Staging, staged
 
 JOURNAL = "journal.jsonl"

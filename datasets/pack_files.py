@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.pack_format import ORIGINALS, jpeg_file
-from datasets.source import SourceImage
+from datasets.sources.source import SourceImage
 
 CHECKPOINT_IMAGES = 256  # each checkpoint waits for the disk, which takes some 50 ms
 READ_BYTES = 1 << 22

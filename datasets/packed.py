@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from datasets.duplicates import group_thumbnails, thumbnail
 from datasets.errors import InputError, explain
+from datasets.grouping.duplicates import group_thumbnails, thumbnail
+from datasets.grouping.splits import SPLITS
 from datasets.jpeg import Window, compress_window, decode_jpeg, decode_window, encode_jpeg
 from datasets.pack_format import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file, pack_fingerprint
-from datasets.splits import SPLITS
 
 CHUNK_BYTES = 1 << 22
 

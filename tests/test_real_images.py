@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
-from datasets.source import find_sources
+from datasets.sources.source import find_sources
 from search.reporting import Verdict
 from search.scale import Bench, Protocol
 from search.spec import BASELINE
