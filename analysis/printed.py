@@ -18,7 +18,7 @@ from analysis.study import AXES, Study
 from analysis.suspects import SWAPPED, Oddity, examine
 from models.names import METRIC_DIRECTIONS
 from models.names import METRICS as OUR_METRICS
-from search.spec import RANDOM, TrialStatus
+from search.space.spec import RANDOM, TrialStatus
 
 COLUMNS = (
     *("table", "network", "output_activation", "dataset", "training_quality"),

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from analysis.checks import RunError, describe, fits
 from search.records import EARLIER, RECORDS, TrialRecord
-from search.spec import TrialSpec, TrialStatus
+from search.space.spec import TrialSpec, TrialStatus
 
 RESUME = "python search/run.py --resume"
 BASELINE_LABEL = "JPEG as it is"

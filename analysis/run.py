@@ -15,7 +15,7 @@ from analysis.records import RESUME, read_earlier_splits, read_records
 from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
 from analysis.scores import read_scores
 from search.records import RUN_FACTS, TrialRecord
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 
 # Where a search puts its run unless it is told otherwise, seen from a checkout.
 RUNS = Path(__file__).resolve().parent.parent / "runs"

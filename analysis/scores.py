@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from analysis.checks import one_line
 from models.names import METRICS, REGIONS, REPORTED_METRICS
 from search.records import TrialRecord
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 
 ROW_KEY = ["image", "split", "input_quality", "region"]
 NEEDED = {

@@ -25,7 +25,7 @@ from analysis.statistics import (
 )
 from models.names import METRIC_DIRECTIONS
 from search.records import TrialRecord
-from search.spec import TrialSpec
+from search.space.spec import TrialSpec
 
 # What may be lost, in the mean of whole images: dB of PSNR, SSIM.
 LOSSES = {"psnr_db": 0.1, "ssim": 0.0005}

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.records import settings_of
 from analysis.run import LINEAR, Run
 from search.records import TrialRecord
-from search.spec import RANDOM, TrialStatus
+from search.space.spec import RANDOM, TrialStatus
 
 # Trials that agree in all of these are rivals for one cell of a table.
 AXES = ("architecture", "global_residual", "output_activation", "training_quality", "loss", "split")

@@ -21,12 +21,12 @@ import optuna
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from replay import AXES, COMPARED, EPOCHS, SPEEDS, Ask, Cell, Recorded, read_recorded, simulate
 
+from search.engine.searcher import METRIC, LowqSearch
+from search.engine.tune import EarlyStopping
 from search.records import TrialRecord
-from search.scale import SCALES
-from search.searcher import METRIC, LowqSearch
-from search.spaces import Space
-from search.spec import TrialStatus
-from search.tune import EarlyStopping
+from search.space.scale import SCALES
+from search.space.spaces import Space
+from search.space.spec import TrialStatus
 
 N_SEEDS = 20
 WITHIN_DB = 0.05

@@ -18,17 +18,17 @@ import numpy as np
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import open_pack
 from datasets.smear import synthesize
-from search.cluster import connect, disconnect
-from search.cluster_tasks import Site
-from search.driver import create_run, run_search
-from search.plan import Machine
+from search.cluster.connection import connect, disconnect
+from search.cluster.scoring_tasks import Site
+from search.engine.driver import create_run, run_search
+from search.engine.tune import Trainable, make_trainable
 from search.records import read_records
-from search.reporting import Verdict
-from search.scale import SCALES, Bench, Protocol
-from search.spaces import Space
-from search.store import LocalStore
+from search.space.plan import Machine
+from search.space.scale import SCALES, Bench, Protocol
+from search.space.spaces import Space
 from search.task import Task
-from search.tune import Trainable, make_trainable
+from search.trial.reporting import Verdict
+from search.trial.store import LocalStore
 
 N_IMAGES = 60
 ROUNDS, EPOCHS = 3, 6  # the first epoch traces the training step and is left out
@@ -48,7 +48,7 @@ def space(fields: dict[str, Any], n_trials: int) -> Space:
 def plain(pack: Path, folder: Path) -> list[float]:
     """Run the long trial in a loop of its own and return the seconds of each epoch."""
     from models.backend import prepare_backend
-    from search.trial import run_trial
+    from search.trial.trial import run_trial
 
     prepare_backend(1)
     task = _task(pack, space(LONG, 1), 1, Machine(1, 1))
@@ -69,7 +69,7 @@ def starts(pack: Path, folder: Path) -> list[list[Any]]:
     """Run many short trials and return what happened: process, "first batch" or "returned", time in s."""
     events = folder / "events"
     began = time.time()
-    with patch("search.driver.make_trainable", lambda site, machine: _timed(site, machine, events)):
+    with patch("search.engine.driver.make_trainable", lambda site, machine: _timed(site, machine, events)):
         _search(pack, folder / "run", space(SHORT, N_SHORT), n_slots=N_SLOTS)
     return [[0, "began", began], *(json.loads(line) for line in events.read_text().splitlines())]
 
@@ -82,9 +82,9 @@ def _timed(site: Site, machine: Machine, events: Path) -> Trainable:
             file.write(json.dumps([os.getpid(), event, time.time()]) + "\n")
 
     def timed(config: dict[str, Any]) -> None:
-        import search.trial
+        import search.trial.trial
 
-        batches = search.trial.training_batches
+        batches = search.trial.trial.training_batches
 
         def told(*arguments: Any) -> Iterator[Any]:
             for place, batch in enumerate(batches(*arguments)):
@@ -92,7 +92,7 @@ def _timed(site: Site, machine: Machine, events: Path) -> Trainable:
                     tell("first batch")
                 yield batch
 
-        with patch("search.trial.training_batches", told):
+        with patch("search.trial.trial.training_batches", told):
             train_spec(config)
         tell("returned")
 

@@ -22,15 +22,15 @@ from ray.cluster_utils import Cluster
 from ray.tune.schedulers import FIFOScheduler
 
 from models.footprint import FOOTPRINTS
-from search.cluster import machine
-from search.keeper import NAMESPACE
-from search.placement import GPU_MEMORY, N_WAITING, needs
+from search.cluster.connection import machine
+from search.cluster.placement import GPU_MEMORY, N_WAITING, needs
+from search.engine.checkpoint_store import NAMESPACE
+from search.engine.searcher import METRIC, LowqSearch
+from search.engine.tune import Job, run_trials, spec_of
 from search.records import TrialRecord
-from search.scale import SCALES
-from search.searcher import METRIC, LowqSearch
-from search.spaces import SPACES, resolve
-from search.spec import TrialSpec, TrialStatus
-from search.tune import Job, run_trials, spec_of
+from search.space.scale import SCALES
+from search.space.spaces import SPACES, resolve
+from search.space.spec import TrialSpec, TrialStatus
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from models.backend import prepare_backend
 from models.build import build_restorer
 from models.losses import make_loss
 from models.training import Row, TrainingPlan, train
-from search.monitor import Monitor, read_monitor
 from search.records import append_line
-from search.scale import Protocol
+from search.space.scale import Protocol
+from search.trial.monitor import Monitor, read_monitor
 
 AXES: dict[str, tuple[Any, ...]] = {
     "family": ("resnet", "jjnet"),

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from models.names import METRIC_DIRECTIONS, REGIONS
 from search.records import RECORDS, RUN_FACTS, TrialRecord
-from search.spaces import SPACES
-from search.spec import BASELINE, TrialSpec, TrialStatus
+from search.space.spaces import SPACES
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
 
 QUALITIES = (5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 80, 90)
 SUBSETS = ("validation", "test")

@@ -33,9 +33,9 @@ sys.path.insert(0, str(ROOT))
 from datasets.packed import PackedDataset, open_pack  # noqa: E402
 from models.footprint import FOOTPRINTS  # noqa: E402
 from models.names import ARCHITECTURES  # noqa: E402
-from search.scale import SCALES, Bench, Protocol  # noqa: E402
-from search.spaces import SPACES, resolve  # noqa: E402
-from search.spec import TrialSpec  # noqa: E402
+from search.space.scale import SCALES, Bench, Protocol  # noqa: E402
+from search.space.spaces import SPACES, resolve  # noqa: E402
+from search.space.spec import TrialSpec  # noqa: E402
 
 QUALITIES = (25, 40, 50, 60, 75)
 SEEDS = (0, 1, 2)
@@ -75,10 +75,10 @@ def spec_of(architecture: str, seed: int, **changes: Any) -> TrialSpec:
 def train(spec: TrialSpec, pack: PackedDataset, seconds: float) -> dict[str, Any]:
     """Train for about so many seconds, in this process, and return what was reached on test images."""
     from models.backend import prepare_backend
-    from search.reporting import Verdict
-    from search.scoring import score_images
-    from search.store import LocalStore
-    from search.trial import load_restorer, run_trial
+    from search.scoring.scores import score_images
+    from search.trial.reporting import Verdict
+    from search.trial.store import LocalStore
+    from search.trial.trial import load_restorer, run_trial
 
     prepare_backend(1)
     protocol = Protocol(n_monitored=8, monitor_px=96, n_scored=8, n_tested=N_TESTED).for_images(pack.size_px)
@@ -115,7 +115,7 @@ def train(spec: TrialSpec, pack: PackedDataset, seconds: float) -> dict[str, Any
 
 
 def _note(ends: list[float]) -> Any:
-    from search.reporting import Verdict
+    from search.trial.reporting import Verdict
 
     ends.append(time.process_time())
     return Verdict.GO_ON

@@ -1,7 +1,7 @@
 """Metrics: MAE, MSE, PSNR and SSIM of restored images, and the PSNR where they are worst, a number per image.
 
 Identical images have an infinite PSNR. No mean takes it in: whoever averages leaves such images out and counts them
-(`search.monitor`: n_identical; `analysis.cells`: n_left_out).
+(`search.trial.monitor`: n_identical; `analysis.cells`: n_left_out).
 """
 
 from collections.abc import Callable, Mapping, Sequence

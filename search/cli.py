@@ -11,18 +11,18 @@ from pathlib import Path
 
 from datasets.cli import OneLineParser
 from datasets.errors import InputError
-from search.cluster import disconnect
-from search.cluster_preflight import Check, check_nodes, without_bad_nodes
-from search.driver import create_run, note_resumed, run_search
-from search.live import LiveTable
-from search.lock import locked
-from search.placement import describe_unplaceable, require_placeable
-from search.preflight import fault_table, node_table
-from search.progress import Lines
+from search.cluster.connection import disconnect
+from search.cluster.node_check import Check, check_nodes, without_bad_nodes
+from search.cluster.placement import describe_unplaceable, require_placeable
+from search.cluster.preflight import fault_table, node_table
+from search.engine.driver import create_run, note_resumed, run_search
+from search.engine.lock import locked
+from search.progress.live import LiveTable
+from search.progress.log import Lines
+from search.progress.scalars import Scalars
 from search.records import describe_left_out
 from search.request import NARROWED, make_task, require_run
-from search.scalars import Scalars
-from search.spaces import FINAL, SPACES
+from search.space.spaces import FINAL, SPACES
 from search.task import Task
 
 USER_ERROR, INTERRUPTED = 2, 130

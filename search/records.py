@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from search.provenance import node_name, versions
-from search.spec import TrialSpec, TrialStatus
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.provenance import node_name, versions
 
 RECORDS = "records.jsonl"
 PROPOSED = "proposed.jsonl"
@@ -23,8 +23,8 @@ DEAD_EPOCHS, DEAD_STEPS = 3, 200
 class TrialRecord:
     """One ended trial, complete in itself: no reader needs today's constants.
 
-    margin: the monitored value of the best epoch (of the filter, where there are none), see `search.monitor`; None when
-        no epoch ended finite.
+    margin: the monitored value of the best epoch (of the filter, where there are none), see `search.trial.monitor`; None
+        when no epoch ended finite.
     psnr_gain_db: mean PSNR over the input's at that epoch, dB.
     input_margin: the margin of JPEG as it is on the same monitored images: what a trial must beat.
     curve: a row per epoch (epoch, loss, margin, psnr_gain_db, steps, batch_size, seconds).

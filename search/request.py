@@ -10,16 +10,16 @@ from datasets.builtin import open_builtin
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from models.plugins import Plugin
-from search.cluster import connect
-from search.continuation import Continuation, find_continuation
-from search.earlier import find_earlier, read_trained
-from search.final import final_space
-from search.own_code import extended_space, find_plugin, space_name
-from search.perceptual import find_weights, weights_facts
-from search.plan import Machine
+from search.cluster.connection import connect
 from search.records import read_run_facts
-from search.scale import SCORED_QUALITIES, Scale, choose_scale
-from search.spaces import FINAL, Space, find_space, space_from_facts
+from search.space.continuation import Continuation, find_continuation
+from search.space.earlier import find_earlier, read_trained
+from search.space.final import final_space
+from search.space.perceptual import find_weights, weights_facts
+from search.space.plan import Machine
+from search.space.plugin import extended_space, find_plugin, space_name
+from search.space.scale import SCORED_QUALITIES, Scale, choose_scale
+from search.space.spaces import FINAL, Space, find_space, space_from_facts
 from search.task import Task
 
 BUILTIN_FOLDER = Path("data")

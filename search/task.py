@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
 from models.plugins import Plugin
-from search.continuation import Continuation
-from search.earlier import Earlier
-from search.parcel import Parcel, file_parcel, pack_parcel
-from search.plan import Machine, Plan, Workload, make_plan
-from search.scale import Bench, Scale
-from search.spaces import Space, resolve
-from search.spec import BASELINE, FILTER, TrialSpec
+from search.cluster.file_set import Parcel, file_parcel, pack_parcel
+from search.space.continuation import Continuation
+from search.space.earlier import Earlier
+from search.space.plan import Machine, Plan, Workload, make_plan
+from search.space.scale import Bench, Scale
+from search.space.spaces import Space, resolve
+from search.space.spec import BASELINE, FILTER, TrialSpec
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from analysis.records import RecordedSpec
 from analysis.run import LINEAR
 from models.names import METRIC_DIRECTIONS, REGIONS
 from search.records import RECORDS, RUN_FACTS, TrialRecord, append_line
-from search.spec import BASELINE, TrialSpec, TrialStatus
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
 
 QUALITIES = (10, 25, 40, 50, 60, 75, 80, 90)
 SCORED_QUALITIES = (25, 50, 75)

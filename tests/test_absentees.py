@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search.absentees import find_absentees
-from search.farewell import stop_workers
-from search.preflight import Fault
-from search.room import Room, read_room
+from search.cluster.configuration import Room, read_room
+from search.cluster.missing_nodes import find_absentees
+from search.cluster.preflight import Fault
+from search.cluster.stop_nodes import stop_workers
 
 PYTHON = platform.python_version()
 DF = "/dev/sda1 900000 1 {free_kb} 9% /home"
@@ -74,7 +74,7 @@ def test_a_pc_that_answers_is_asked_what_it_lacks(
 
 
 def test_a_pc_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.absentees.ANSWER_S", 0.2)
+    monkeypatch.setattr("search.cluster.missing_nodes.ANSWER_S", 0.2)
     fault = _asked("'; sleep 5; echo '", 0, tmp_path, monkeypatch)
     assert (fault.what, fault.fix) == ("takes ssh, but does not answer within 0.2 s", "restart it")
 

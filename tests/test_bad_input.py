@@ -20,7 +20,7 @@ from analysis.pictures import read_samples
 from analysis.run import RunError, open_run
 from analysis.tables.catalogue import tables_of
 from search.records import RECORDS, RUN_FACTS
-from search.spec import BASELINE, TrialStatus
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import plan, record_of, run_facts, trial_scores, write_run, write_scores
 
 Damage = Callable[[Path], None]

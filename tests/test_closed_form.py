@@ -12,8 +12,8 @@ from datasets.packed import PackedDataset
 from models.architectures.planes import PlaneFilter
 from models.build import build_model
 from models.ridge import NormalEquations
-from search import closed_form
-from search.closed_form import fitted_filter
+from search.trial import closed_form
+from search.trial.closed_form import fitted_filter
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_a_range_is_fitted_at_four_qualities_with_its_ends_for_each_camera_syste
 ) -> None:
     groups: list[list[NormalEquations]] = []
     monkeypatch.setattr(
-        "search.closed_form.fit_filter", lambda training, validation: groups.extend([training, validation])
+        "search.trial.closed_form.fit_filter", lambda training, validation: groups.extend([training, validation])
     )
     asked: list[int] = []
     compress = closed_form.compress_window
@@ -60,7 +60,7 @@ def test_a_range_is_fitted_at_four_qualities_with_its_ends_for_each_camera_syste
         asked.append(quality)
         return compress(image, quality, window)
 
-    monkeypatch.setattr("search.closed_form.compress_window", compressed)
+    monkeypatch.setattr("search.trial.closed_form.compress_window", compressed)
     fitted_filter(small_pack, "tiny", "20-80")
     assert set(asked) == {20, 40, 60, 80}
     trained, validated = (
@@ -75,7 +75,7 @@ def test_a_filter_is_fitted_to_training_images_and_judged_on_validation_images_a
 ) -> None:
     seen: list[NDArray[np.int64]] = []
     deal = closed_form.deal_images
-    monkeypatch.setattr("search.closed_form.deal_images", lambda *asked: seen.append(deal(*asked)) or seen[-1])
+    monkeypatch.setattr("search.trial.closed_form.deal_images", lambda *asked: seen.append(deal(*asked)) or seen[-1])
     fitted_filter(small_pack, "tiny", 50)
     for images, subset in zip(seen, ("train", "validation"), strict=True):
         assert set(images) <= set(small_pack.images_of("tiny", subset))
@@ -85,7 +85,7 @@ def test_images_are_compressed_once_for_all_trials_of_a_process(
     small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fitted_filter(small_pack, "tiny", 50)
-    monkeypatch.setattr("search.closed_form.compress_window", lambda *asked: pytest.fail("compressed again"))
+    monkeypatch.setattr("search.trial.closed_form.compress_window", lambda *asked: pytest.fail("compressed again"))
     same = PackedDataset(**{field.name: getattr(small_pack, field.name) for field in fields(small_pack)})
     np.testing.assert_array_equal(fitted_filter(same, "tiny", 50), first)
     with pytest.raises(pytest.fail.Exception, match="compressed again"):

@@ -16,7 +16,7 @@ from analysis.report.two_runs import pair_tables, summarise_pair, write_pair
 from analysis.run import RunError
 from analysis.tables.spec import Table
 from search.records import RECORDS, append_line
-from search.spec import BASELINE
+from search.space.spec import BASELINE
 from tests.run_fixture import (
     Plan,
     baseline_scores,

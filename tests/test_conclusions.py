@@ -10,7 +10,7 @@ from analysis.findings import find
 from analysis.run import open_run
 from analysis.tables.catalogue import tables_of
 from analysis.tables.spec import Table
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 from tests.run_fixture import Plan, plan, write_run
 from tests.table_reader import shown
 

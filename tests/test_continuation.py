@@ -11,13 +11,13 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.training import TrainingState
 from search.cli import main
-from search.continuation import Continuation, find_continuation
 from search.records import RUN_FACTS, append_record, failed_record, read_proposed, read_records
-from search.reporting import Progress, Verdict
-from search.scale import Bench, Protocol
-from search.spec import TrialSpec, TrialStatus
-from search.store import STATE, LocalStore
-from search.trial import run_trial
+from search.space.continuation import Continuation, find_continuation
+from search.space.scale import Bench, Protocol
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.reporting import Progress, Verdict
+from search.trial.store import STATE, LocalStore
+from search.trial.trial import run_trial
 
 BENCH = Bench(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
 SPEC = TrialSpec("resnet", epochs=2, epoch_images=4, crop_px=24, batch_size=2, patience=50, start="near_identity")

@@ -11,14 +11,14 @@ from ray.cluster_utils import Cluster
 
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
-from search.cluster import machine
-from search.cluster_delivery import deliver, on_node
-from search.cluster_preflight import Check, alive_nodes, inspect_nodes
-from search.keeper import NAMESPACE
-from search.parcel import Parcel, find, need, pack_parcel
-from search.placement import where
-from search.plan import Machine
-from search.preflight import Fault
+from search.cluster.connection import machine
+from search.cluster.delivery import deliver, on_node
+from search.cluster.file_set import Parcel, find, need, pack_parcel
+from search.cluster.node_check import Check, alive_nodes, inspect_nodes
+from search.cluster.placement import where
+from search.cluster.preflight import Fault
+from search.engine.checkpoint_store import NAMESPACE
+from search.space.plan import Machine
 
 N_NODES = 3
 

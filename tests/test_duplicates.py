@@ -12,7 +12,7 @@ from datasets.grouping.duplicates import REACH_PX, SIDE_PX, group_thumbnails
 from datasets.grouping.groups import join
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, group_images, open_pack
-from search.images import IMAGES_FILE, describe_images
+from search.scoring.images import IMAGES_FILE, describe_images
 from tests.pack_fixture import tiny_sources
 
 N_FIELDS = 30

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import InputError
-from search.earlier import find_earlier
-from search.provenance import versions
 from search.records import EARLIER, TrialRecord, append_record, read_proposed, read_records
-from search.spaces import SPACES
-from search.spec import BASELINE, TrialSpec, TrialStatus
-from search.store import SAMPLES, SCORES, STATE, LocalStore
+from search.space.earlier import find_earlier
+from search.space.spaces import SPACES
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
+from search.trial.provenance import versions
+from search.trial.store import SAMPLES, SCORES, STATE, LocalStore
 
 SPACE = SPACES["full"]
 FINGERPRINT = "of the data"

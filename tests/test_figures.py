@@ -14,7 +14,7 @@ from analysis.figures.style import Picture, new_figure, save
 from analysis.findings import Findings, find
 from analysis.pictures import Samples, read_samples
 from analysis.run import RunError, open_run
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 
 PANELS = ["panel_fixed_q75", "panel_fixed_q50", "panel_worst_q50"]

@@ -17,7 +17,7 @@ from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, 
 from analysis.findings import Findings, find
 from analysis.run import open_run
 from analysis.strict import StrictPick
-from search.spec import BASELINE
+from search.space.spec import BASELINE
 from tests.run_fixture import JPEG_BYTES, QUALITIES, Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
 STRICT = StrictPick(75, "jjnet", reason="none")

@@ -24,7 +24,7 @@ from analysis.figures.style import COLOURS, STATUS_MARKERS, MarginAxis, Picture,
 from analysis.findings import Findings, find
 from analysis.run import open_run
 from search.records import RECORDS, TrialRecord, append_record
-from search.spec import TrialSpec, TrialStatus
+from search.space.spec import TrialSpec, TrialStatus
 from tests.run_fixture import plan, write_run
 
 AXIS = MarginAxis(-1.5, -3.0)

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from search.final import final_space
 from search.records import TrialRecord
-from search.scale import SCALES
-from search.spaces import resolve
-from search.spec import TrialSpec, TrialStatus
+from search.space.final import final_space
+from search.space.scale import SCALES
+from search.space.spaces import resolve
+from search.space.spec import TrialSpec, TrialStatus
 
 
 def _record(

@@ -1,8 +1,8 @@
 """Finalists: the best of those that ran to their end."""
 
-from search.finalists import choose_finalists
 from search.records import TrialRecord
-from search.spec import BASELINE, TrialSpec, TrialStatus
+from search.scoring.finalists import choose_finalists
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
 
 
 def _record(seed: int, status: TrialStatus, margin: float | None) -> TrialRecord:

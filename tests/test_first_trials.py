@@ -2,9 +2,9 @@
 
 import pytest
 
-from search.scale import SCALES
-from search.spaces import SPACES, resolve
-from search.spec import TrialSpec
+from search.space.scale import SCALES
+from search.space.spaces import SPACES, resolve
+from search.space.spec import TrialSpec
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -23,8 +23,8 @@ from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery
 from analysis.run import RunError, open_run
 from datasets.packed import PackedDataset
-from search.gallery import N_MAPS, N_SHEET, add_maps, choose_sheet, gallery_to_bytes, hang
-from search.score_files import scores_to_bytes, worst_images
+from search.scoring.gallery import N_MAPS, N_SHEET, add_maps, choose_sheet, gallery_to_bytes, hang
+from search.scoring.score_files import scores_to_bytes, worst_images
 from tests.run_fixture import CROP_PX, SIZE_PX, plan, write_gallery, write_run
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -62,7 +62,7 @@ def test_sheet_takes_the_camera_systems_in_turn_by_the_seed(small_pack: PackedDa
 def test_sheet_of_large_images_has_one_of_each_system(
     small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.gallery.SHEET_BYTES", 10)
+    monkeypatch.setattr("search.scoring.gallery.SHEET_BYTES", 10)
     images = choose_sheet(small_pack, seed=0)
     assert sorted(small_pack.systems[image] for image in images) == sorted(set(small_pack.systems))
 

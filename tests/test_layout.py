@@ -13,7 +13,7 @@ from analysis.tables.catalogue import tables_of
 from analysis.tables.layout import BEST_OF_ALL
 from analysis.tables.spec import Table
 from analysis.tables.write import to_csv
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 from tests.run_fixture import Plan, plan, write_run
 from tests.table_reader import shown
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from search.ledger import Ledger
-from search.progress import Lines, ProgressLog
+from search.engine.run_writer import Ledger
+from search.progress.log import Lines, ProgressLog
 from search.records import TrialRecord, failed_record, read_proposed, read_records
-from search.spec import TrialSpec
+from search.space.spec import TrialSpec
 
 SPEC = TrialSpec("resnet")
 
@@ -46,7 +46,7 @@ def test_a_full_disk_stops_the_search_once_and_nothing_is_shown_that_is_not_kept
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(f"search.ledger.{written}", full)
+    monkeypatch.setattr(f"search.engine.run_writer.{written}", full)
     recorder = Recorder(tmp_path)
     for _ in range(2):
         if written == "append_proposed":

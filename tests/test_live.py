@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from search.live import LiveTable
-from search.progress import ProgressLog
+from search.progress.live import LiveTable
+from search.progress.log import ProgressLog
 from search.records import TrialRecord
-from search.reporting import Progress
-from search.spec import TrialSpec, TrialStatus
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.reporting import Progress
 
 SPECS = [TrialSpec("resnet", epochs=4, seed=seed) for seed in range(6)]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import InputError
-from search.lock import LOCK, locked
+from search.engine.lock import LOCK, locked
 
 HOLD = """
 import sys
 from pathlib import Path
-from search.lock import locked
+from search.engine.lock import locked
 
 with locked(Path(sys.argv[1])):
     print("held", flush=True)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from datasets.errors import InputError
-from search.cluster import machine
-from search.placement import GPU_MEMORY
-from search.plan import Machine
+from search.cluster.connection import machine
+from search.cluster.placement import GPU_MEMORY
+from search.space.plan import Machine
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The resources of the cluster's nodes, to be filled in."""
     resources: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "search.cluster.ray.nodes",
+        "search.cluster.connection.ray.nodes",
         lambda: (
             [{"Alive": True, "NodeID": str(n), "Resources": node} for n, node in enumerate(resources)]
             + [{"Alive": False, "Resources": {}}]

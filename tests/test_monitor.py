@@ -12,9 +12,9 @@ from datasets.smear import draw_smear
 from models.build import build_model
 from models.metrics import measure
 from models.names import METRICS
-from search import monitor as monitor_module
-from search.monitor import Monitor, Scores, read_monitor
-from search.scale import SCORED_QUALITIES, Protocol
+from search.space.scale import SCORED_QUALITIES, Protocol
+from search.trial import monitor as monitor_module
+from search.trial.monitor import Monitor, Scores, read_monitor
 
 SIZE_PX = 48
 Pixels = dict[int, NDArray[np.uint8]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search.cards import Card
-from search.node import start_options
+from search.cluster.cards import Card
+from search.cluster.node import start_options
 
 SSH = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
 LARGE, SMALL = Card("GTX 1660 Ti", 7.5, "550.1", 6442.45), Card("GTX 1650", 7.5, "550.1", 4294.97)
@@ -37,6 +37,6 @@ def test_the_command_prints_the_options_of_a_node_with_a_card(tmp_path: Path) ->
     (tmp_path / "nvidia-smi").chmod(0o755)
     environment = {**os.environ, **SSH, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [sys.executable, "-m", "search.node"], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "search.cluster.node"], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == '--node-ip-address=10.0.0.2 --num-gpus=1 --resources={"gpu_mem_mb":4294}\n'

@@ -8,7 +8,7 @@ import pytest
 from datasets.errors import InputError
 from datasets.pack import MANIFEST
 from datasets.packed import PackedDataset, open_pack
-from search.parcel import (
+from search.cluster.file_set import (
     Parcel,
     begin,
     cache_folder,
@@ -83,7 +83,7 @@ def test_two_deliveries_at_once_leave_one_whole_copy(foreign: Parcel, small_pack
 
 def test_what_a_given_up_delivery_left_is_removed_by_the_next(foreign: Parcel, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(foreign, "given up")
-    monkeypatch.setattr("search.parcel.STALE_S", -1.0)
+    monkeypatch.setattr("search.cluster.file_set.STALE_S", -1.0)
     begin(foreign, "next")
     assert not [path for path in own_copy(foreign).parent.iterdir() if "given up" in path.name]
 

@@ -15,9 +15,9 @@ from datasets.errors import InputError
 from models.names import PERCEPTUAL
 from models.vgg16 import N_PARAMETERS, cached_weights, check_weights, fetch_weights
 from search.cli import main
-from search.perceptual import find_weights, weights_facts
 from search.records import describe_left_out
-from search.spaces import SPACES
+from search.space.perceptual import find_weights, weights_facts
+from search.space.spaces import SPACES
 
 FULL = SPACES["full"]
 
@@ -106,7 +106,7 @@ def test_without_weights_the_other_losses_are_searched_and_the_run_says_so() -> 
 
 
 def test_a_space_without_the_perceptual_loss_asks_for_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.perceptual.fetch_weights", lambda: pytest.fail("asked for weights"))
+    monkeypatch.setattr("search.space.perceptual.fetch_weights", lambda: pytest.fail("asked for weights"))
     assert find_weights(SPACES["smoke"], None) == (SPACES["smoke"], None, [])
 
 

@@ -13,7 +13,7 @@ from analysis.decide import FEW_IMAGES, METRIC_TITLES, Pick, candidates_of, choo
 from analysis.findings import find
 from analysis.run import open_run
 from models.names import METRICS
-from search.spec import BASELINE
+from search.space.spec import BASELINE
 from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
 

@@ -7,7 +7,7 @@ import pytest
 from datasets.errors import InputError
 from models.backend import prepare_backend
 from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, trial_memory_mb
-from search.placement import (
+from search.cluster.placement import (
     GPU_MEMORY,
     LEAST_ASK_MB,
     WORKER_MB,
@@ -17,8 +17,8 @@ from search.placement import (
     needs,
     require_placeable,
 )
-from search.plan import Machine
-from search.spec import TrialSpec
+from search.space.plan import Machine
+from search.space.spec import TrialSpec
 
 LAPTOP = Machine(n_slots=2, n_threads=1, memory_mb=16_000)
 CARDS = Machine(n_slots=5, n_threads=4, n_gpus=5, gpu_mem_mb=6_000)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from datasets.packed import PackedDataset
-from search.own_code import PLUGIN_FILE
 from search.records import read_records, read_run_facts
-from search.spec import TrialStatus
+from search.space.plugin import PLUGIN_FILE
+from search.space.spec import TrialStatus
 
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = """

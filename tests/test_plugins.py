@@ -12,9 +12,9 @@ from models.build import ARCHITECTURES, build_model
 from models.footprint import FOOTPRINTS
 from models.losses import LOSSES, make_loss
 from models.plugins import Plugin, PluginError, check_plugin, read_plugin, run_plugin, use_plugin
-from search.own_code import PLUGIN_FILE, extended_space, find_plugin, space_name
-from search.spaces import SPACES
-from search.spec import TrialSpec
+from search.space.plugin import PLUGIN_FILE, extended_space, find_plugin, space_name
+from search.space.spaces import SPACES
+from search.space.spec import TrialSpec
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "extending.md"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from datasets.packed import PackedDataset
-from search.cards import Card
-from search.parcel import pack_parcel
-from search.placement import GPU_MEMORY
-from search.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, node_table
+from search.cluster.cards import Card
+from search.cluster.file_set import pack_parcel
+from search.cluster.placement import GPU_MEMORY
+from search.cluster.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, node_table
 
 GTX = Card("GTX 1660 Ti", 7.5, "550.1", 6442.0)
 GOOD = NodeFacts(

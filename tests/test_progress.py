@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from search.progress import Lines, ProgressLog
+from search.progress.log import Lines, ProgressLog
 from search.records import TrialRecord, failed_record
-from search.reporting import Progress
-from search.spec import BASELINE, TrialSpec, TrialStatus
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
+from search.trial.reporting import Progress
 
 SPEC = TrialSpec("resnet", epochs=4)
 

@@ -13,11 +13,11 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.sources.source import find_sources
-from search.reporting import Verdict
-from search.scale import Bench, Protocol
-from search.spec import BASELINE
-from search.store import SCORES, LocalStore
-from search.trial import run_trial
+from search.space.scale import Bench, Protocol
+from search.space.spec import BASELINE
+from search.trial.reporting import Verdict
+from search.trial.store import SCORES, LocalStore
+from search.trial.trial import run_trial
 
 CELLS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cells"
 SIZE_PX, CROP_PX, N_IMAGES = 256, 192, 30

@@ -19,7 +19,7 @@ from search.records import (
     read_records,
     read_run_facts,
 )
-from search.spec import TrialSpec, TrialStatus
+from search.space.spec import TrialSpec, TrialStatus
 
 RECORD = TrialRecord(
     spec=TrialSpec("resnet", training_quality="random"),

@@ -19,7 +19,7 @@ from analysis.run import RunError, open_run
 from analysis.tables.spec import Cell, Column, Part
 from analysis.tables.write import WRITERS
 from search.records import RECORDS
-from search.spec import BASELINE, TrialStatus
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import Plan, plan, run_facts, write_run
 
 pytestmark = pytest.mark.usefixtures("few_pictures")

@@ -10,10 +10,10 @@ from datasets.packed import PackedDataset
 from models.build import build_model
 from models.evaluation import score_regions
 from models.names import REGIONS, REPORTED_METRICS
-from search import rivals
-from search.rivals import N_RESTORED, score_codecs, time_restoring
-from search.scale import Protocol
-from search.score_files import Row, scores_from_bytes, scores_to_bytes
+from search.scoring import codecs as rivals
+from search.scoring.codecs import N_RESTORED, score_codecs, time_restoring
+from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
+from search.space.scale import Protocol
 
 CROP_PX = 48
 IMAGE = 3

@@ -12,7 +12,7 @@ from analysis.findings import find
 from analysis.records import settings_of
 from analysis.run import SCORE_COLUMNS, RunError, newest_run, open_run
 from search.records import RECORDS, RUN_FACTS
-from search.spec import BASELINE, TrialStatus
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import baseline_scores, plan, run_facts, trial_scores, write_run, write_scores
 
 

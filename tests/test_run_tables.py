@@ -12,7 +12,7 @@ from analysis.run import RunError, open_run
 from analysis.tables.catalogue import tables_of
 from analysis.tables.spec import Table
 from search.records import append_record
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 from tests.run_fixture import SYSTEMS, Plan, plan, record_of, run_facts, write_images, write_run
 from tests.table_reader import shown
 

@@ -13,7 +13,7 @@ from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
 from datasets.smear import draw_smear
 from datasets.sources.source import SourceImage
-from search.scale import Protocol
+from search.space.scale import Protocol
 
 SIZE_PX = 64
 SYSTEMS = ("a", "b", "c")

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from search.progress import ProgressLog
+from search.progress.log import ProgressLog
+from search.progress.scalars import Scalars
 from search.records import failed_record
-from search.reporting import Progress
-from search.scalars import Scalars
-from search.spec import TrialSpec
+from search.space.spec import TrialSpec
+from search.trial.reporting import Progress
 
 SPEC = TrialSpec("resnet", epochs=4)
 

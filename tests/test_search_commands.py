@@ -16,11 +16,11 @@ from datasets.packed import PackedDataset
 from datasets.smear import synthesize
 from models.names import METRICS
 from search.cli import main
-from search.finalists import choose_finalists
 from search.records import RECORDS, TrialRecord, read_proposed, read_records
 from search.request import parse_duration
-from search.score_files import Row, scores_from_bytes
-from search.spec import TrialStatus
+from search.scoring.finalists import choose_finalists
+from search.scoring.score_files import Row, scores_from_bytes
+from search.space.spec import TrialStatus
 
 TEST_75 = ("test", 75)
 RUN_PY = Path(__file__).resolve().parent.parent / "search" / "run.py"

@@ -9,11 +9,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.engine.searcher import LowqSearch, Mirror
 from search.records import TrialRecord
-from search.scale import SCALES
-from search.searcher import LowqSearch, Mirror
-from search.spaces import SPACES, resolve
-from search.spec import TrialSpec, TrialStatus
+from search.space.scale import SCALES
+from search.space.spaces import SPACES, resolve
+from search.space.spec import TrialSpec, TrialStatus
 
 SPACE = SPACES["full"]
 N_CELLS = len(SPACE.cells())

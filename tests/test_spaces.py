@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from models.names import ARCHITECTURES, LOSSES, UNTRAINED, WEIGHTED_LOSSES
 from models.sizes import NATIVE_SIZES
-from search.scale import SCALES, Scale
-from search.spaces import SPACES, By, LogRange, Space, find_space, for_natives, resolve, space_from_facts
-from search.spec import TrialSpec
+from search.space.scale import SCALES, Scale
+from search.space.spaces import SPACES, By, LogRange, Space, find_space, for_natives, resolve, space_from_facts
+from search.space.spec import TrialSpec
 
 FULL = SPACES["full"]
 

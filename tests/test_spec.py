@@ -11,7 +11,7 @@ from models.losses import LOSSES
 from models.metrics import METRICS
 from models.names import WEIGHTED_LOSSES
 from models.sizes import NATIVE_SIZES, NetworkSize
-from search.spec import AUGMENTATIONS, BASELINE, CROPS, FILTER, SCHEDULES, TrialSpec
+from search.space.spec import AUGMENTATIONS, BASELINE, CROPS, FILTER, SCHEDULES, TrialSpec
 
 SPEC = TrialSpec("jjnet", loss="mse", training_quality=75)
 

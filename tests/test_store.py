@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search.store import SAMPLES, SCORES, STATE, LocalStore, write_atomically
+from search.trial.store import SAMPLES, SCORES, STATE, LocalStore, write_atomically
 
 
 def test_a_saved_state_is_loaded_and_replaced_by_a_newer_one(tmp_path: Path) -> None:

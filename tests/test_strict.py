@@ -13,7 +13,7 @@ from analysis.cli import main
 from analysis.findings import find
 from analysis.run import Run, open_run
 from analysis.strict import StrictPick, choose_strictly, declared_model, judge
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 from tests.run_fixture import Plan, plan, trial_scores, write_images, write_run, write_scores
 
 ENOUGH = 2 * 736  # images of two systems, without a failure

@@ -14,7 +14,7 @@ from analysis.images import IMAGES_FILE, read_images
 from analysis.run import open_run
 from analysis.suspects import Oddity, examine, kept_out, split_leaks
 from analysis.tables.catalogue import tables_of
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 from tests.run_fixture import STEPS, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
 
 THESIS = Path(suspects.__file__).parent / "thesis" / "thesis_tables.csv"

@@ -32,7 +32,7 @@ from analysis.tables.spec import Cell, Column, Part, Table
 from analysis.tables.write import REACHES, WRITERS, to_csv, to_latex, to_markdown, to_text
 from models.names import METRICS
 from search.records import TrialRecord, append_record
-from search.spec import BASELINE, TrialStatus
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import (
     JPEG_MEANS,
     Plan,

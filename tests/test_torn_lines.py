@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import InputError
-from search.cluster import connect
+from search.cluster.connection import connect
 from search.records import RUN_FACTS, TAIL_BYTES, append_line, read_run_facts
 
 

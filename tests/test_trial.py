@@ -15,11 +15,11 @@ from datasets.packed import PackedDataset
 from models.names import METRICS
 from models.training import Batch, TrainingState
 from search.records import TrialRecord
-from search.reporting import Progress, Report, Verdict
-from search.scale import Bench, Protocol
-from search.spec import BASELINE, TrialSpec, TrialStatus
-from search.store import SAMPLES, SCORES, LocalStore, StoreError
-from search.trial import epoch_images, load_restorer, run_trial
+from search.space.scale import Bench, Protocol
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
+from search.trial.reporting import Progress, Report, Verdict
+from search.trial.store import SAMPLES, SCORES, LocalStore, StoreError
+from search.trial.trial import epoch_images, load_restorer, run_trial
 
 BENCH = Bench(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
 SPEC = TrialSpec("resnet", epochs=2, epoch_images=4, crop_px=24, batch_size=2, start="near_identity")

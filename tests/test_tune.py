@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from search.cluster_tasks import Site
-from search.keeper import Keeper, keeper_name
-from search.parcel import Parcel
-from search.plan import Machine
+from search.cluster.file_set import Parcel
+from search.cluster.scoring_tasks import Site
+from search.engine.checkpoint_store import Keeper, keeper_name
+from search.engine.tune import EarlyStopping, make_trainable, spec_of
 from search.records import TrialRecord, failed_record
-from search.reporting import Verdict
-from search.scale import SCALES, Bench
-from search.spec import TrialSpec, TrialStatus
-from search.store import STATE
-from search.tune import EarlyStopping, make_trainable, spec_of
+from search.space.plan import Machine
+from search.space.scale import SCALES, Bench
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.reporting import Verdict
+from search.trial.store import STATE
 
 SPEC = TrialSpec("resnet", epochs=8)
 SITE = Site(Parcel(Path("/a/pack"), "packs/1", ()), keeper_name(Path("/a/run")), Bench(SCALES["demo"].protocol))
@@ -34,7 +34,7 @@ class FakeKeeper:
 
 @pytest.fixture
 def keeper(monkeypatch: pytest.MonkeyPatch) -> FakeKeeper:
-    monkeypatch.setattr("search.tune.ray.get", lambda answer: answer)
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
     return FakeKeeper()
 
 
@@ -99,7 +99,7 @@ def test_a_full_disk_is_told_and_pauses_every_trial(tmp_path: Path, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     keeper = Keeper(tmp_path)
-    monkeypatch.setattr("search.store.write_atomically", full)
+    monkeypatch.setattr("search.trial.store.write_atomically", full)
     assert keeper.save("t", 1, {STATE: b"state"}) == "No space left on device"
     assert keeper.verdict("t") is Verdict.PAUSE
     assert keeper.collect("t") == (None, "No space left on device")

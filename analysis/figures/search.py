@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from analysis.figures.style import COLOURS, GRID_COLOUR, MARKERS, STATUS_MARKERS, MarginAxis, new_figure, on_front
 from analysis.run import ALIVE
 from search.records import TrialRecord
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 
 OTHER_COLOUR = "#b8b8b8"
 MEASURED = ("loss", "validation_loss", "margin")

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.findings import Findings
 from analysis.run import LINEAR
 from search.records import TrialRecord
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 
 # Okabe and Ito, Color Universal Design (2008); black is kept for JPEG as it is, yellow is too pale for a line.
 JPEG_COLOUR = "#000000"

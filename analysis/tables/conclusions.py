@@ -16,7 +16,7 @@ from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import Study, is_filter
 from analysis.tables.spec import Cell, Column, Row, write_bounds
-from search.spec import TrialSpec
+from search.space.spec import TrialSpec
 
 AXES = {
     "loss": "loss",

@@ -12,7 +12,7 @@ from analysis.cells import ALL
 from analysis.study import AXES, CHOICE, Study
 from analysis.tables.spec import NOT_RUN, NOT_SCORED, Cell, Row, is_missing, write_spread
 from models.names import METRIC_DIRECTIONS, METRICS
-from search.spec import TrialStatus
+from search.space.spec import TrialStatus
 
 MEAN, ALL_IDENTICAL = "mean", "all identical"  # what a cell holds
 BEST_OF_ALL, SUSPECT, UNDER_LINEAR = "★", "¶", "↓"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from search.spec import TrialSpec
+from search.space.spec import TrialSpec
 from tests.cluster.hosts import HOME, NEEDED, SHARED, Host, Room, make_key
 from tests.cluster.page import ROOT, read_commands
 

@@ -1,0 +1,65 @@
+"""The way of files to the nodes that lack them: through Ray's object store, part by part, each part to all at once."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from datasets.errors import InputError
+from search.cluster.file_set import Parcel, begin, discard, find, finish, take
+
+PART_BYTES = 1 << 26  # a quarter of the object store of a search on one machine
+
+
+def on_node(work: Callable[..., Any], node_id: str) -> Any:
+    """Return the Ray task that does some work, which takes no core, on one node."""
+    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    return ray.remote(num_cpus=0, max_retries=0)(work).options(scheduling_strategy=there)
+
+
+def deliver(parcel: Parcel, nodes: Mapping[str, str]) -> list[str]:
+    """Bring a parcel to the nodes, id -> name, that lack it; return their names.
+
+    Raises InputError, naming the node, where one cannot take it in; nothing of it is left there.
+    """
+    found = _all({node: on_node(_has, node).remote(parcel) for node in nodes}, nodes)
+    lacking = {node: name for node, name in nodes.items() if not found[node]}
+    if not lacking:
+        return []
+    token = uuid.uuid4().hex
+
+    def everywhere(work: Callable[..., Any], *arguments: Any) -> None:
+        _all({node: on_node(work, node).remote(parcel, token, *arguments) for node in lacking}, nodes)
+
+    try:
+        everywhere(begin)
+        for file in parcel.files:
+            with (parcel.folder / file.name).open("rb") as source:
+                for offset in range(0, max(1, file.n_bytes), PART_BYTES):
+                    everywhere(take, file.name, offset, ray.put(source.read(PART_BYTES)))
+        everywhere(finish)
+    except InputError:
+        ray.wait([on_node(discard, node).remote(parcel, token) for node in lacking], num_returns=len(lacking))
+        raise
+    return list(lacking.values())
+
+
+def _has(parcel: Parcel) -> bool:
+    find.cache_clear()  # a worker may remember another day
+    return find(parcel) is not None
+
+
+def _all(answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str]) -> dict[str, Any]:
+    """Wait for every node's answer. Raises InputError for the first that is an error."""
+    results = {}
+    for node, answer in answers.items():
+        try:
+            results[node] = ray.get(answer)
+        except (RayError, OSError) as error:
+            cause = getattr(error, "cause", None) or error
+            reason = str(getattr(cause, "strerror", None) or cause).strip().splitlines()[-1]
+            raise InputError(f"{names[node]} cannot take in the data: {reason}") from error
+    return results

@@ -1,0 +1,66 @@
+"""A stage at the end of a run: its gallery, painted once on a slot of the cluster."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ray
+
+from datasets.tables import tables_of_quality
+from search.cluster.placement import where
+from search.cluster.scoring_tasks import MAX_FAILURES, Site
+from search.engine.checkpoint_store import KeptStore, find_keeper
+from search.records import read_records
+from search.scoring.finalists import choose_finalists
+from search.scoring.gallery import N_WORST, choose_sheet
+from search.scoring.score_files import worst_images
+from search.space.scale import UNIT_QUALITY
+from search.space.spec import TrialSpec
+from search.task import Task
+from search.trial.store import SCORES, LocalStore, write_atomically
+
+GALLERY_FILE = "gallery.npz"
+
+
+def make_gallery(run: Path, task: Task, site: Site, say: Callable[[str], None]) -> None:
+    """Make the gallery that a run lacks; its worst inputs are test images, restored by the best finalist.
+
+    Raises OSError where the run cannot be written.
+    """
+    if (run / GALLERY_FILE).exists():
+        return
+    scores = LocalStore(run).path(task.baselines[0].trial_id, SCORES)
+    worst = worst_images(scores.read_bytes(), "test", UNIT_QUALITY)[:N_WORST] if scores.exists() else []
+    finalists = choose_finalists(read_records(run), task.n_finalists)
+    say("making the gallery: a sheet of samples, and the inputs that JPEG treats worst")
+    kind = ray.remote(
+        num_cpus=task.machine.n_threads,
+        num_gpus=1 if task.machine.n_gpus else 0,
+        max_retries=MAX_FAILURES,
+        label_selector=where(task.machine),
+    )
+    best = finalists[0].spec if finalists else None
+    painted = kind(_paint).remote(site, best, choose_sheet(task.pack, task.seed), worst)
+    write_atomically(run / GALLERY_FILE, ray.get(painted))
+
+
+def _paint(site: Site, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:
+    from models.backend import prepare_backend  # the driver never loads Keras
+
+    prepare_backend(site.bench.n_threads)
+    from models.evaluation import restore, to_8_bits
+    from models.feature_maps import LEAST_PX, feature_maps
+    from search.scoring.gallery import add_maps, gallery_to_bytes, hang
+    from search.trial.trial import load_restorer
+
+    pack, bench = site.open()
+    model = load_restorer(spec, KeptStore(find_keeper(site.keeper))) if spec else None
+    gallery = hang(
+        pack,
+        sheet,
+        worst,
+        (lambda images: to_8_bits(restore(model, images, tables_of_quality(UNIT_QUALITY)))) if spec else None,
+    )
+    gallery |= {"trial_id": spec.trial_id if spec else "", "crop_px": bench.protocol.crop_px}
+    if bench.vgg16_weights and worst and pack.size_px >= LEAST_PX:
+        gallery = add_maps(gallery, lambda images: feature_maps(images, bench.vgg16_weights))
+    return gallery_to_bytes(gallery)

@@ -1,0 +1,1 @@
+"""What runs the trials: the driver, the searcher, early stopping, the files of the run."""

@@ -1,0 +1,1 @@
+"""What a running search shows: lines, a live table, scalars for TensorBoard."""

@@ -1,0 +1,92 @@
+"""What a terminal shows of a running search: a table of what runs that is drawn anew, and above it a line per event."""
+
+from collections import Counter
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from search.progress.log import ProgressLog, outcome, time_line
+from search.records import TrialRecord
+from search.space.spec import TrialSpec
+from search.trial.reporting import Progress
+
+N_BEST = 3
+REFRESHES_PER_S = 4
+
+
+class LiveTable:
+    """A watcher, and the context in which the terminal is its own."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self.log: ProgressLog | None = None
+        self.live = Live(console=self.console, get_renderable=self._draw, refresh_per_second=REFRESHES_PER_S)
+
+    def __enter__(self) -> "LiveTable":
+        self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.live.stop()
+
+    def proposed(self, log: ProgressLog, spec: TrialSpec) -> None:
+        self.log = log
+
+    def reported(self, log: ProgressLog, trial_id: str, progress: Progress) -> None:
+        self.log = log
+
+    def ended(self, log: ProgressLog, record: TrialRecord) -> None:
+        self.log = log
+        self.say(f"{record.trial_id}  {outcome(record)}")
+
+    def say(self, line: str) -> None:
+        """Print a line above the table, where it stays."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def _draw(self) -> Group:
+        if self.log is None:
+            return Group("starting")
+        return Group(_head(self.log), _running(self.log), _best(self.log))
+
+
+def _head(log: ProgressLog) -> str:
+    counts = Counter(str(record.status) for record in log.records)
+    how = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    return f"{log.n_ended} of {log.n_trials} trials ended{f' ({how})' if how else ''}; {time_line(log)}"
+
+
+def _running(log: ProgressLog) -> Table:
+    table = _table("running", "epoch", "margin", "PSNR gain, dB", "s an epoch")
+    for trial_id, progress in list(log.running.items()):
+        if progress is None:
+            table.add_row(trial_id, "starts")
+        else:
+            numbers = (_signed(progress.margin, 3), _signed(progress.psnr_gain_db, 2), f"{progress.seconds:.1f}")
+            table.add_row(trial_id, f"{progress.epoch}/{progress.epochs}", *numbers)
+    return table
+
+
+def _best(log: ProgressLog) -> Table:
+    table = _table("best so far", "epochs", "margin", "PSNR gain, dB", "status")
+    ranked = sorted((-record.margin, place) for place, record in enumerate(log.records) if record.margin is not None)
+    for _, place in ranked[:N_BEST]:
+        record = log.records[place]
+        numbers = (_signed(record.margin, 3), _signed(record.psnr_gain_db, 2), str(record.status))
+        table.add_row(record.trial_id, f"{record.epochs_run}/{record.spec.epochs}", *numbers)
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, no_wrap=True, min_width=46)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _signed(value: float | None, digits: int) -> str:
+    return "none" if value is None else f"{value:+.{digits}f}"

@@ -1,0 +1,133 @@
+"""What is known of a running search, and what a person sees of it: plain lines, one an event, with the time left."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from search.records import TrialRecord
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.reporting import Progress
+
+
+class Watcher(Protocol):
+    """Shows or writes down what happens; the log is already up to date with it."""
+
+    def proposed(self, log: "ProgressLog", spec: TrialSpec) -> None: ...
+
+    def reported(self, log: "ProgressLog", trial_id: str, progress: Progress) -> None: ...
+
+    def ended(self, log: "ProgressLog", record: TrialRecord) -> None: ...
+
+
+@dataclass
+class ProgressLog:
+    """Counts the events of a search of n_trials and tells the watchers of each.
+
+    expected_s: what the plan expects of the trials; finish_s: of what follows them; budget_s: no new epochs after this.
+    running: the newest report of each trial under way; records: of the trials that ended.
+    """
+
+    n_trials: int
+    expected_s: float
+    finish_s: float = 0.0
+    budget_s: float | None = None
+    watchers: tuple[Watcher, ...] = ()
+    clock: Callable[[], float] = time.monotonic
+    records: list[TrialRecord] = field(default_factory=list)
+    running: dict[str, Progress | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self.n_before = len(self.records)
+
+    @property
+    def n_ended(self) -> int:
+        """How many trials ended, of earlier sittings too."""
+        return len(self.records)
+
+    def proposed(self, spec: TrialSpec) -> None:
+        """A trial is about to start."""
+        self.running[spec.trial_id] = None
+        for watcher in self.watchers:
+            watcher.proposed(self, spec)
+
+    def reported(self, trial_id: str, progress: Progress) -> None:
+        """A trial ended an epoch."""
+        self.running[trial_id] = progress
+        for watcher in self.watchers:
+            watcher.reported(self, trial_id, progress)
+
+    def ended(self, record: TrialRecord) -> None:
+        """A trial, or JPEG as it is, has its record."""
+        self.running.pop(record.trial_id, None)
+        if record.spec.is_trained:
+            self.records.append(record)
+        for watcher in self.watchers:
+            watcher.ended(self, record)
+
+    def seconds_passed(self) -> float:
+        """Return the seconds since the search began."""
+        return self.clock() - self.started
+
+    def seconds_left(self) -> float:
+        """Return the expected seconds to the report: from the plan at first, then from what was done since."""
+        passed = self.seconds_passed()
+        under_way = sum(progress.epoch / progress.epochs for progress in self.running.values() if progress)
+        n_asked, n_done = self.n_trials - self.n_before, self.n_ended - self.n_before
+        share = min(1.0, (n_done + under_way) / n_asked) if n_asked else 1.0
+        left = passed * (1 - share) / share if n_done else self.expected_s - passed
+        return self.finish_s + max(0.0, left if self.budget_s is None else min(left, self.budget_s - passed))
+
+    def is_out_of_time(self) -> bool:
+        """Say whether the time budget is used up."""
+        return self.budget_s is not None and self.seconds_passed() >= self.budget_s
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A watcher that writes a line for each event; a quiet one for failures alone."""
+
+    write: Callable[[str], None] = print
+    quiet: bool = False
+
+    def proposed(self, log: ProgressLog, spec: TrialSpec) -> None:
+        if not self.quiet:
+            self._line(log, spec.trial_id, f"starts, {spec.epochs} epochs")
+
+    def reported(self, log: ProgressLog, trial_id: str, progress: Progress) -> None:
+        if not self.quiet:
+            self._line(log, trial_id, f"epoch {progress.epoch}/{progress.epochs}  {_showing(progress)}")
+
+    def ended(self, log: ProgressLog, record: TrialRecord) -> None:
+        if not self.quiet or record.status is TrialStatus.FAILED:
+            self._line(log, record.trial_id, outcome(record))
+
+    def _line(self, log: ProgressLog, trial_id: str, what: str) -> None:
+        self.write(f"[{time_line(log)}] {log.n_ended}/{log.n_trials}  {trial_id}  {what}")
+
+
+def time_line(log: ProgressLog) -> str:
+    """Say the time passed and the time left: "0:10, 1:50 left"."""
+    return f"{_clock_face(log.seconds_passed())}, {_clock_face(log.seconds_left())} left"
+
+
+def outcome(record: TrialRecord) -> str:
+    """Say how a trial ended, in a line."""
+    if record.status is TrialStatus.FAILED:
+        return f"failed: {record.error}"
+    halved = record.trained_batch_size < record.spec.batch_size
+    batch = f", out of memory: in batches of {record.trained_batch_size}" if halved else ""
+    return f"{record.status} after {record.epochs_run}/{record.spec.epochs} epochs{batch}  {_showing(record)}"
+
+
+def _showing(at: Progress | TrialRecord) -> str:
+    margin = "margin  none " if at.margin is None else f"margin {at.margin:+.3f}"
+    gain = "" if at.psnr_gain_db is None else f"  PSNR gain {at.psnr_gain_db:+.2f} dB"
+    return margin + gain
+
+
+def _clock_face(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

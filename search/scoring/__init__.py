@@ -1,0 +1,1 @@
+"""What is measured of restorers and codecs after the trials."""

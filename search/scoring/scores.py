@@ -1,0 +1,74 @@
+"""Scores of a restorer: a row per image, input quality and region, and sample pictures, from kept weights."""
+
+import io
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from datasets.packed import PackedDataset
+from datasets.tables import tables_of_quality
+from models.evaluation import restore, score_regions, to_8_bits
+from search.scoring.score_files import Row
+from search.space.scale import UNIT_QUALITY, Protocol
+
+N_FIXED_SAMPLES = 2
+N_WORST_SAMPLES = 1
+N_AT_ONCE = 8  # images that are scored together
+
+
+def score_images(
+    model: keras.Model, pack: PackedDataset, images: Iterable[int], qualities: Iterable[int], protocol: Protocol
+) -> list[Row]:
+    """Restore each image at each quality, whole, and return its rows: both regions, 8-bit and raw scores."""
+    chosen = [int(image) for image in images]
+    rows = []
+    for first in range(0, len(chosen), N_AT_ONCE):
+        part = chosen[first : first + N_AT_ONCE]
+        originals = pack.originals[part]
+        for quality in qualities:
+            degraded = np.stack([pack.degraded(image, quality) for image in part])
+            restored = restore(model, degraded, tables_of_quality(quality))
+            regions = score_regions(originals, restored, protocol.crop_px)
+            for place, image in enumerate(part):
+                facts = {
+                    "image": image,
+                    "name": pack.names[image],
+                    "system": pack.systems[image],
+                    "input_quality": quality,
+                    "jpeg_bytes": len(pack.jpeg_bytes(image, quality)),
+                    "crop_px": protocol.crop_px,
+                }
+                rows += [{**facts, "region": region, **scores[place]} for region, scores in regions.items()]
+    return rows
+
+
+def sample_pictures(model: keras.Model, pack: PackedDataset, rows: list[Row], qualities: tuple[int, ...]) -> bytes:
+    """Return sample pictures as the bytes of an .npz file: the first scored images and the worst JPEGs among them."""
+    images = list(dict.fromkeys(row["image"] for row in rows))
+    fixed = images[:N_FIXED_SAMPLES]
+    worst = [image for image in _worst_first(pack, images) if image not in fixed][:N_WORST_SAMPLES]
+    chosen = [*fixed, *worst]
+    columns = [np.stack([pack.degraded(image, quality) for image in chosen]) for quality in qualities]
+    degraded = np.stack(columns, axis=1)
+    shown = zip(qualities, columns, strict=True)
+    restored = np.stack([to_8_bits(restore(model, batch, tables_of_quality(q))) for q, batch in shown], axis=1)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        original=pack.originals[chosen],
+        degraded=degraded,
+        restored=restored,
+        names=np.array([pack.names[image] for image in chosen]),
+        qualities=np.array(qualities),
+        kinds=np.array(["fixed"] * len(fixed) + ["worst"] * len(worst)),
+    )
+    return buffer.getvalue()
+
+
+def _worst_first(pack: PackedDataset, images: list[int]) -> list[int]:
+    def jpeg_mse(image: int) -> float:
+        error = pack.originals[image].astype(np.float32) - pack.degraded(image, UNIT_QUALITY)
+        return float(np.mean(np.square(error)))
+
+    return sorted(images, key=jpeg_mse, reverse=True)

@@ -1,0 +1,1 @@
+"""What is tried: spaces, specs, scales, and what a search starts from."""

@@ -1,0 +1,139 @@
+"""The plan of a search before anything runs: how many trials, how many epochs, how long it should take, and why."""
+
+import math
+from dataclasses import dataclass
+
+from models.footprint import footprint
+from models.names import PERCEPTUAL
+from search.space.scale import Protocol, Scale
+from search.space.spaces import Space
+from search.space.spec import TrialSpec
+
+# Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.
+CPU_MACS_PER_S = 50e9
+# Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).
+GPU_MACS_PER_S = 5e11
+VGG16_MACS_PER_PIXEL = (
+    305_856  # of its convolutions; the perceptual loss takes it forward twice, back to its input once
+)
+BACKWARD_FACTOR = 3  # forward once, backward about twice that
+# Estimates from single runs on the same machine; the time left that a search shows is soon its own.
+READING_S = 0.004  # a sample: decoding, or compressing and decoding
+SCORING_S = 0.06  # an image at a quality: both regions' metrics
+CODECS_S = 4.0  # an image in every setting of the other codecs
+START_S = 20.0  # Ray, and the workers' imports
+END_S = 30.0  # the finalists' workers and the report
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What trials run on: how many at a time, with how many threads each, on GPUs or not.
+
+    memory_mb: of the largest node, for trials without a GPU; gpu_mem_mb: of the largest card, where every node with a
+    card says how much it has. 0: unknown, nothing is asked for. trials_per_gpu: how many may share a card. avoided: the
+    ids of nodes where nothing may run.
+    """
+
+    n_slots: int
+    n_threads: int
+    n_gpus: float = 0
+    memory_mb: float = 0
+    gpu_mem_mb: float = 0
+    trials_per_gpu: int = 1
+    avoided: tuple[str, ...] = ()
+
+    @property
+    def macs_per_s(self) -> float:
+        """Multiply-accumulates a second for one trial."""
+        return GPU_MACS_PER_S if self.n_gpus else CPU_MACS_PER_S * self.n_threads
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Numbers of images, their side, and of the qualities at which finalists are tested."""
+
+    n_train: int
+    n_scored: int
+    n_tested: int
+    size_px: int
+    n_qualities: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search about to run; the share of epochs that early stopping leaves is an estimate.
+
+    trials_s, finish_s: seconds expected of the trials, and of the finalists and the report after them.
+    """
+
+    n_trials: int
+    n_cells: int
+    epochs: int
+    stops_early: bool
+    n_epochs_expected: float
+    trials_s: float
+    finish_s: float
+
+    def describe(self) -> str:
+        """Return the plan in words, a line each."""
+        in_all = (
+            f"about {self.n_epochs_expected:.0f} in all after early stopping" if self.stops_early else "all of them"
+        )
+        cells = f"{min(self.n_trials, self.n_cells)} of {self.n_cells} cells tried"
+        return (
+            f"plan: {self.n_trials} trials ({cells}), up to {self.epochs} epochs each, {in_all}\n"
+            f"expected time: about {math.ceil((self.trials_s + self.finish_s) / 60)} min"
+        )
+
+
+def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machine, workload: Workload) -> Plan:
+    """Plan a search whose trials will be like specs (one for each trial, cells first)."""
+    epochs = max(spec.epochs for spec in specs)
+    share = expected_share(epochs, scale.grace_epochs, scale.reduction_factor) if space.stops_early else 1.0
+    protocol = scale.protocol.for_images(workload.size_px)
+    working_s = sum(_trial_seconds(spec, share, protocol, machine, workload) for spec in specs)
+    largest = max(specs, key=_macs_per_pixel)
+    tested = workload.n_tested * workload.n_qualities * scale.n_finalists
+    testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
+    codecs_s = CODECS_S * min(workload.n_tested, protocol.n_compared) / machine.n_slots / machine.n_threads
+    return Plan(
+        n_trials=len(specs),
+        n_cells=len(space.cells()),
+        epochs=epochs,
+        stops_early=space.stops_early,
+        n_epochs_expected=share * sum(spec.epochs for spec in specs),
+        trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
+        finish_s=END_S + testing_s / machine.n_slots + codecs_s,
+    )
+
+
+def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> float:
+    """Return the share of epochs that ASHA lets run when at each rung one in reduction_factor trials goes on.
+
+    The first trials at a rung go on whatever they show, so short searches run more.
+    """
+    rung, alive, run = min(grace_epochs, epochs), 1.0, 0.0
+    done = 0
+    while done < epochs:
+        run += alive * (rung - done)
+        done, rung, alive = rung, min(rung * reduction_factor, epochs), alive / reduction_factor
+    return run / epochs
+
+
+def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload) -> float:
+    macs = _macs_per_pixel(spec) / machine.macs_per_s
+    n_images = spec.epoch_images or workload.n_train
+    loss_macs = 3 * VGG16_MACS_PER_PIXEL / machine.macs_per_s if spec.loss == PERCEPTUAL else 0
+    training_s = n_images * (READING_S / machine.n_threads + spec.crop_px**2 * (macs * BACKWARD_FACTOR + loss_macs))
+    monitored = protocol.n_monitored * len(protocol.scored_qualities)
+    watching_s = monitored * protocol.monitor_px**2 * macs
+    scoring_s = workload.n_scored * len(protocol.scored_qualities) * _restoring_seconds(spec, workload.size_px, machine)
+    return share * spec.epochs * (training_s + watching_s) + scoring_s
+
+
+def _restoring_seconds(spec: TrialSpec, size_px: int, machine: Machine) -> float:
+    return SCORING_S + size_px**2 * _macs_per_pixel(spec) / machine.macs_per_s
+
+
+def _macs_per_pixel(spec: TrialSpec) -> int:
+    return footprint(spec.architecture, spec.size).macs_per_pixel

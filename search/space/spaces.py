@@ -1,0 +1,351 @@
+"""Spaces: the axes a search compares, their cells in an order whose every prefix is balanced, and Optuna's view."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, combinations, product
+from typing import Any, Protocol
+
+from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS, UNTRAINED, WEIGHTED_LOSSES
+from models.sizes import NATIVE_SIZES
+from search.space.spec import AUGMENTATIONS, RANDOM, SCHEDULES
+
+Cell = tuple[Any, ...]  # a value for each axis
+
+
+class Suggests(Protocol):
+    """The part of an Optuna trial that a space uses."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+
+
+@dataclass(frozen=True)
+class LogRange:
+    """The numbers from low to high, drawn evenly on a logarithmic scale."""
+
+    low: float
+    high: float
+
+
+Values = LogRange | tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class By:
+    """What depends on the value of an axis: cases[value of the axis] where it is there, else the usual.
+
+    Values to draw from, or where a field is fixed, its value.
+    """
+
+    axis: str
+    usual: Any
+    cases: Mapping[str, Any]
+
+    def of(self, parameters: Mapping[str, Any]) -> Any:
+        """Return what holds where the axes have these values."""
+        return self.cases.get(str(parameters.get(self.axis)), self.usual)
+
+
+def resolve(fields: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fixed fields where the axes have these values."""
+    return {name: value.of(parameters) if isinstance(value, By) else value for name, value in fields.items()}
+
+
+def for_natives(native: Any, usual: Any) -> By:
+    """Return what holds for native networks, and for all others."""
+    return By("architecture", usual, dict.fromkeys(NATIVE_SIZES, native))
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a search compares: the axes, field of TrialSpec -> values, whose every combination is a cell.
+
+    only: where given, the cells are those that agree with one of these; sampled: fields that Optuna draws besides,
+    while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
+    scale: the one that "auto" means; n_trials: how many there are where nobody says, None: the scale's; stops_early:
+    whether weak trials are stopped; tests_all: whether every trial that completes is scored on test images, or only the
+    scale's few best.
+    """
+
+    name: str
+    axes: Mapping[str, tuple[Any, ...]]
+    only: tuple[Mapping[str, Any], ...] = ()
+    sampled: Mapping[str, Values | By] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    scale: str = "auto"
+    n_trials: int | None = None
+    stops_early: bool = True
+    tests_all: bool = False
+
+    def cells(self) -> list[Cell]:
+        """Return every combination of the axes' values, each prefix of the list as balanced as can be.
+
+        The next cell is the one whose values, then whose pairs of values, have come up least; ties go to the declared
+        order.
+        """
+        waiting = self._combinations()
+        seen: Counter[tuple[Any, ...]] = Counter()
+        ordered: list[Cell] = []
+        while waiting:
+            cell = min(waiting, key=lambda cell: tuple(sum(seen[part] for part in _parts(cell, n)) for n in (1, 2)))
+            waiting.remove(cell)
+            seen.update(part for n in (1, 2) for part in _parts(cell, n))
+            ordered.append(cell)
+        return ordered
+
+    def first_parameters(self) -> list[dict[str, Any]]:
+        """Return the axes' values in each cell, in the order of `cells`."""
+        return [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
+
+    def suggest(self, trial: Suggests) -> dict[str, Any]:
+        """Draw a trial's parameters, define-by-run: field of TrialSpec -> value."""
+        parameters = {axis: trial.suggest_categorical(axis, values) for axis, values in self.axes.items()}
+        for name in self.sampled:
+            drawn_as, values = self._drawn(name, parameters)
+            if isinstance(values, LogRange):
+                parameters[name] = trial.suggest_float(drawn_as, values.low, values.high, log=True)
+            else:
+                parameters[name] = trial.suggest_categorical(drawn_as, values)
+        return parameters
+
+    def drawn_from(self, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what Optuna would have drawn for these parameters, None where it never would.
+
+        A field whose values depend on an axis is drawn under a name of its own for each case: Optuna wants the same
+        values under the same name.
+        """
+        if not all(parameters[axis] in values for axis, values in self.axes.items()) or not self._has(parameters):
+            return None
+        drawn = {axis: parameters[axis] for axis in self.axes}
+        for name in self.sampled:
+            drawn_as, values = self._drawn(name, parameters)
+            if not _can_draw(values, parameters[name]):
+                return None
+            drawn[drawn_as] = parameters[name]
+        return drawn
+
+    def largest(self, name: str, cell: Mapping[str, Any]) -> Any:
+        """Return the largest value that a field can be drawn with in a cell, None where it is not drawn."""
+        if name not in self.sampled:
+            return None
+        _, values = self._drawn(name, cell)
+        return values.high if isinstance(values, LogRange) else max(values)
+
+    def narrowed(self, axis: str, values: Sequence[Any] | None) -> "Space":
+        """Return the space with fewer values on an axis (None: all). Raises ValueError for a value it does not have."""
+        if values is None:
+            return self
+        for value in values:
+            if value not in self.axes[axis]:
+                known = ", ".join(map(str, self.axes[axis]))
+                raise ValueError(f"unknown {axis.replace('_', ' ')} {value!r} in space {self.name}; known: {known}")
+        kept = tuple(value for value in self.axes[axis] if value in values)
+        return replace(self, axes={**self.axes, axis: kept})
+
+    def with_more(self, axis: str, values: Sequence[Any]) -> "Space":
+        """Return the space with more values on an axis, before those that it has."""
+        return replace(self, axes={**self.axes, axis: tuple(dict.fromkeys((*values, *self.axes[axis])))})
+
+    def as_facts(self) -> dict[str, Any]:
+        """Return the space as what JSON can hold; `space_from_facts` reads it."""
+        return asdict(self)
+
+    def _combinations(self) -> list[Cell]:
+        rows = [
+            product(*((part[axis],) if axis in part else values for axis, values in self.axes.items()))
+            for part in self.only or ({},)
+            if all(part[axis] in values for axis, values in self.axes.items() if axis in part)
+        ]
+        named = set(chain.from_iterable(rows))
+        places = [{value: place for place, value in enumerate(values)} for values in self.axes.values()]
+        return sorted(named, key=lambda cell: [place[value] for place, value in zip(places, cell, strict=True)])
+
+    def _has(self, parameters: Mapping[str, Any]) -> bool:
+        return not self.only or any(part.items() <= dict(parameters).items() for part in self.only)
+
+    def _drawn(self, name: str, parameters: Mapping[str, Any]) -> tuple[str, Values]:
+        values = self.sampled[name]
+        if not isinstance(values, By):
+            return name, values
+        case = parameters[values.axis]
+        return (f"{name} of {case}", values.cases[case]) if case in values.cases else (name, values.usual)
+
+
+def space_from_facts(facts: Mapping[str, Any]) -> Space:
+    """Return the space that as_facts described, read from JSON. Raises KeyError or TypeError when it is none."""
+    return Space(
+        **{
+            **facts,
+            "axes": {name: tuple(values) for name, values in facts["axes"].items()},
+            "only": tuple(facts["only"]),
+            "sampled": {name: _values_from_facts(values) for name, values in facts["sampled"].items()},
+            "fields": {
+                name: By(**value) if isinstance(value, dict) else value for name, value in facts["fields"].items()
+            },
+        }
+    )
+
+
+def _values_from_facts(facts: Any) -> Any:
+    if not isinstance(facts, dict):
+        return tuple(facts)
+    if "low" in facts:
+        return LogRange(**facts)
+    cases = {name: _values_from_facts(values) for name, values in facts["cases"].items()}
+    return By(facts["axis"], _values_from_facts(facts["usual"]), cases)
+
+
+def _parts(cell: Cell, n: int) -> list[tuple[Any, ...]]:
+    return list(combinations(enumerate(cell), n))
+
+
+def _can_draw(values: Values, value: Any) -> bool:
+    return values.low <= value <= values.high if isinstance(values, LogRange) else value in values
+
+
+# The best that is known comes first, then the thesis' choice: where few trials are run, they start there.
+FIRST = ("native11k", "native10k", "jjnet")
+TRAINED = (*FIRST, *(name for name in ARCHITECTURES if name not in (*UNTRAINED, *FIRST)))
+THESIS_NETWORKS = tuple(name for name in TRAINED if name not in NATIVE_SIZES)
+THESIS_LOSSES = tuple(name for name in LOSSES if name not in WEIGHTED_LOSSES)
+COMPARED_LOSSES = ("psnr-ssim", "mse", *(name for name in LOSSES if name not in ("psnr-ssim", "mse")))
+USEFUL_RANGE = "20-80"  # where restorers are used; the thesis drew from 25 to 100
+SSIM_WEIGHT = By("loss", None, dict.fromkeys(WEIGHTED_LOSSES, 2.0))
+SSIM_WEIGHTS = By("loss", (None,), dict.fromkeys(WEIGHTED_LOSSES, (1.0, 2.0, 4.0)))
+THESIS_AUGMENTATIONS = tuple(name for name in AUGMENTATIONS if name != "symmetries")
+APPENDIX_AXES = ("architecture", "training_quality", "output_activation")
+APPENDIX = (  # the thesis' Tables 8 to 17: network, training quality, output activation
+    ("jjnet", 75, "none"),
+    ("denseunet", 75, "none"),
+    ("smallxception", 75, "none"),
+    ("unet", 75, "none"),
+    ("denseunet", 50, "none"),
+    ("denseunet", 25, "none"),
+    ("resnet", 75, "none"),
+    ("densenet", 75, "none"),
+    ("memnet", 75, "none"),
+    ("jjnet", 75, "tanh"),
+)
+
+FINAL = "final"
+SPACES: Mapping[str, Space] = {
+    "full": Space(
+        name="full",
+        axes={
+            "architecture": TRAINED,
+            "loss": COMPARED_LOSSES,
+            "training_quality": (USEFUL_RANGE, RANDOM, 75, 50, 25),
+            "output_activation": OUTPUT_ACTIVATIONS,
+        },
+        sampled={
+            "learning_rate": for_natives(LogRange(1e-3, 4e-3), LogRange(3e-4, 3e-3)),  # around Adam's default
+            # MemNet keeps five times ResNet's feature maps: 16 crops of 192 px would fit none of the thesis' cards.
+            "batch_size": By("architecture", (4, 8, 16), dict.fromkeys(NATIVE_SIZES, (16,)) | {"memnet": (2, 4, 8)}),
+            "schedule": for_natives(("cosine",), SCHEDULES),
+            "augmentation": for_natives(("symmetries",), THESIS_AUGMENTATIONS),
+            "clip_norm": for_natives((1.0,), (None, 1.0)),
+            "ema": for_natives((None, 0.99, 0.998), (None,)),
+            "ssim_weight": SSIM_WEIGHTS,
+        },
+        fields={"ssim_weight": SSIM_WEIGHT},
+    ),
+    "native": Space(  # the networks made for JPEG alone
+        name="native",
+        axes={
+            "architecture": ("native11k", "native10k", "native41k", "native1k"),
+            "loss": ("psnr-ssim", "mse-ssim"),
+            "training_quality": (USEFUL_RANGE,),
+            "output_activation": ("none",),
+        },
+        sampled={
+            "learning_rate": LogRange(1e-3, 4e-3),
+            "ema": (0.99, 0.998),
+            "ssim_weight": SSIM_WEIGHTS,
+            # None: as the network's name says
+            "width": By("architecture", (None,), {"native11k": (None, 16, 32), "native10k": (None, 16, 32)}),
+            "depth": By("architecture", (None,), {"native11k": (None, 3), "native10k": (None, 2, 4)}),
+            "kernel_px": By("architecture", (None,), {"native1k": (None, 5)}),
+            "downscale": By("architecture", (None,), {"native41k": (None, 4)}),
+            "told_tables": (None, True),
+        },
+        fields={"ssim_weight": SSIM_WEIGHT},
+        scale="small",
+    ),
+    "appendix": Space(
+        name="appendix",
+        axes={
+            "architecture": tuple(dict.fromkeys(network for network, _, _ in APPENDIX)),
+            "loss": THESIS_LOSSES,
+            "training_quality": (75, 50, 25),
+            "output_activation": OUTPUT_ACTIVATIONS,
+        },
+        only=tuple(dict(zip(APPENDIX_AXES, row, strict=True)) for row in APPENDIX),
+        fields={  # the thesis' section 3.4 and Table 5
+            "split": "tiny",
+            "crop_px": 192,
+            "crop": "centre",
+            "augmentation": "none",
+            "learning_rate": 1e-3,
+            "batch_size": 8,
+            "epochs": 30,
+            "epoch_images": None,
+            "schedule": "constant",
+            "start": "thesis",
+            "restore_best": False,
+            "normalisation": "moving",
+        },
+        scale="tiny",
+        stops_early=False,
+    ),
+    "residual": Space(  # the thesis' section 5.1: networks that predict the image itself fail
+        name="residual",
+        axes={
+            "architecture": ("resnet", *(name for name in THESIS_NETWORKS if name != "resnet")),
+            "loss": ("mse",),
+            "training_quality": (RANDOM,),
+            "output_activation": ("none",),
+            "global_residual": (True, False),
+        },
+        fields={"start": "thesis"},
+        stops_early=False,
+    ),
+    "quality": Space(  # the thesis' section 3.4: Tables 7, 18 and 19, Figures 24 to 28
+        name="quality",
+        axes={
+            "architecture": ("jjnet", "resnetyuv"),
+            "loss": ("mse",),
+            "training_quality": (RANDOM, 75, 50, 25),
+            "output_activation": ("none",),
+            "split": ("data100", "data101"),
+        },
+        only=({"architecture": "jjnet"}, *({"architecture": "resnetyuv", "training_quality": q} for q in (RANDOM, 75))),
+        fields={"augmentation": "flips-brightness"},
+        scale="full",
+        stops_early=False,
+        tests_all=True,
+    ),
+    "smoke": Space(
+        name="smoke",
+        axes={
+            "architecture": ("resnet",),
+            "loss": ("mse", "mae"),
+            "training_quality": (RANDOM,),
+            "output_activation": ("none",),
+        },
+        sampled={"learning_rate": LogRange(3e-4, 3e-3)},
+        fields={"epochs": 2, "epoch_images": 16, "crop_px": 32, "crop": "random", "start": "near_identity"},
+        n_trials=2,
+    ),
+}
+
+
+def find_space(name: str) -> Space:
+    """Return the space of a name. Raises ValueError for an unknown one, listing the known.
+
+    "final" is none of them: `search.space.final` makes it of the best of a run.
+    """
+    if name not in SPACES:
+        raise ValueError(f"unknown space {name!r}; known: {', '.join((*SPACES, FINAL))}")
+    return SPACES[name]

@@ -1,0 +1,1 @@
+"""A trial: trains one spec, watches it, keeps its state."""

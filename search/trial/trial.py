@@ -1,0 +1,309 @@
+"""A trial, where datasets and models meet: train a spec on a pack, watch it, score it, and return its record.
+
+It knows only a store and a report: the same trial runs under Ray, in a plain loop and in a test.
+"""
+
+import gc
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
+from datasets.packed import PackedDataset
+from models.architectures.planes import PlaneFilter
+from models.backend import device_name, is_out_of_memory
+from models.build import build_model
+from models.cost import weights_bytes
+from models.footprint import footprint
+from models.losses import LossOptions, make_loss
+from models.sizes import rate_factor
+from models.training import Row, TrainingPlan, TrainingState, get_weights, has_plateaued, set_weights, train
+from search.records import TrialRecord, failed_record, had_its_chance
+from search.scoring.score_files import scores_to_bytes
+from search.scoring.scores import sample_pictures, score_images
+from search.space.scale import Bench, Protocol
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.closed_form import fitted_filter
+from search.trial.monitor import Monitor, read_monitor
+from search.trial.provenance import node_name, versions
+from search.trial.reporting import Progress, Report, Verdict
+from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError
+
+DIVERGED_DB = -10.0
+DEAD_LEVELS = 1  # of 8 bits: what a dead trial changes at most
+N_NORMALISED = 8  # training batches over which the statistics of batch normalisation are taken anew
+EPOCH_STREAM = 1  # apart from the random numbers of batches, which have seeds of one number less
+
+
+def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+    """Train, score and return the record; None when the report answered PAUSE. Goes on from the store's state.
+
+    The state is safe in the store before each report, scores and samples before the record is returned. A trial that
+    runs out of memory goes on once with batches of half the size, which its curve tells. An error ends the trial, not
+    the search: it becomes the text of a failed record; but where the store fails, the trial pauses.
+    """
+    started = time.monotonic()
+    try:
+        return _run(spec, pack, store, report, bench)
+    except StoreError:
+        return None
+    except Exception as error:  # the trial boundary
+        return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", time.monotonic() - started)
+
+
+def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np.int64]:
+    """Return the training images of an epoch: all, or epoch_images of them, each as often as another, or once more."""
+    images = pack.images_of(spec.split, "train")
+    if spec.epoch_images is None:
+        return images
+    rng = np.random.default_rng((spec.seed, epoch, 0, EPOCH_STREAM))
+    rounds = -(-spec.epoch_images // len(images))
+    return np.concatenate([rng.permutation(images) for _ in range(rounds)])[: spec.epoch_images]
+
+
+def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset, batch_size: int | None = None) -> int:
+    """Return how many batches an epoch has, of the spec's size unless another is given; the last may be smaller."""
+    n_images = spec.epoch_images or len(pack.images_of(spec.split, "train"))
+    return -(-n_images // (batch_size or spec.batch_size))
+
+
+def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
+    """Return the restorer that an ended trial left in the store, with the weights it was scored by."""
+    return _scored_model(spec, _load_state(spec, store))
+
+
+def _load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
+    kept = store.load(spec.trial_id)
+    if kept is None and spec.parent is not None:
+        kept = store.load(spec.parent)
+        return replace(TrainingState.from_bytes(kept), wait=0) if kept else None  # a plateau is counted anew
+    return TrainingState.from_bytes(kept) if kept else None
+
+
+def _scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
+    """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
+    model = _build(spec)
+    if state is not None:
+        last = state.watched_weights or state.weights  # older states have none that were watched apart
+        set_weights(model, state.best_weights if spec.restore_best else last)
+    return model
+
+
+def _build(spec: TrialSpec) -> keras.Model:
+    return build_model(
+        spec.architecture,
+        spec.output_activation,
+        spec.global_residual,
+        spec.start,
+        precision=spec.precision,
+        size=spec.size,
+    )
+
+
+def _build_to_train(spec: TrialSpec, pack: PackedDataset) -> keras.Model:
+    """Build the restorer of a trial that begins: one with a linear filter starts from the one in closed form."""
+    model = _build(spec)
+    if spec.start == "near_identity" or not spec.is_trained:
+        for layer in model.layers:
+            if isinstance(layer, PlaneFilter):
+                layer.set_filter(fitted_filter(pack, spec.split, spec.training_quality))
+    return model
+
+
+def _closed_form(spec: TrialSpec, pack: PackedDataset, store: Store) -> TrainingState | None:
+    """Return the state of a trial without epochs, kept as others are; None of JPEG as it is, which has no weights."""
+    if spec.is_baseline:
+        return None
+    state = _load_state(spec, store)
+    if state is None:
+        weights = get_weights(_build_to_train(spec, pack))
+        state = TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
+        store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
+    return state
+
+
+def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(spec.seed)
+    monitor = read_monitor(pack, spec.split, bench.protocol)
+    status: TrialStatus | None = TrialStatus.COMPLETED
+    if not spec.is_trained:
+        state = _closed_form(spec, pack, store)
+    else:
+        state = _load_state(spec, store)
+        status = _ended(spec, state) if state else None
+        if not status:
+            state, status = _train(spec, pack, monitor, store, report, bench)
+    if status is None:
+        return None
+    model = _scored_model(spec, state)
+    if status is not TrialStatus.DIVERGED:
+        _score(spec, pack, model, store, bench.protocol)
+    return _record(spec, pack, monitor, model, state, status)
+
+
+def _train(
+    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, bench: Bench
+) -> tuple[TrainingState, TrialStatus | None]:
+    """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
+    state = _load_state(spec, store)
+    batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
+    try:
+        return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size), store, report)
+    except Exception as error:
+        if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
+            raise
+    keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
+    gc.collect()
+    state = _load_state(spec, store)
+    return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size // 2), store, report)
+
+
+def _training(
+    spec: TrialSpec,
+    pack: PackedDataset,
+    monitor: Monitor,
+    bench: Bench,
+    state: TrainingState | None,
+    batch_size: int,
+) -> Iterator[TrainingState]:
+    """Train epoch by epoch, from the state where there is one."""
+    model = _build(spec) if state else _build_to_train(spec, pack)
+    n_steps = n_steps_per_epoch(spec, pack, batch_size)
+    settings = BatchSettings(
+        quality=spec.training_quality,
+        batch_size=batch_size,
+        crop_px=spec.crop_px,
+        crop=spec.crop,
+        augmentation=spec.augmentation,
+        seed=spec.seed,
+        tables=spec.size is not None and spec.size.told_tables,
+    )
+    plan = TrainingPlan(
+        loss=make_loss(spec.loss, LossOptions(bench.vgg16_weights, spec.ssim_weight)),
+        epochs=spec.epochs,
+        n_steps=n_steps,
+        learning_rate=spec.learning_rate * rate_factor(spec.size),
+        schedule=spec.schedule,
+        clip_norm=spec.clip_norm,
+        patience=spec.patience,
+        xla=spec.xla,
+        warm_up=spec.warm_up,
+        ema=spec.ema,
+        n_normalised=N_NORMALISED if spec.normalisation == "re-estimated" else 0,
+    )
+    clock = time.monotonic()
+    validation_files: dict[int, bytes] = {}
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, bench.n_threads)
+
+    def validation() -> Iterator[Batch]:
+        return validation_batches(
+            pack, pack.images_of(spec.split, "validation"), settings, bench.n_threads, validation_files
+        )
+
+    def watch(model: keras.Model) -> tuple[float, Row]:
+        nonlocal clock
+        reading = monitor.read(model)
+        seconds, clock = time.monotonic() - clock, time.monotonic()
+        row = {**vars(reading), "steps": n_steps, "batch_size": batch_size, "seconds": seconds}
+        return (-math.inf if reading.margin is None else reading.margin), row
+
+    return train(model, plan, batches, watch, state, validation)
+
+
+def _follow(
+    spec: TrialSpec, states: Iterator[TrainingState], store: Store, report: Report
+) -> tuple[TrainingState, TrialStatus | None]:
+    """Keep and report each state until the trial ends: the last state, and how it ended (None: paused)."""
+    for state in states:
+        store.save(spec.trial_id, state.epoch, {STATE: state.to_bytes()})
+        status = _ended(spec, state)
+        verdict = report(_progress(spec, state))
+        if status is None and verdict is Verdict.STOP:
+            status = TrialStatus.STOPPED
+        if status or verdict is Verdict.PAUSE:
+            return state, status
+    raise AssertionError("training ends at its last epoch")
+
+
+def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
+    """Say whether a trial is over after this epoch, and how; None while it goes on."""
+    last = state.curve[-1]
+    gain_db, change = last["psnr_gain_db"], last["largest_change"]
+    judged = had_its_chance(state.curve)
+    if last["loss"] is None or last["margin"] is None or (judged and gain_db and gain_db < DIVERGED_DB):
+        return TrialStatus.DIVERGED
+    if judged and change is not None and change <= DEAD_LEVELS:
+        return TrialStatus.DEAD
+    return (
+        TrialStatus.COMPLETED
+        if state.epoch == spec.epochs or has_plateaued(spec.patience, spec.schedule, state)
+        else None
+    )
+
+
+def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
+    """Score validation images at the monitored qualities; without training, at every quality and on test images too."""
+    rows = []
+    for subset in ("validation",) if spec.is_trained else ("validation", "test"):
+        qualities = pack.qualities if spec.is_baseline or subset == "test" else protocol.scored_qualities
+        images = protocol.images_to_score(pack, spec.split, subset)
+        rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
+    pictures = sample_pictures(model, pack, rows, protocol.scored_qualities)
+    store.save(spec.trial_id, spec.epochs, {SCORES: scores_to_bytes(rows), SAMPLES: pictures})
+
+
+def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
+    last = state.curve[-1]
+    return Progress(
+        epoch=state.epoch,
+        epochs=spec.epochs,
+        loss=last["loss"],
+        margin=last["margin"],
+        best_margin=state.best_value if state.best_epoch else None,
+        psnr_gain_db=last["psnr_gain_db"],
+        seconds=last["seconds"] or 0.0,
+    )
+
+
+def _record(
+    spec: TrialSpec,
+    pack: PackedDataset,
+    monitor: Monitor,
+    model: keras.Model,
+    state: TrainingState | None,
+    status: TrialStatus,
+) -> TrialRecord:
+    as_input = monitor.compare(monitor.degraded)
+    margin, gain_db = as_input.margin, as_input.psnr_gain_db
+    if state is not None and not spec.is_trained:
+        reading = monitor.read(model)
+        margin, gain_db = reading.margin, reading.psnr_gain_db
+    elif state is not None:
+        scored = state.best_epoch if spec.restore_best else state.epoch
+        rows = {row["epoch"]: row for row in state.curve}
+        margin, gain_db = (rows[scored]["margin"], rows[scored]["psnr_gain_db"]) if scored in rows else (None, None)
+    return TrialRecord(
+        spec=spec,
+        status=status,
+        epochs_run=state.epoch if state else 0,
+        margin=margin,
+        psnr_gain_db=gain_db,
+        input_margin=as_input.margin,
+        seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
+        curve=state.curve if state else (),
+        parameters=model.count_params(),
+        macs_per_pixel=0 if spec.is_baseline else footprint(spec.architecture, spec.size).macs_per_pixel,
+        weights_bytes=weights_bytes(model),
+        node=node_name(),
+        device=device_name(),
+        dataset_fingerprint=pack.fingerprint,
+        versions=versions(),
+    )
