@@ -38,7 +38,12 @@ EXTRA_FACTS: Mapping[str, Any] = {
     "left_out": list[dict[str, str]],
     "space_definition": dict[str, object],
 }
-EXTRA_DATASET_FACTS: Mapping[str, Any] = {"splits": dict[str, dict[str, dict[str, int]]], "description": str}
+EXTRA_DATASET_FACTS: Mapping[str, Any] = {
+    "splits": dict[str, dict[str, dict[str, int]]],
+    "description": str,
+    "division": str | None,
+    "grouping": dict[str, object] | None,
+}
 AXES = dict[str, list[str | int | float | bool | None]]
 SUBSETS = ("validation", "test")
 

@@ -109,6 +109,22 @@ def test_text_of_the_run_is_escaped(tmp_path: Path) -> None:
     assert "&lt;u&gt;&amp;" in text
 
 
+@pytest.mark.parametrize(
+    ("division", "kept"),
+    [("grouped", "each on one side of a split"), ("random", "divided regardless of groups")],
+)
+def test_the_report_says_what_grouped_the_images(tmp_path: Path, division: str, kept: str) -> None:
+    by = {"near_duplicates": 3, "labels": 2}
+    grouping = {"by": by, "n_groups": 12, "n_grouped_images": 9, "largest_group": 4}
+    facts = run_facts(4, 1)["dataset"] | {"grouping": grouping, "division": division}
+    run = write_run(tmp_path / "run", [plan(0)], dataset=facts)
+    text = (write_report(find(open_run(run)), run / "report").parent / "index.html").read_text()
+    said = (
+        "by near duplicates (3 groups), labels (2 groups): 9 of 16 images share a group with others, the largest has 4;"
+    )
+    assert f"{said} {kept}" in text
+
+
 def test_same_run_gives_the_same_report(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan(0)])))
     first, second = (write_report(findings, tmp_path / name).parent for name in ("first", "second"))

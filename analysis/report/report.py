@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,20 @@ def _data_lines(findings: Findings) -> list[str]:
         f"{dataset['n_images']} images of {dataset['size_px']} x {dataset['size_px']} pixels from {dataset['path']} "
         f"(fingerprint {dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} "
         "images.",
+        *_grouping(dataset),
+    ]
+
+
+def _grouping(dataset: Mapping[str, Any]) -> list[str]:
+    """Say what grouped the images of a pack, and whether its groups were kept together; nothing of an older pack."""
+    facts = dataset.get("grouping") or {}
+    if not {"by", "n_grouped_images", "largest_group"} <= facts.keys() or not isinstance(facts["by"], dict):
+        return []
+    by = ", ".join(f"{str(way).replace('_', ' ')} ({count} groups)" for way, count in facts["by"].items())
+    kept = "each on one side of a split" if dataset.get("division") == "grouped" else "divided regardless of groups"
+    return [
+        f"Images are grouped by {by}: {facts['n_grouped_images']} of {dataset['n_images']} images share a group with "
+        f"others, the largest has {facts['largest_group']}; {kept}."
     ]
 
 

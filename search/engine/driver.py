@@ -184,6 +184,8 @@ def _facts(task: Task) -> dict[str, Any]:
             "size_px": pack.size_px,
             "n_images": len(pack.names),
             "systems": pack.manifest["systems"],
+            "division": pack.manifest.get("split"),
+            "grouping": pack.manifest.get("grouping"),
             "qualities": list(pack.qualities),
             "split": split,
             "subsets": subsets[split],
