@@ -62,7 +62,7 @@ def _make_spec(parameters: dict[str, Any]) -> ReplaySpec:
 
 
 class Asha:
-    """Our stopping rule without a keeper to tell."""
+    """Our stopping rule without a checkpoint store to tell."""
 
     def __init__(self, grace: int, reduction: int) -> None:
         scale = replace(SCALES["demo"], grace_epochs=grace, reduction_factor=reduction)

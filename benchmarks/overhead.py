@@ -19,12 +19,12 @@ from datasets.pack import PackSettings, write_pack
 from datasets.packed import open_pack
 from datasets.smear import synthesize
 from search.cluster.connection import connect, disconnect
-from search.cluster.scoring_tasks import Site
+from search.cluster.scoring_tasks import WorkerSetup
 from search.engine.driver import create_run, run_search
 from search.engine.tune import Trainable, make_trainable
 from search.records import read_records
 from search.space.plan import Machine
-from search.space.scale import SCALES, Bench, Protocol
+from search.space.scale import SCALES, Protocol, TrialSetup
 from search.space.spaces import Space
 from search.task import Task
 from search.trial.reporting import Verdict
@@ -53,7 +53,7 @@ def plain(pack: Path, folder: Path) -> list[float]:
     prepare_backend(1)
     task = _task(pack, space(LONG, 1), 1, Machine(1, 1))
     spec = task.make_spec(task.space.first_parameters()[0])
-    record = run_trial(spec, open_pack(pack), LocalStore(folder), lambda progress: Verdict.GO_ON, Bench(PROTOCOL))
+    record = run_trial(spec, open_pack(pack), LocalStore(folder), lambda progress: Verdict.GO_ON, TrialSetup(PROTOCOL))
     assert record is not None
     return [row["seconds"] or 0.0 for row in record.curve]
 
@@ -69,13 +69,15 @@ def starts(pack: Path, folder: Path) -> list[list[Any]]:
     """Run many short trials and return what happened: process, "first batch" or "returned", time in s."""
     events = folder / "events"
     began = time.time()
-    with patch("search.engine.driver.make_trainable", lambda site, machine: _timed(site, machine, events)):
+    with patch(
+        "search.engine.driver.make_trainable", lambda worker_setup, machine: _timed(worker_setup, machine, events)
+    ):
         _search(pack, folder / "run", space(SHORT, N_SHORT), n_slots=N_SLOTS)
     return [[0, "began", began], *(json.loads(line) for line in events.read_text().splitlines())]
 
 
-def _timed(site: Site, machine: Machine, events: Path) -> Trainable:
-    train_spec = make_trainable(site, machine)
+def _timed(worker_setup: WorkerSetup, machine: Machine, events: Path) -> Trainable:
+    train_spec = make_trainable(worker_setup, machine)
 
     def tell(event: str) -> None:
         with events.open("a") as file:

@@ -1,6 +1,6 @@
 """What does a search lose when one of its five nodes is killed in the middle?
 
-The nodes are Ray nodes of one core each on this machine; the trials, the keeper and the search are the real ones.
+The nodes are Ray nodes of one core each on this machine; trials, checkpoint store and search are the real ones.
 """
 
 import json

@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 from datasets.packed import PackedDataset, open_pack  # noqa: E402
 from models.footprint import FOOTPRINTS  # noqa: E402
 from models.names import ARCHITECTURES  # noqa: E402
-from search.space.scale import SCALES, Bench, Protocol  # noqa: E402
+from search.space.scale import SCALES, Protocol, TrialSetup  # noqa: E402
 from search.space.spaces import SPACES, resolve  # noqa: E402
 from search.space.spec import TrialSpec  # noqa: E402
 
@@ -82,20 +82,20 @@ def train(spec: TrialSpec, pack: PackedDataset, seconds: float) -> dict[str, Any
 
     prepare_backend(1)
     protocol = Protocol(n_monitored=8, monitor_px=96, n_scored=8, n_tested=N_TESTED).for_images(pack.size_px)
-    bench = Bench(protocol, 1)
+    setup = TrialSetup(protocol, 1)
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
         if spec.is_trained:
             probe = replace(spec, epochs=2, epoch_images=PROBE_IMAGES)
             ends: list[float] = []
-            record = run_trial(probe, pack, store, lambda progress: _note(ends), bench)
+            record = run_trial(probe, pack, store, lambda progress: _note(ends), setup)
             if record is None or record.error:
                 raise RuntimeError(record.error if record else "paused")
             per_image = (ends[-1] - ends[-2]) / PROBE_IMAGES  # the first epoch compiles
             n_images = max(16, int(seconds / per_image / EPOCHS) // 16 * 16)
             spec = replace(spec, epoch_images=n_images)
         started = time.process_time()
-        record = run_trial(spec, pack, store, lambda progress: Verdict.GO_ON, bench)
+        record = run_trial(spec, pack, store, lambda progress: Verdict.GO_ON, setup)
         if record is None or record.error:
             raise RuntimeError(record.error if record else "paused")
         took = time.process_time() - started

@@ -1,8 +1,10 @@
 """The command line of the search: what was asked for becomes a run, the run a report."""
 
 import argparse
+import math
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -20,20 +22,25 @@ from search.engine.lock import locked
 from search.progress.live import LiveTable
 from search.progress.log import Lines
 from search.progress.scalars import Scalars
-from search.records import describe_left_out
+from search.records import describe_left_out, read_records
 from search.request import NARROWED, make_task, require_run
 from search.space.spaces import FINAL, SPACES
+from search.space.spec import TrialStatus
 from search.task import Task
 
 USER_ERROR, INTERRUPTED = 2, 130
 RUNS_FOLDER = Path("runs")
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))  # as Ctrl-C
     try:
-        return _main(_parser().parse_args(arguments), shlex.join(["python", "search/run.py", *arguments]))
+        options = _parser().parse_args(arguments, argparse.Namespace(began=began))
+        return _main(options, shlex.join(["python", "search/run.py", *arguments]))
     except InputError as error:
         print(f"lowq: {error}", file=sys.stderr)
         return USER_ERROR
@@ -52,7 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="the run directory to make (default: runs/TIME-SPACE)")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was interrupted")
     parser.add_argument("--trials", type=int, help="how many trials")
-    parser.add_argument("--time-budget", metavar="TIME", help="no new epochs after this: 90s, 20m, 2h, 7d")
+    parser.add_argument(
+        "--time-budget", metavar="TIME", help="no new epochs after this, from the command's start: 90s, 20m, 2h, 7d"
+    )
+    parser.add_argument("--max-macs", type=int, metavar="N", help="the most multiply-accumulates a pixel of a network")
     parser.add_argument("--seed", type=int, help="of everything that is drawn (default: 0)")
     parser.add_argument("--plugin", type=Path, metavar="FILE", help="a file of one's own networks, losses or space")
     parser.add_argument("--vgg16-weights", type=Path, metavar="FILE", help="of VGG16, for the perceptual loss")
@@ -66,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from", dest="from_run", type=Path, nargs="+", metavar="RUN", help="start from what earlier runs know"
     )
-    parser.add_argument("--top", type=int, metavar="K", help=f"how many of the best --space {FINAL} takes (default: 3)")
+    parser.add_argument("--top", type=int, metavar="K", help=f"how many of the best --space {FINAL} takes")
     parser.add_argument("--trial", metavar="ID", help="the one trial of --from RUN to go on with")
     parser.add_argument("--more-epochs", type=int, metavar="N", help="how many epochs to go on with it")
     parser.add_argument("--trials-per-gpu", type=int, metavar="K", help="how many share a card (default: 1)")
@@ -77,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check-cluster", action="store_true", help="say what each node has and lacks, and stop")
     parser.add_argument("--min-nodes", type=int, metavar="N", help="go on without bad nodes when so many are fine")
     parser.add_argument("--quiet", action="store_true", help="no lines about trials that run as they should")
+    parser.add_argument("--no-report", action="store_true", help="leave the report to `python -m analysis RUN`")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     for option, axis in NARROWED.items():
         parser.add_argument(f"--{option}", nargs="+", metavar="NAME", help=f"only these values of {axis}")
@@ -112,11 +123,11 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     if options.resume:
         run = options.resume.resolve()
         note_resumed(run, task)
-        return _search(run, task, options.quiet)
+        return _search(run, task, options)
     run = (options.out or RUNS_FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{task.space.name}")).resolve()
     create_run(run, task)
     with locked(run):
-        return _search(run, task, options.quiet)
+        return _search(run, task, options)
 
 
 def _show_nodes(check: Check) -> int:
@@ -125,7 +136,8 @@ def _show_nodes(check: Check) -> int:
     return USER_ERROR if check.n_fatal else 0
 
 
-def _search(run: Path, task: Task, quiet: bool) -> int:
+def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
+    quiet = options.quiet
     print(f"run: {run}", flush=True)
     scalars = Scalars(run / "logs" / "tensorboard")
     try:
@@ -137,13 +149,42 @@ def _search(run: Path, task: Task, quiet: bool) -> int:
     except KeyboardInterrupt:
         finished = False
     if not finished:
+        name = shlex.quote(str(run))
         print(
-            f"lowq: interrupted; what ended is safe: `python -m analysis {run}` reads it, --resume {run} goes on",
+            f"lowq: interrupted; what ended is safe: `python -m analysis {name}` reads it, --resume {name} goes on",
             file=sys.stderr,
         )
         return INTERRUPTED
     disconnect()
-    return subprocess.run([sys.executable, "-m", "analysis", str(run)], check=False).returncode
+    code = 0 if options.no_report else report(run)
+    return code or _judge(run)
+
+
+def report(run: Path) -> int:
+    """Have a process of its own write a run's report by the code that this one runs; return its exit code.
+
+    -P keeps the working directory out of its import path, where a folder may be called analysis too.
+    """
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", "-m", "analysis", str(run)]
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
+
+
+def _judge(run: Path) -> int:
+    """Say which trials failed; 1 where all of them did."""
+    trained = [record for record in read_records(run) if record.spec.is_trained]
+    failed = [record for record in trained if record.status is TrialStatus.FAILED]
+    again = [record for record in failed if record.is_outside]
+    if again:
+        resume = f"--resume {shlex.quote(str(run))} tries them again"
+        print(
+            f"lowq: {len(again)} trials failed for reasons outside of them ({again[0].error}): {resume}",
+            file=sys.stderr,
+        )
+    if trained and len(failed) == len(trained):
+        print(f"lowq: every trial failed: {failed[0].error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _print(line: str) -> None:
@@ -156,11 +197,18 @@ def _no_print(line: str) -> None: ...
 def _introduction(task: Task) -> str:
     pack, machine = task.pack, task.machine
     on = f"{machine.n_gpus:g} GPU" if machine.n_gpus else f"CPU, {machine.n_threads} thread(s) each"
+    if machine.n_without_gpu:
+        on += f"; {machine.n_without_gpu} nodes without a card only score"
     return (
         f"data: {pack.manifest['description']}, {pack.size_px} px, {pack.folder}\n"
         f"space {task.space.name}, scale {task.scale.name}, {machine.n_slots} trial(s) at a time on {on}\n"
         f"{task.plan.describe()}"
         + "".join(f"\n{line}" for line in task.earlier.describe())
         + "".join(f"\n{describe_left_out(item)} ({item['cause']})" for item in task.left_out)
-        + (f"\ntime budget: no new epoch after {task.budget_s / 60:g} min" if task.budget_s else "")
+        + (f"\ntime budget: {_budget(task)}" if task.budget_s else "")
     )
+
+
+def _budget(task: Task) -> str:
+    after = f"scoring and the report take about {math.ceil(task.plan.finish_s / 60)} min more"
+    return f"no new epoch later than {(task.budget_s or 0) / 60:g} min after the start; {after}"

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ PROPOSED = "proposed.jsonl"
 EARLIER = "earlier.jsonl"  # records of earlier runs that taught Optuna
 RUN_FACTS = "run.json"
 TAIL_BYTES = 1 << 16
+Row = Mapping[str, float | None]
 # A trial is judged dead or diverged only after it had a chance to move.
 DEAD_EPOCHS, DEAD_STEPS = 3, 200
 
@@ -23,13 +24,17 @@ DEAD_EPOCHS, DEAD_STEPS = 3, 200
 class TrialRecord:
     """One ended trial, complete in itself: no reader needs today's constants.
 
-    margin: the monitored value of the best epoch (of the filter, where there are none), see `search.trial.monitor`; None
-        when no epoch ended finite.
+    bytes_at_parity: what trials are ranked by, lower is better: the share of JPEG-75's bytes at which the best epoch
+        (or the filter) reaches JPEG-75, see `search.trial.monitor`; None when no epoch ended finite, and in records of
+        versions that ranked by the margin.
+    margin: the margin over qualities 25, 50 and 75 at that epoch.
     psnr_gain_db: mean PSNR over the input's at that epoch, dB.
     input_margin: the margin of JPEG as it is on the same monitored images: what a trial must beat.
     curve: a row per epoch (epoch, loss, margin, psnr_gain_db, steps, batch_size, seconds).
     macs_per_pixel: multiply-accumulates of one restored pixel.
     weights_bytes: size of a file of the network's weights alone; 0 in records of older versions.
+    restore_ms: median milliseconds of restoring one whole image of the pack where the trial ran; None: not measured.
+    is_outside: of a failed trial, that what failed it lies outside of it, so that --resume tries it again.
     """
 
     spec: TrialSpec
@@ -39,7 +44,7 @@ class TrialRecord:
     psnr_gain_db: float | None
     input_margin: float | None
     seconds: float
-    curve: tuple[Mapping[str, float | None], ...] = ()
+    curve: tuple[Row, ...] = ()
     parameters: int = 0
     macs_per_pixel: int = 0
     weights_bytes: int = 0
@@ -48,6 +53,14 @@ class TrialRecord:
     dataset_fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
+    bytes_at_parity: float | None = None
+    restore_ms: float | None = None
+    is_outside: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """False of what --resume trains on or tries again."""
+        return self.status is not TrialStatus.PAUSED and not self.is_outside
 
     @property
     def trial_id(self) -> str:
@@ -72,7 +85,8 @@ class TrialRecord:
         row["spec"] = TrialSpec(**row["spec"])
         row["status"] = TrialStatus(row["status"])
         row["curve"] = tuple(row["curve"])
-        return cls(**row)
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in row.items() if name in known})  # a newer version may say more
 
 
 def had_its_chance(curve: Sequence[Mapping[str, float | None]]) -> bool:
@@ -80,16 +94,31 @@ def had_its_chance(curve: Sequence[Mapping[str, float | None]]) -> bool:
     return len(curve) >= DEAD_EPOCHS and sum(row.get("steps") or 0 for row in curve) >= DEAD_STEPS
 
 
-def failed_record(spec: TrialSpec, dataset_fingerprint: str, error: str, seconds: float = 0.0) -> TrialRecord:
-    """Return the record of a trial that raised an error or whose worker died."""
+def best_first(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Rank trained trials by bytes at parity; where one of them has none, as in runs of earlier versions, by margin.
+
+    Trials without a value are left out; ties keep their order.
+    """
+    trained = [record for record in records if record.spec.is_trained and record.margin is not None]
+    if all(record.bytes_at_parity is not None for record in trained):
+        return sorted(trained, key=lambda record: record.bytes_at_parity or 0.0)
+    return sorted(trained, key=lambda record: -(record.margin or 0.0))
+
+
+def failed_record(
+    spec: TrialSpec, dataset_fingerprint: str, error: str, curve: Sequence[Row] = (), is_outside: bool = False
+) -> TrialRecord:
+    """Return the record of a trial that raised an error or whose worker died, with the epochs it had."""
     return TrialRecord(
         spec=spec,
         status=TrialStatus.FAILED,
-        epochs_run=0,
+        epochs_run=len(curve),
         margin=None,
         psnr_gain_db=None,
         input_margin=None,
-        seconds=seconds,
+        seconds=sum(row.get("seconds") or 0.0 for row in curve),
+        curve=tuple(curve),
+        is_outside=is_outside,
         node=node_name(),
         dataset_fingerprint=dataset_fingerprint,
         versions=versions(),
@@ -117,13 +146,31 @@ def append_proposed(run: Path, spec: TrialSpec) -> None:
 
 
 def read_records(run: Path, file: str = RECORDS) -> list[TrialRecord]:
-    """Read the records of a run, oldest first; a torn last line is left out. No file: no records."""
-    return [TrialRecord.from_json(line) for line in _whole_lines(run / file)]
+    """Read the records of a run, oldest first; a torn last line is left out. No file: no records.
+
+    Of a trial that was paused, or tried again, the newest counts. Raises ValueError, naming file and line, for one that
+    is no record.
+    """
+    newest: dict[str, TrialRecord] = {}
+    for number, line in enumerate(_whole_lines(run / file), 1):
+        try:
+            record = TrialRecord.from_json(line)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{run / file}, line {number}, is no record ({error}): put back a copy") from error
+        newest.pop(record.trial_id, None)
+        newest[record.trial_id] = record
+    return list(newest.values())
 
 
 def read_proposed(run: Path) -> list[TrialSpec]:
-    """Read every spec the run proposed, oldest first, ended or not."""
-    return [TrialSpec(**json.loads(line)) for line in _whole_lines(run / PROPOSED)]
+    """Read every spec the run proposed, oldest first, ended or not. Raises ValueError for a line that holds none."""
+    specs = []
+    for number, line in enumerate(_whole_lines(run / PROPOSED), 1):
+        try:
+            specs.append(TrialSpec(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{run / PROPOSED}, line {number}, is no spec ({error}): put back a copy") from error
+    return specs
 
 
 def read_run_facts(run: Path) -> dict[str, Any]:
@@ -132,7 +179,9 @@ def read_run_facts(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{run} is no run directory (it has no {RUN_FACTS}); name one that a search made")
     try:
-        facts: dict[str, Any] = json.loads(path.read_text())
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError("no object")
     except ValueError as error:
         raise ValueError(f"{path} is damaged: put back a copy, or start anew with another --out") from error
     return facts
@@ -146,8 +195,8 @@ def describe_left_out(item: Mapping[str, str]) -> str:
 def _whole_lines(path: Path) -> list[str]:
     if not path.exists():
         return []
-    text = path.read_text()
-    return [line for line in text[: text.rfind("\n") + 1].splitlines() if line]
+    text = path.read_text(encoding="utf-8", errors="replace")  # a damaged line is told as such by who reads it
+    return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
 
 
 def _cut_torn_line(file: Any) -> None:

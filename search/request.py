@@ -31,10 +31,10 @@ NARROWED = {  # option -> axis
     "activations": "output_activation",
 }
 CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
-DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "top": 3, "trials_per_gpu": 1}
+DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
-FIXED = ("space", "scale", "seed", *COMPUTING, "top", *NARROWED, *CONTINUES)  # for the life of a run
-LATER = {"re_estimate_normalisation": False}  # options that runs of earlier versions do not remember
+FIXED = ("space", "scale", "seed", *COMPUTING, "top", "max_macs", *NARROWED, *CONTINUES)  # for the life of a run
+LATER = {"re_estimate_normalisation": False, "max_macs": None}  # options that runs of earlier versions do not remember
 CHANGEABLE = (
     "data",
     "vgg16_weights",
@@ -42,6 +42,7 @@ CHANGEABLE = (
     "trials_per_gpu",
     "mirror",
 )  # on --resume; remembered otherwise
+LEAST = {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1, "min_nodes": 1, "max_macs": 1}  # of options
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
@@ -102,21 +103,31 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         continuation=asked.continuation,
         mirror=options.mirror,
         plugin=asked.plugin,
+        max_macs=options.max_macs,
+        began=options.began,
     )
+    require_affordable(task)
     if facts:
         _check_resumed(options.resume, task, facts)
     return task.starting_from(find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint))
 
 
+def require_affordable(task: Task) -> None:
+    """Raise InputError where no network of the space is as cheap as --max-macs asks for."""
+    costs = {spec.architecture: spec.macs_per_pixel for spec in map(task.make_spec, task.space.first_parameters())}
+    if task.max_macs is not None and min(costs.values()) > task.max_macs:
+        cheapest = min(costs, key=lambda name: costs[name])
+        raise InputError(
+            f"--max-macs {task.max_macs} leaves no network: the cheapest, {cheapest}, takes {costs[cheapest]} a pixel"
+        )
+
+
 def require_run(run: Path) -> dict[str, Any]:
     """Return the facts of a run directory. Raises InputError where there is none."""
     try:
-        facts = read_run_facts(run)
-    except (FileNotFoundError, ValueError) as error:
+        return read_run_facts(run)
+    except (OSError, ValueError) as error:
         raise InputError(str(error)) from error
-    if not isinstance(facts, dict):
-        raise InputError(f"{run}/run.json is damaged: put back a copy, or start anew with another --out")
-    return facts
 
 
 def parse_duration(text: str) -> float:
@@ -175,7 +186,8 @@ def _asked(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
         (run,) = options.from_run
         options.data = options.data or require_run(run)["dataset"]["path"]
         try:
-            space = final_space(read_trained(run), options.top, options.seed)
+            scale = choose_scale(require_run(run)["scale"], 0)[0]
+            space = final_space(read_trained(run), scale, options.top, options.seed)
         except ValueError as error:
             raise InputError(f"{run} cannot be finished: {error}") from error
         return Asked(_narrowed(space, options))
@@ -215,7 +227,7 @@ def _values(axis: str, names: Sequence[str] | None) -> list[Any] | None:
 
 def _check_numbers(options: argparse.Namespace) -> float | None:
     """Return the time budget in seconds, None without one. Raises ValueError."""
-    for option, least in {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1, "min_nodes": 1}.items():
+    for option, least in LEAST.items():
         value = getattr(options, option)
         if value is not None and value < least:
             raise ValueError(f"--{option.replace('_', '-')} must be {least} or more, got {value}")

@@ -1,10 +1,14 @@
-"""`python search/run.py`: run a search. Takes its own folder off the import path: it would hide other packages."""
+"""`python search/run.py`: run a search with the code of the checkout that this file is in.
+
+Its own folder leaves the import path, where it would hide other packages, and the checkout comes first.
+"""
 
 import os
 import sys
 from pathlib import Path
 
-sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != HERE)]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a plugin has TensorFlow loaded here, which has much to say
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from datasets.packed import PackedDataset
 from models.plugins import Plugin
-from search.cluster.file_set import Parcel, file_parcel, pack_parcel
+from search.cluster.file_set import FileSet, file_set_of_file, file_set_of_pack
 from search.space.continuation import Continuation
 from search.space.earlier import Earlier
 from search.space.plan import Machine, Plan, Workload, make_plan
-from search.space.scale import Bench, Scale
+from search.space.scale import Scale, TrialSetup
 from search.space.spaces import Space, resolve
 from search.space.spec import BASELINE, FILTER, TrialSpec
 
@@ -24,8 +24,10 @@ from search.space.spec import BASELINE, FILTER, TrialSpec
 class Task:
     """A search as asked for, checked and planned.
 
-    options: what --resume needs to ask for the same again; computing: how every trial computes, field of TrialSpec ->
-    value; left_out: what was asked for and cannot be run, each with why.
+    n_trials: how many are tried, besides those that train the best again; began: when the command did, by the monotonic
+    clock; options: what --resume needs to ask for the same again; computing: how every trial computes, field of
+    TrialSpec -> value; left_out: what was asked for and cannot be run, each with why; max_macs: the most
+    multiply-accumulates a pixel that a network may take.
     """
 
     space: Space
@@ -44,6 +46,8 @@ class Task:
     earlier: Earlier = field(default_factory=Earlier)
     mirror: bool = False
     plugin: Plugin | None = None
+    max_macs: int | None = None
+    began: float | None = None
 
     def starting_from(self, earlier: Earlier) -> "Task":
         """Return the task that starts from what earlier runs know."""
@@ -77,7 +81,7 @@ class Task:
     def plan(self) -> Plan:
         """What the search will take."""
         first = self.space.first_parameters()
-        specs = [self.make_spec(first[place % len(first)]) for place in range(self.n_trials)]
+        specs = [self.make_spec(first[place % len(first)]) for place in range(self.n_trials + self.n_confirming)]
         workload = Workload(
             n_train=len(self.pack.images_of(self.splits[0], "train")),
             n_scored=len(self.scored_images(self.splits[0], "validation")),
@@ -94,7 +98,20 @@ class Task:
 
     def scored_images(self, split: str, subset: str) -> NDArray[np.int64]:
         """Return the images of a split's subset that scores are about."""
-        return self.bench.protocol.images_to_score(self.pack, split, subset)
+        return self.setup.protocol.images_to_score(self.pack, split, subset)
+
+    @property
+    def n_confirming(self) -> int:
+        """How many trials train the best again, with other seeds."""
+        return self.scale.n_confirmed * self.scale.n_seeds if self.space.confirms else 0
+
+    def confirming(self, spec: TrialSpec) -> list[TrialSpec]:
+        """Return the trials that train a spec again."""
+        return [replace(spec, seed=self.seed + place) for place in range(1, self.scale.n_seeds + 1)]
+
+    def confirms(self, spec: TrialSpec) -> bool:
+        """Say whether a trial trains another again."""
+        return self.space.confirms and spec.seed != self.seed
 
     @property
     def n_finalists(self) -> int:
@@ -102,15 +119,15 @@ class Task:
         return self.n_trials if self.space.tests_all else self.scale.n_finalists
 
     @cached_property
-    def parcels(self) -> list[Parcel]:
+    def file_sets(self) -> list[FileSet]:
         """What every node needs: the pack, and VGG16's weights if any."""
-        weights = [file_parcel(self.vgg16_weights)] if self.vgg16_weights else []
-        return [pack_parcel(self.pack), *weights]
+        weights = [file_set_of_file(self.vgg16_weights)] if self.vgg16_weights else []
+        return [file_set_of_pack(self.pack), *weights]
 
     @property
-    def bench(self) -> Bench:
+    def setup(self) -> TrialSetup:
         protocol = self.scale.protocol.for_images(self.pack.size_px)
-        return Bench(protocol, self.machine.n_threads, self.vgg16_weights, self.plugin)
+        return TrialSetup(protocol, self.machine.n_threads, self.vgg16_weights, self.plugin)
 
     @property
     def baselines(self) -> list[TrialSpec]:

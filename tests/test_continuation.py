@@ -13,13 +13,13 @@ from models.training import TrainingState
 from search.cli import main
 from search.records import RUN_FACTS, append_record, failed_record, read_proposed, read_records
 from search.space.continuation import Continuation, find_continuation
-from search.space.scale import Bench, Protocol
+from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.reporting import Progress, Verdict
 from search.trial.store import STATE, LocalStore
 from search.trial.trial import run_trial
 
-BENCH = Bench(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
+SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
 SPEC = TrialSpec("resnet", epochs=2, epoch_images=4, crop_px=24, batch_size=2, patience=50, start="near_identity")
 FAILED = replace(SPEC, seed=1)
 
@@ -29,7 +29,7 @@ def _train(spec: TrialSpec, pack: PackedDataset, run: Path) -> TrainingState:
         return Verdict.GO_ON
 
     keras.utils.clear_session()
-    record = run_trial(spec, pack, LocalStore(run), go_on, BENCH)
+    record = run_trial(spec, pack, LocalStore(run), go_on, SETUP)
     assert record is not None
     assert record.status is TrialStatus.COMPLETED, record.error
     append_record(run, record)
@@ -81,7 +81,7 @@ def test_the_child_ends_as_its_parent_would_have_with_all_the_epochs(
 ) -> None:
     found = _find(run)
     (tmp_path / "child").mkdir()
-    found.plant(tmp_path / "child")
+    found.write_into(tmp_path / "child")
     assert [record.trial_id for record in read_records(tmp_path / "child")] == [SPEC.trial_id]
     assert read_proposed(tmp_path / "child") == [SPEC]
     child = _train(found.child, small_pack, tmp_path / "child")
@@ -94,7 +94,7 @@ def test_the_child_ends_as_its_parent_would_have_with_all_the_epochs(
 
 def test_a_plateau_is_counted_anew(run: Path, small_pack: PackedDataset, tmp_path: Path) -> None:
     found = _find(run)
-    found.plant(tmp_path)
+    found.write_into(tmp_path)
     waited = replace(_state(tmp_path, SPEC), wait=50)
     LocalStore(tmp_path).save(SPEC.trial_id, 2, {STATE: waited.to_bytes()})
     assert _train(found.child, small_pack, tmp_path).epoch == 4

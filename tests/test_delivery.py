@@ -13,7 +13,7 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from search.cluster.connection import machine
 from search.cluster.delivery import deliver, on_node
-from search.cluster.file_set import Parcel, find, need, pack_parcel
+from search.cluster.file_set import FileSet, file_set_of_pack, find, need
 from search.cluster.node_check import Check, alive_nodes, inspect_nodes
 from search.cluster.placement import where
 from search.cluster.preflight import Fault
@@ -37,10 +37,10 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 
 
 @pytest.fixture
-def parcel(small_pack: PackedDataset) -> Iterator[Parcel]:
+def file_set(small_pack: PackedDataset) -> Iterator[FileSet]:
     """A pack at a path that leads there in this process alone."""
     descriptor = os.open(small_pack.folder, os.O_RDONLY)
-    yield replace(pack_parcel(small_pack), folder=Path(f"/proc/self/fd/{descriptor}"))
+    yield replace(file_set_of_pack(small_pack), folder=Path(f"/proc/self/fd/{descriptor}"))
     os.close(descriptor)
 
 
@@ -49,23 +49,23 @@ def _others() -> dict[str, str]:
     return {node: name for node, name in alive_nodes().items() if node != here}
 
 
-def test_a_pack_comes_to_every_node_that_lacks_it_once(caches: list[Path], parcel: Parcel) -> None:
+def test_a_pack_comes_to_every_node_that_lacks_it_once(caches: list[Path], file_set: FileSet) -> None:
     others = _others()
     assert len(set(others.values())) == N_NODES - 1
-    assert sorted(deliver(parcel, others)) == sorted(others.values())
-    assert deliver(parcel, others) == []
-    found = ray.get([on_node(need, node).remote(parcel) for node in others])
-    assert sorted(found) == [folder / parcel.key for folder in caches[1:]]
+    assert sorted(deliver(file_set, others)) == sorted(others.values())
+    assert deliver(file_set, others) == []
+    found = ray.get([on_node(need, node).remote(file_set) for node in others])
+    assert sorted(found) == [folder / file_set.key for folder in caches[1:]]
 
 
 def test_a_shared_path_needs_no_delivery(caches: list[Path], small_pack: PackedDataset) -> None:
-    assert deliver(pack_parcel(small_pack), alive_nodes()) == []
+    assert deliver(file_set_of_pack(small_pack), alive_nodes()) == []
 
 
-def test_what_a_node_cannot_take_in_is_named_and_nothing_is_left(caches: list[Path], parcel: Parcel) -> None:
+def test_what_a_node_cannot_take_in_is_named_and_nothing_is_left(caches: list[Path], file_set: FileSet) -> None:
     find.cache_clear()
-    *first, last = parcel.files
-    spoilt = replace(parcel, key="packs/spoilt", files=(replace(first[0], sha256="0" * 64), *first[1:], last))
+    *first, last = file_set.files
+    spoilt = replace(file_set, key="packs/spoilt", files=(replace(first[0], sha256="0" * 64), *first[1:], last))
     others = _others()
     with pytest.raises(InputError, match=rf"cannot take in the data: {first[0].name} did not arrive as it was sent"):
         deliver(spoilt, others)
@@ -73,15 +73,15 @@ def test_what_a_node_cannot_take_in_is_named_and_nothing_is_left(caches: list[Pa
         assert not [path for path in (folder / "packs").iterdir() if "spoilt" in path.name]
 
 
-def test_a_folder_that_cannot_be_written_is_named(caches: list[Path], parcel: Parcel) -> None:
+def test_a_folder_that_cannot_be_written_is_named(caches: list[Path], file_set: FileSet) -> None:
     for folder in caches[1:]:
         (folder / "file").touch()
     with pytest.raises(InputError, match="cannot take in the data: "):
-        deliver(replace(parcel, key="file/x"), _others())
+        deliver(replace(file_set, key="file/x"), _others())
 
 
-def test_every_node_tells_its_facts(caches: list[Path], small_pack: PackedDataset, parcel: Parcel) -> None:
-    facts, driver = inspect_nodes([pack_parcel(small_pack), replace(parcel, key="packs/elsewhere")])
+def test_every_node_tells_its_facts(caches: list[Path], small_pack: PackedDataset, file_set: FileSet) -> None:
+    facts, driver = inspect_nodes([file_set_of_pack(small_pack), replace(file_set, key="packs/elsewhere")])
     assert len(facts) == N_NODES
     for node in facts:
         assert node.error is None

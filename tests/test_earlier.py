@@ -46,7 +46,7 @@ def test_what_would_be_repeated_is_taken_over_with_its_files_and_the_rest_teache
     run = _run(tmp_path / "old", _record(SAME), _record(SHORTER), _record(BASELINE))
     earlier = find_earlier([run], SPACE, make_spec, FINGERPRINT)
     (tmp_path / "new").mkdir()
-    earlier.plant(tmp_path / "new")
+    earlier.write_into(tmp_path / "new")
     assert read_proposed(tmp_path / "new") == [SAME]
     assert read_records(tmp_path / "new") == [_record(SAME)]
     assert read_records(tmp_path / "new", EARLIER) == [_record(SHORTER)]

@@ -23,7 +23,7 @@ from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery
 from analysis.run import RunError, open_run
 from datasets.packed import PackedDataset
-from search.scoring.gallery import N_MAPS, N_SHEET, add_maps, choose_sheet, gallery_to_bytes, hang
+from search.scoring.gallery import N_MAPS, N_SHEET, add_maps, choose_sheet, gallery_arrays, gallery_to_bytes
 from search.scoring.score_files import scores_to_bytes, worst_images
 from tests.run_fixture import CROP_PX, SIZE_PX, plan, write_gallery, write_run
 
@@ -76,7 +76,7 @@ def test_worst_images_are_those_of_the_largest_mse_of_whole_test_images() -> Non
 
 
 def test_gallery_is_read_as_the_search_hung_it(small_pack: PackedDataset, tmp_path: Path) -> None:
-    hung = add_maps(hang(small_pack, [1, 4], [7, 2, 3], _brighter), _strength)
+    hung = add_maps(gallery_arrays(small_pack, [1, 4], [7, 2, 3], _brighter), _strength)
     (tmp_path / "gallery.npz").write_bytes(gallery_to_bytes({**hung, "trial_id": "jjnet", "crop_px": 48}))
     gallery = read_gallery(tmp_path)
     np.testing.assert_array_equal(gallery.sheet, small_pack.originals[[1, 4]])
@@ -96,7 +96,7 @@ def test_gallery_without_a_restorer_or_without_scores_holds_what_there_is(
     small_pack: PackedDataset, tmp_path: Path
 ) -> None:
     for worst_ones, n_versions in (([7], 2), ([], None)):
-        hung = hang(small_pack, [1], worst_ones, None)
+        hung = gallery_arrays(small_pack, [1], worst_ones, None)
         hung = add_maps(hung, _strength) if n_versions else hung
         (tmp_path / "gallery.npz").write_bytes(gallery_to_bytes({**hung, "trial_id": "", "crop_px": 48}))
         gallery = read_gallery(tmp_path)

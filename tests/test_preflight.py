@@ -8,7 +8,7 @@ import pytest
 
 from datasets.packed import PackedDataset
 from search.cluster.cards import Card
-from search.cluster.file_set import pack_parcel
+from search.cluster.file_set import file_set_of_pack
 from search.cluster.placement import GPU_MEMORY
 from search.cluster.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, node_table
 
@@ -121,8 +121,10 @@ def test_the_table_has_a_line_for_each_fault() -> None:
 
 
 def test_a_node_tells_its_versions_code_memory_and_what_it_lacks(small_pack: PackedDataset) -> None:
-    parcel = pack_parcel(small_pack)
-    facts = gather_facts("here", {"CPU": 1.0}, [parcel, replace(parcel, folder=Path("/not/there"), key="packs/none")])
+    file_set = file_set_of_pack(small_pack)
+    facts = gather_facts(
+        "here", {"CPU": 1.0}, [file_set, replace(file_set, folder=Path("/not/there"), key="packs/none")]
+    )
     assert {"python", "ray", "lowq"} <= facts.versions.keys()
     assert len(facts.code) == 64
     assert facts.memory_free_mb > 100

@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.sources.source import find_sources
-from search.space.scale import Bench, Protocol
+from search.space.scale import Protocol, TrialSetup
 from search.space.spec import BASELINE
 from search.trial.reporting import Verdict
 from search.trial.store import SCORES, LocalStore
@@ -38,8 +38,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
 @pytest.fixture(scope="module")
 def scores(pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     store = LocalStore(tmp_path_factory.mktemp("run"))
-    bench = Bench(Protocol(n_monitored=2, monitor_px=64, n_scored=4, crop_px=CROP_PX))
-    assert run_trial(BASELINE, pack, store, lambda progress: Verdict.GO_ON, bench)
+    setup = TrialSetup(Protocol(n_monitored=2, monitor_px=64, n_scored=4, crop_px=CROP_PX))
+    assert run_trial(BASELINE, pack, store, lambda progress: Verdict.GO_ON, setup)
     return pd.read_parquet(store.path(BASELINE.trial_id, SCORES))
 
 

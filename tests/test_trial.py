@@ -15,13 +15,13 @@ from datasets.packed import PackedDataset
 from models.names import METRICS
 from models.training import Batch, TrainingState
 from search.records import TrialRecord
-from search.space.scale import Bench, Protocol
+from search.space.scale import Protocol, TrialSetup
 from search.space.spec import BASELINE, TrialSpec, TrialStatus
 from search.trial.reporting import Progress, Report, Verdict
 from search.trial.store import SAMPLES, SCORES, LocalStore, StoreError
 from search.trial.trial import epoch_images, load_restorer, run_trial
 
-BENCH = Bench(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
+SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
 SPEC = TrialSpec("resnet", epochs=2, epoch_images=4, crop_px=24, batch_size=2, start="near_identity")
 TINY = replace(SPEC, epochs=3, learning_rate=1e-4)
 
@@ -45,7 +45,7 @@ def fresh_session() -> Iterator[None]:
 
 
 def _ran(spec: TrialSpec, pack: PackedDataset, store: LocalStore, report: Report | None = None) -> TrialRecord:
-    record = run_trial(spec, pack, store, report or Listener(), BENCH)
+    record = run_trial(spec, pack, store, report or Listener(), SETUP)
     assert record is not None
     return record
 
@@ -93,7 +93,7 @@ def test_the_baseline_is_scored_at_every_quality_on_validation_and_test_as_its_i
 def test_the_same_spec_twice_gives_the_same_weights_and_scores(small_pack: PackedDataset, tmp_path: Path) -> None:
     stores = [LocalStore(tmp_path / name) for name in ("one", "two")]
     for store in stores:
-        run_trial(SPEC, small_pack, store, Listener(), BENCH)
+        run_trial(SPEC, small_pack, store, Listener(), SETUP)
     one, two = (TrainingState.from_bytes(store.load(SPEC.trial_id) or b"") for store in stores)
     for a, b in zip(one.weights, two.weights, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -108,7 +108,7 @@ def test_a_seed_is_used(small_pack: PackedDataset, tmp_path: Path) -> None:
 def test_a_paused_trial_leaves_no_record_and_goes_on_to_the_same_end(small_pack: PackedDataset, tmp_path: Path) -> None:
     whole = _ran(TINY, small_pack, LocalStore(tmp_path / "whole"))
     parts = LocalStore(tmp_path / "parts")
-    assert run_trial(TINY, small_pack, parts, Listener(1, Verdict.PAUSE), BENCH) is None
+    assert run_trial(TINY, small_pack, parts, Listener(1, Verdict.PAUSE), SETUP) is None
     listener = Listener()
     record = _ran(TINY, small_pack, parts, listener)
     assert [progress.epoch for progress in listener.heard] == [2, 3]
@@ -154,7 +154,7 @@ def test_an_error_ends_the_trial_and_its_text_is_the_record(small_pack: PackedDa
 
 def test_the_kept_restorer_is_the_one_that_was_scored(small_pack: PackedDataset, tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    run_trial(SPEC, small_pack, store, Listener(), BENCH)
+    run_trial(SPEC, small_pack, store, Listener(), SETUP)
     state = TrainingState.from_bytes(store.load(SPEC.trial_id) or b"")
     model = load_restorer(SPEC, store)
     np.testing.assert_array_equal(model.get_weights()[0], state.best_weights[0])
@@ -183,7 +183,7 @@ def test_without_a_number_an_epoch_shows_every_training_image(small_pack: Packed
 
 def test_scores_are_written_as_parquet_that_pandas_reads(small_pack: PackedDataset, tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    run_trial(SPEC, small_pack, store, Listener(), BENCH)
+    run_trial(SPEC, small_pack, store, Listener(), SETUP)
     data = store.path(SPEC.trial_id, SCORES).read_bytes()
     assert list(pd.read_parquet(io.BytesIO(data))["crop_px"].unique()) == [48]
 
@@ -223,7 +223,7 @@ class FullStore(LocalStore):
 
 
 def test_a_trial_whose_store_is_full_pauses(small_pack: PackedDataset, tmp_path: Path) -> None:
-    assert run_trial(SPEC, small_pack, FullStore(tmp_path), Listener(), BENCH) is None
+    assert run_trial(SPEC, small_pack, FullStore(tmp_path), Listener(), SETUP) is None
 
 
 class ResourceExhaustedError(Exception):
@@ -273,6 +273,6 @@ def test_a_halved_batch_stays_so_on_another_day(
     store = LocalStore(tmp_path)
     with monkeypatch.context() as context:
         _limited(context, most=1)
-        assert run_trial(SPEC, small_pack, store, Listener(1, Verdict.PAUSE), BENCH) is None
+        assert run_trial(SPEC, small_pack, store, Listener(1, Verdict.PAUSE), SETUP) is None
     record = _ran(SPEC, small_pack, store)
     assert [row["batch_size"] for row in record.curve] == [1, 1]

@@ -14,14 +14,14 @@ from models.architectures.planes import PlaneFilter
 from models.footprint import FOOTPRINTS
 from models.training import TrainingState
 from search.records import TrialRecord
-from search.space.scale import Bench, Protocol
+from search.space.scale import Protocol, TrialSetup
 from search.space.spec import FILTER, TrialSpec, TrialStatus
 from search.trial.closed_form import fitted_filter
 from search.trial.reporting import Progress, Verdict
 from search.trial.store import SAMPLES, SCORES, LocalStore
 from search.trial.trial import epoch_images, load_restorer, run_trial
 
-BENCH = Bench(Protocol(n_monitored=2, monitor_px=64, n_scored=1, crop_px=48))
+SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=64, n_scored=1, crop_px=48))
 LINEAR = replace(FILTER, training_quality="20-80")
 NATIVE = TrialSpec(
     "native1k",
@@ -57,7 +57,7 @@ def _silent(progress: Progress) -> Verdict:
 
 
 def _ran(spec: TrialSpec, pack: PackedDataset, store: LocalStore) -> TrialRecord:
-    record = run_trial(spec, pack, store, _go_on if spec.is_trained else _silent, BENCH)
+    record = run_trial(spec, pack, store, _go_on if spec.is_trained else _silent, SETUP)
     assert record is not None
     assert record.status is TrialStatus.COMPLETED, record.error
     return record
@@ -154,7 +154,7 @@ def test_a_native_trial_of_another_size_says_its_own_numbers(small_pack: PackedD
 def test_a_paused_native_trial_goes_on_to_the_same_end(small_pack: PackedDataset, tmp_path: Path) -> None:
     whole = _ran(NATIVE, small_pack, LocalStore(tmp_path / "whole"))
     parts = LocalStore(tmp_path / "parts")
-    assert run_trial(NATIVE, small_pack, parts, lambda progress: Verdict.PAUSE, BENCH) is None
+    assert run_trial(NATIVE, small_pack, parts, lambda progress: Verdict.PAUSE, SETUP) is None
     resumed = _ran(NATIVE, small_pack, parts)
     assert [row["loss"] for row in resumed.curve] == [row["loss"] for row in whole.curve]
     assert resumed.margin == whole.margin

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 LEAST_CAPABILITY = 6.0  # TensorFlow 2.21's wheels hold kernels from there on
 NO_SMI = "there is no nvidia-smi"
-SMI_FIELDS = "name,compute_cap,driver_version,memory.total"
+SMI_FIELDS = "name,compute_cap,driver_version,memory.total,memory.free"
 SMI_S = 20.0
+MIB_IN_MB = 2**20 / 1e6
 
 
 @dataclass(frozen=True)
 class Card:
-    """A card; memory in MB of 10^6 bytes."""
+    """A card; memory in MB of 10^6 bytes, all of it and what no other program has."""
 
     name: str
     capability: float
     driver: str
     memory_mb: float
+    free_mb: float
 
     @property
     def is_usable(self) -> bool:
@@ -29,7 +31,7 @@ def read_cards() -> tuple[tuple[Card, ...], str | None]:
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SMI_S)
         rows = [[part.strip() for part in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
-        return tuple(Card(row[0], float(row[1]), row[2], float(row[3]) * 2**20 / 1e6) for row in rows), None
+        return tuple(_card(row) for row in rows), None
     except FileNotFoundError:
         return (), NO_SMI
     except subprocess.CalledProcessError as error:
@@ -37,3 +39,13 @@ def read_cards() -> tuple[tuple[Card, ...], str | None]:
         return (), f"nvidia-smi says: {said[0] if said else error.returncode}"
     except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
         return (), f"nvidia-smi cannot be understood ({error})"
+
+
+def offered_memory_mb(cards: tuple[Card, ...]) -> int:
+    """Return the memory that a node's cards offer to trials: they share one number, so many times the smallest."""
+    return int(len(cards) * min(card.free_mb for card in cards))
+
+
+def _card(row: list[str]) -> Card:
+    name, capability, driver, memory_mib, free_mib = row[:5]
+    return Card(name, float(capability), driver, float(memory_mib) * MIB_IN_MB, float(free_mib) * MIB_IN_MB)

@@ -6,8 +6,8 @@ from pathlib import Path
 import ray
 
 from search.cluster.placement import where
-from search.cluster.scoring_tasks import MAX_FAILURES, Site
-from search.engine.checkpoint_store import KeptStore, find_keeper
+from search.cluster.scoring_tasks import MAX_FAILURES, NO_GPU, WorkerSetup
+from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.records import read_records
 from search.scoring.finalists import choose_finalists
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
@@ -18,39 +18,39 @@ from search.trial.store import write_atomically
 
 CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
 N_PARTS = 16  # as many workers at most, each of which loads TensorFlow
-NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}  # Ray hides no card from work that asks for none
+N_RESTORED = 8  # images that a restorer is timed on
 
 
-def compare_rivals(run: Path, task: Task, site: Site, say: Callable[[str], None]) -> None:
+def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
     """Measure what a run lacks of other codecs and of its finalists' restoring time, and keep it in the run.
 
     Raises OSError where the run cannot be written.
     """
-    images = list(map(int, task.bench.protocol.images_to_compare(task.pack, task.splits[0], task.seed)))
+    images = list(map(int, task.setup.protocol.images_to_compare(task.pack, task.splits[0], task.seed)))
     if not (run / CODECS_FILE).exists():
         say(f"trying other codecs on {len(images)} test images")
-        write_atomically(run / CODECS_FILE, scores_to_bytes(_try_codecs(site, images, task.machine)))
+        write_atomically(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine)))
     path = run / RESTORING_FILE
     timed = scores_from_bytes(path.read_bytes()) if path.exists() else []
     finalists = choose_finalists(read_records(run), task.n_finalists)
     known = {row["trial_id"] for row in timed}
     waiting = [record.spec for record in finalists if record.trial_id not in known]
     if waiting:
-        write_atomically(path, scores_to_bytes(timed + _time_restorers(site, waiting, images, task.machine)))
+        write_atomically(path, scores_to_bytes(timed + _time_restorers(workers, waiting, images, task.machine)))
 
 
-def _try_codecs(site: Site, images: list[int], machine: Machine) -> list[Row]:
+def _try_codecs(workers: WorkerSetup, images: list[int], machine: Machine) -> list[Row]:
     """Score codecs on the images, dealt to workers of one thread each; what no worker could run comes last, once."""
     options = {"runtime_env": NO_GPU} if machine.n_gpus else {}
     task = ray.remote(num_cpus=1, max_retries=MAX_FAILURES, label_selector=where(machine), **options)(_score_codecs)
     n_parts = min(N_PARTS, len(images))
-    parts = [task.remote(site, images[part::n_parts]) for part in range(n_parts)]
+    parts = [task.remote(workers, images[part::n_parts]) for part in range(n_parts)]
     rows = [row for part in ray.get(parts) for row in part]
     measured = sorted((row for row in rows if row["not_run"] is None), key=lambda row: row["image"])
     return [*measured, *{row["codec"]: row for row in rows if row["not_run"]}.values()]
 
 
-def _time_restorers(site: Site, specs: Iterable[TrialSpec], images: list[int], machine: Machine) -> list[Row]:
+def _time_restorers(workers: WorkerSetup, specs: Iterable[TrialSpec], images: list[int], machine: Machine) -> list[Row]:
     """Time every restorer on a slot such as its trial had."""
     kind = ray.remote(
         num_cpus=machine.n_threads,
@@ -58,11 +58,11 @@ def _time_restorers(site: Site, specs: Iterable[TrialSpec], images: list[int], m
         max_retries=MAX_FAILURES,
         label_selector=where(machine),
     )
-    parts = [kind(_time_restorer).remote(site, spec, images) for spec in specs]
+    parts = [kind(_time_restorer).remote(workers, spec, images) for spec in specs]
     return [row for part in ray.get(parts) for row in part]
 
 
-def _score_codecs(site: Site, images: list[int]) -> list[Row]:
+def _score_codecs(workers: WorkerSetup, images: list[int]) -> list[Row]:
     from models.backend import prepare_backend  # here and below: the driver never loads Keras
 
     prepare_backend(n_threads=1)
@@ -70,19 +70,22 @@ def _score_codecs(site: Site, images: list[int]) -> list[Row]:
     from search.scoring.codecs import score_codecs
 
     use_one_thread()
-    pack, bench = site.open()
-    return score_codecs(pack, images, bench.protocol.crop_px)
+    pack, setup = workers.open()
+    return score_codecs(pack, images, setup.protocol.crop_px)
 
 
-def _time_restorer(site: Site, spec: TrialSpec, images: list[int]) -> list[Row]:
+def _time_restorer(workers: WorkerSetup, spec: TrialSpec, images: list[int]) -> list[Row]:
     from models.backend import device_name, prepare_backend
-    from search.scoring.codecs import time_restoring
+    from search.scoring.scores import time_restoring
     from search.trial.provenance import node_name
     from search.trial.trial import load_restorer
 
-    n_threads = site.bench.n_threads
+    n_threads = workers.setup.n_threads
     prepare_backend(n_threads)
-    pack, _ = site.open()
-    model = load_restorer(spec, KeptStore(find_keeper(site.keeper)))
+    pack, _ = workers.open()
+    model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
     facts = {"trial_id": spec.trial_id, "device": device_name(), "n_threads": n_threads, "node": node_name()}
-    return [{**facts, "image": image, "restore_ms": spent} for image, spent in time_restoring(model, pack, images)]
+    return [
+        {**facts, "image": image, "restore_ms": spent}
+        for image, spent in time_restoring(model, pack, images[:N_RESTORED])
+    ]

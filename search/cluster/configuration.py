@@ -7,12 +7,12 @@ from typing import Any
 
 import yaml
 
-CONFIGURATION = Path.home() / "ray_bootstrap_config.yaml"  # `ray up` leaves it on the head
+CONFIGURATION = "ray_bootstrap_config.yaml"  # in the head's home folder, where `ray up` leaves it
 CONNECT_S = 8
 
 
 @dataclass(frozen=True)
-class Room:
+class ClusterConfiguration:
     """What cluster.yaml says of the PCs: addresses, and how the head gets to the others."""
 
     head: str
@@ -39,13 +39,17 @@ class Room:
         )
 
 
-def read_room(configuration: Path = CONFIGURATION) -> Room | None:
+def read_configuration(path: Path | None = None) -> ClusterConfiguration | None:
     """Return what the configuration that formed a cluster says of its PCs; None where there is none."""
-    if not configuration.is_file():
+    try:
+        path = path or Path.home() / CONFIGURATION
+    except RuntimeError:  # a user without a home folder
         return None
-    told: dict[str, Any] = yaml.safe_load(configuration.read_text())
+    if not path.is_file():
+        return None
+    told: dict[str, Any] = yaml.safe_load(path.read_text())
     provider, auth = told.get("provider", {}), told.get("auth", {})
     if provider.get("type") != "local":
         return None
     key = Path(auth.get("ssh_private_key", "~/ray_bootstrap_key.pem")).expanduser()
-    return Room(provider["head_ip"], tuple(provider["worker_ips"]), auth.get("ssh_user", "USER"), key)
+    return ClusterConfiguration(provider["head_ip"], tuple(provider["worker_ips"]), auth.get("ssh_user", "USER"), key)

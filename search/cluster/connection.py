@@ -2,30 +2,45 @@
 
 import logging
 import os
-import socket
-from collections.abc import Collection
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import ray
-from ray.exceptions import AuthenticationError
+from ray._raylet import Config
 
 from datasets.errors import InputError
+from search.cluster.cards import offered_memory_mb, read_cards
 from search.cluster.placement import GPU_MEMORY
 from search.engine.checkpoint_store import NAMESPACE
 from search.space.plan import Machine
 
 LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
-CONNECT_S = 10
+CONNECT_S = 60.0
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 CLIENT = "ray://"
 FORWARDED = ("KERAS_BACKEND",)
+AUTH_MODE = "RAY_AUTH_MODE"  # Ray's own: "token" has a process show the token of ~/.ray/auth_token
+ROOT = Path(__file__).resolve().parents[2]
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+# Joins a cluster in a process of its own, which can be given up: Ray itself tries for minutes.
+PROBE = """
+import logging, sys, ray
+try:
+    ray.init(sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
+except BaseException as error:
+    print(type(error).__name__, " ".join(str(error).split()), sep=": ")
+    sys.exit(1)
+"""
 
 
 def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     """Join the Ray cluster at an address (or RAY_ADDRESS), or start one on this machine; return what trials get.
 
-    Raises InputError when no cluster answers at the address, or where it is one of Ray's client.
+    Raises InputError when no cluster answers at the address, or it is one of Ray's client, and where Ray cannot start.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own tables of progress stay silent
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # records.jsonl and our scalars hold what they would
@@ -34,29 +49,91 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     if address and address.startswith(CLIENT):
         raise InputError(f"{address} is for Ray's client, which cannot run a search: name the head as HOST:6379")
     environment = QUIET | {name: os.environ[name] for name in FORWARDED if name in os.environ}
-    options = {
+    options: dict[str, Any] = {
         "namespace": NAMESPACE,
-        "runtime_env": {"env_vars": environment},
         "log_to_driver": False,
         "logging_level": logging.ERROR,
     }
-    if not address:
-        ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **options)
+    if address:
+        _require_answer(address)
+        ray.init(address, runtime_env={"env_vars": environment}, **options)
         return machine(trials_per_gpu)
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # workers run this checkout too
+    options |= {"runtime_env": {"env_vars": environment | {"PYTHONPATH": path}}, "resources": _cards()}
     try:
-        _reach(address)
-        ray.init(address, **options)
-    except (OSError, ValueError, AuthenticationError) as error:
-        advice = "start one or leave --address out; where it asks for a token, ~/.ray/auth_token must be the cluster's"
-        raise InputError(f"no Ray cluster answers at {address}: {advice}") from error
+        ray.init(
+            "local",
+            num_cpus=usable_cores(),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **options,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        advice = "it needs a home folder it can write, a TMPDIR of few letters, and a /tmp/ray of its own"
+        raise InputError(f"Ray cannot start on this machine ({reason}): {advice}") from error
     return machine(trials_per_gpu)
 
 
-def _reach(address: str) -> None:
-    """Open a connection to a HOST:PORT and close it: Ray itself tries for ten minutes. Raises OSError or ValueError."""
-    host, colon, port = address.rpartition(":")
-    if colon:
-        socket.create_connection((host, int(port)), CONNECT_S).close()
+def _require_answer(address: str) -> None:
+    """Raise InputError, saying why, unless a process can join the cluster within CONNECT_S.
+
+    One that asks for a token is joined with that of ~/.ray/auth_token.
+    """
+    said = _probe(address, {})
+    if said and AUTH_MODE not in os.environ and (Path.home() / ".ray" / "auth_token").is_file():
+        with_token = _probe(address, {AUTH_MODE: "token"})
+        if not with_token:
+            os.environ[AUTH_MODE] = "token"
+            Config.initialize("")  # Ray read its configuration when it was imported
+            return
+        said = with_token if "Authentication" in with_token else said
+    if said:
+        raise InputError(_advice(address, said))
+
+
+def _probe(address: str, environment: Mapping[str, str]) -> str:
+    """Return why a cluster cannot be joined; empty where it can."""
+    command = [sys.executable, "-c", PROBE, address]
+    try:
+        answer = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=CONNECT_S / 2,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"nothing came within {CONNECT_S / 2:g} s"
+    lines = answer.stdout.strip().splitlines()
+    return (lines[-1] if lines else "Ray ended without a word") if answer.returncode else ""
+
+
+def _advice(address: str, said: str) -> str:
+    if "Authentication" in said or "token" in said.lower():
+        return f"the Ray cluster at {address} refuses this machine's token: copy the head's ~/.ray/auth_token here"
+    if "ersion" in said and "Ray" in said:
+        return f"the Ray cluster at {address} is of another version ({said[:160]}): install the same on both"
+    return f"no Ray cluster answers at {address} ({said[:160]}): start one, or leave --address out"
+
+
+def _cards() -> dict[str, float]:
+    """Return what this machine's cards offer besides GPUs, so that trials may share them."""
+    cards, _ = read_cards()
+    usable = cards if all(card.is_usable for card in cards) else ()
+    return {GPU_MEMORY: offered_memory_mb(usable)} if usable else {}
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: those it is bound to, and no more than its group's quota."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CPU_QUOTA.read_text().split()
+        return n_cores if quota == "max" else max(1, min(n_cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return n_cores
 
 
 def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
@@ -71,6 +148,8 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
         n_gpus = sum(node["GPU"] for node in gpus)
         threads = min(int(node["CPU"] // (node["GPU"] * trials_per_gpu)) for node in gpus)
         cards = [node.get(GPU_MEMORY, 0) / node["GPU"] for node in gpus]
+        if trials_per_gpu > 1 and any(node["GPU"] > 1 for node in gpus):
+            raise InputError("--trials-per-gpu needs a Ray node for each card, and one here has several: leave it out")
         if trials_per_gpu > 1 and not all(cards):
             raise InputError(f"--trials-per-gpu needs nodes that offer {GPU_MEMORY}: start Ray with it on every node")
         return Machine(
@@ -80,6 +159,7 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
             gpu_mem_mb=max(cards) if all(cards) else 0,
             trials_per_gpu=trials_per_gpu,
             avoided=tuple(avoided),
+            n_without_gpu=len(nodes) - len(gpus),
         )
     if trials_per_gpu > 1:
         raise InputError("--trials-per-gpu lets trials share cards, and there is none here: leave it out")

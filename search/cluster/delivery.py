@@ -9,9 +9,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from datasets.errors import InputError
-from search.cluster.file_set import Parcel, begin, discard, find, finish, take
-
-PART_BYTES = 1 << 26  # a quarter of the object store of a search on one machine
+from search.cluster.file_set import PART_BYTES, FileSet, begin, discard, find, finish, take
 
 
 def on_node(work: Callable[..., Any], node_id: str) -> Any:
@@ -20,36 +18,36 @@ def on_node(work: Callable[..., Any], node_id: str) -> Any:
     return ray.remote(num_cpus=0, max_retries=0)(work).options(scheduling_strategy=there)
 
 
-def deliver(parcel: Parcel, nodes: Mapping[str, str]) -> list[str]:
-    """Bring a parcel to the nodes, id -> name, that lack it; return their names.
+def deliver(file_set: FileSet, nodes: Mapping[str, str]) -> list[str]:
+    """Bring a file set to the nodes, id -> name, that lack it; return their names.
 
     Raises InputError, naming the node, where one cannot take it in; nothing of it is left there.
     """
-    found = _all({node: on_node(_has, node).remote(parcel) for node in nodes}, nodes)
+    found = _all({node: on_node(_has, node).remote(file_set) for node in nodes}, nodes)
     lacking = {node: name for node, name in nodes.items() if not found[node]}
     if not lacking:
         return []
     token = uuid.uuid4().hex
 
     def everywhere(work: Callable[..., Any], *arguments: Any) -> None:
-        _all({node: on_node(work, node).remote(parcel, token, *arguments) for node in lacking}, nodes)
+        _all({node: on_node(work, node).remote(file_set, token, *arguments) for node in lacking}, nodes)
 
     try:
         everywhere(begin)
-        for file in parcel.files:
-            with (parcel.folder / file.name).open("rb") as source:
+        for file in file_set.files:
+            with (file_set.folder / file.name).open("rb") as source:
                 for offset in range(0, max(1, file.n_bytes), PART_BYTES):
                     everywhere(take, file.name, offset, ray.put(source.read(PART_BYTES)))
         everywhere(finish)
     except InputError:
-        ray.wait([on_node(discard, node).remote(parcel, token) for node in lacking], num_returns=len(lacking))
+        ray.wait([on_node(discard, node).remote(file_set, token) for node in lacking], num_returns=len(lacking))
         raise
     return list(lacking.values())
 
 
-def _has(parcel: Parcel) -> bool:
+def _has(file_set: FileSet) -> bool:
     find.cache_clear()  # a worker may remember another day
-    return find(parcel) is not None
+    return find(file_set) is not None
 
 
 def _all(answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str]) -> dict[str, Any]:

@@ -8,21 +8,24 @@ import hashlib
 import os
 import shutil
 import time
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from datasets.errors import InputError
 from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset
 
 READ_BYTES = 1 << 22
+PART_BYTES = 1 << 26  # a quarter of the object store of a search on one machine
+ReadPart = Callable[[Path, int, int], bytes]  # a file of the driver's node, offset, number of bytes
 STALE_S = 86400.0  # a delivery that took so long was given up
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a parcel; its name, size in bytes and SHA-256."""
+    """A file of a file set; its name, size in bytes and SHA-256."""
 
     name: str
     n_bytes: int
@@ -30,7 +33,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class FileSet:
     """A folder of files. key: the folder of a node's own copy, which names the contents.
 
     The last file stands for all: it is compared by its SHA-256, the others by their sizes.
@@ -45,91 +48,109 @@ class Parcel:
         return sum(file.n_bytes for file in self.files)
 
 
-def pack_parcel(pack: PackedDataset) -> Parcel:
-    """Return the parcel of an opened pack."""
+def file_set_of_pack(pack: PackedDataset) -> FileSet:
+    """Return the file set of an opened pack."""
     files = [File(name, facts["bytes"], facts["sha256"]) for name, facts in pack.manifest["files"].items()]
     folder = pack.folder.absolute()
-    return Parcel(folder, f"packs/{pack.fingerprint[:16]}", (*files, _described(folder / MANIFEST)))
+    return FileSet(folder, f"packs/{pack.fingerprint[:16]}", (*files, _described(folder / MANIFEST)))
 
 
-def file_parcel(path: Path) -> Parcel:
-    """Return the parcel of a single file."""
+def file_set_of_file(path: Path) -> FileSet:
+    """Return the file set of a single file."""
     file = _described(path)
-    return Parcel(path.parent, f"files/{file.sha256[:16]}", (file,))
+    return FileSet(path.parent, f"files/{file.sha256[:16]}", (file,))
 
 
 @cache
-def find(parcel: Parcel) -> Path | None:
-    """Return the folder where this node has a parcel's files, None where it lacks them."""
-    return next((folder for folder in (parcel.folder, own_copy(parcel)) if _is_there(parcel, folder)), None)
+def find(file_set: FileSet) -> Path | None:
+    """Return the folder where this node has a file set's files, None where it lacks them."""
+    return next((folder for folder in (file_set.folder, own_copy(file_set)) if _is_there(file_set, folder)), None)
 
 
-def need(parcel: Parcel) -> Path:
-    """Return the folder where this node has a parcel's files. Raises InputError where it lacks them."""
-    folder = find(parcel)
+def need(file_set: FileSet, read_part: ReadPart) -> Path:
+    """Return the folder where this node has a file set's files; what it lacks it fetches, part by part.
+
+    Raises OSError where they cannot be taken in.
+    """
+    folder = find(file_set)
     if folder is None:
         find.cache_clear()
-        raise InputError(f"this node has neither {parcel.folder} nor {own_copy(parcel)}: start the search again")
+        _fetch(file_set, read_part)
+        folder = own_copy(file_set)
     return folder
 
 
-def own_copy(parcel: Parcel) -> Path:
-    """Return where this node keeps its own copy of a parcel, whether it is there or not."""
-    return cache_folder() / parcel.key
+def _fetch(file_set: FileSet, read_part: ReadPart) -> None:
+    token = uuid.uuid4().hex
+    begin(file_set, token)
+    try:
+        for file in file_set.files:
+            for offset in range(0, max(1, file.n_bytes), PART_BYTES):
+                take(file_set, token, file.name, offset, read_part(file_set.folder / file.name, offset, PART_BYTES))
+        finish(file_set, token)
+    except BaseException:
+        discard(file_set, token)
+        raise
+
+
+def own_copy(file_set: FileSet) -> Path:
+    """Return where this node keeps its own copy of a file set, whether it is there or not."""
+    return cache_folder() / file_set.key
 
 
 def cache_folder() -> Path:
     """Return the folder of this node's own copies."""
-    return Path(os.environ.get("LOWQ_CACHE", Path.home() / ".cache" / "lowq"))
+    named = os.environ.get("LOWQ_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "lowq"
 
 
-def begin(parcel: Parcel, token: str) -> None:
+def begin(file_set: FileSet, token: str) -> None:
     """Make the folder that a delivery is taken into, and remove those that were given up."""
-    folder = _incoming(parcel, token)
+    folder = _incoming(file_set, token)
     folder.mkdir(parents=True)
     for other in folder.parent.glob(".*"):
         if time.time() - other.stat().st_mtime > STALE_S:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def take(parcel: Parcel, token: str, name: str, offset: int, data: bytes) -> None:
+def take(file_set: FileSet, token: str, name: str, offset: int, data: bytes) -> None:
     """Write a part of a file where it belongs."""
-    with os.fdopen(os.open(_incoming(parcel, token) / name, os.O_WRONLY | os.O_CREAT), "wb") as file:
+    with os.fdopen(os.open(_incoming(file_set, token) / name, os.O_WRONLY | os.O_CREAT), "wb") as file:
         file.seek(offset)
         file.write(data)
 
 
-def finish(parcel: Parcel, token: str) -> None:
+def finish(file_set: FileSet, token: str) -> None:
     """Compare every file's SHA-256 and put the folder in its place. Raises OSError for a file that is not as it was."""
-    folder = _incoming(parcel, token)
-    for file in parcel.files:
+    folder = _incoming(file_set, token)
+    for file in file_set.files:
         if _sha256(folder / file.name) != file.sha256:
             raise OSError(f"{file.name} did not arrive as it was sent")
     try:
-        folder.rename(own_copy(parcel))
+        folder.rename(own_copy(file_set))
     except OSError:
-        if not _is_there(parcel, own_copy(parcel)):  # or else another search was quicker
+        if not _is_there(file_set, own_copy(file_set)):  # or else another search was quicker
             raise
-        discard(parcel, token)
+        discard(file_set, token)
     find.cache_clear()
 
 
-def discard(parcel: Parcel, token: str) -> None:
+def discard(file_set: FileSet, token: str) -> None:
     """Remove what came of a delivery."""
-    shutil.rmtree(_incoming(parcel, token), ignore_errors=True)
+    shutil.rmtree(_incoming(file_set, token), ignore_errors=True)
 
 
-def _incoming(parcel: Parcel, token: str) -> Path:
-    copy = own_copy(parcel)
+def _incoming(file_set: FileSet, token: str) -> Path:
+    copy = own_copy(file_set)
     return copy.with_name(f".{copy.name}.{token}")
 
 
-def _is_there(parcel: Parcel, folder: Path) -> bool:
+def _is_there(file_set: FileSet, folder: Path) -> bool:
     try:
-        sizes = [(folder / file.name).stat().st_size for file in parcel.files]
-        if sizes != [file.n_bytes for file in parcel.files]:
+        sizes = [(folder / file.name).stat().st_size for file in file_set.files]
+        if sizes != [file.n_bytes for file in file_set.files]:
             return False
-        return _sha256(folder / parcel.files[-1].name) == parcel.files[-1].sha256
+        return _sha256(folder / file_set.files[-1].name) == file_set.files[-1].sha256
     except OSError:
         return False
 

@@ -7,8 +7,8 @@ import ray
 
 from datasets.tables import tables_of_quality
 from search.cluster.placement import where
-from search.cluster.scoring_tasks import MAX_FAILURES, Site
-from search.engine.checkpoint_store import KeptStore, find_keeper
+from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup
+from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.records import read_records
 from search.scoring.finalists import choose_finalists
 from search.scoring.gallery import N_WORST, choose_sheet
@@ -21,7 +21,7 @@ from search.trial.store import SCORES, LocalStore, write_atomically
 GALLERY_FILE = "gallery.npz"
 
 
-def make_gallery(run: Path, task: Task, site: Site, say: Callable[[str], None]) -> None:
+def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
     """Make the gallery that a run lacks; its worst inputs are test images, restored by the best finalist.
 
     Raises OSError where the run cannot be written.
@@ -39,28 +39,28 @@ def make_gallery(run: Path, task: Task, site: Site, say: Callable[[str], None]) 
         label_selector=where(task.machine),
     )
     best = finalists[0].spec if finalists else None
-    painted = kind(_paint).remote(site, best, choose_sheet(task.pack, task.seed), worst)
+    painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst)
     write_atomically(run / GALLERY_FILE, ray.get(painted))
 
 
-def _paint(site: Site, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:
+def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:
     from models.backend import prepare_backend  # the driver never loads Keras
 
-    prepare_backend(site.bench.n_threads)
+    prepare_backend(workers.setup.n_threads)
     from models.evaluation import restore, to_8_bits
     from models.feature_maps import LEAST_PX, feature_maps
-    from search.scoring.gallery import add_maps, gallery_to_bytes, hang
+    from search.scoring.gallery import add_maps, gallery_arrays, gallery_to_bytes
     from search.trial.trial import load_restorer
 
-    pack, bench = site.open()
-    model = load_restorer(spec, KeptStore(find_keeper(site.keeper))) if spec else None
-    gallery = hang(
+    pack, setup = workers.open()
+    model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints))) if spec else None
+    gallery = gallery_arrays(
         pack,
         sheet,
         worst,
         (lambda images: to_8_bits(restore(model, images, tables_of_quality(UNIT_QUALITY)))) if spec else None,
     )
-    gallery |= {"trial_id": spec.trial_id if spec else "", "crop_px": bench.protocol.crop_px}
-    if bench.vgg16_weights and worst and pack.size_px >= LEAST_PX:
-        gallery = add_maps(gallery, lambda images: feature_maps(images, bench.vgg16_weights))
+    gallery |= {"trial_id": spec.trial_id if spec else "", "crop_px": setup.protocol.crop_px}
+    if setup.vgg16_weights and worst and pack.size_px >= LEAST_PX:
+        gallery = add_maps(gallery, lambda images: feature_maps(images, setup.vgg16_weights))
     return gallery_to_bytes(gallery)

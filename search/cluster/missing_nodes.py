@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from search.cluster.configuration import Room
+from search.cluster.configuration import ClusterConfiguration
 from search.cluster.preflight import Fault
 
 ANSWER_S = 30.0
@@ -17,24 +17,29 @@ ASK = (
 MONITOR = "`cat /tmp/ray/session_latest/logs/monitor.out` on the head tells what was tried"
 
 
-def find_absentees(room: Room, present: Collection[str]) -> list[Fault]:
+def find_missing_nodes(configuration: ClusterConfiguration, present: Collection[str]) -> list[Fault]:
     """Return a fault for each PC that is not present, and for a head that has no key to ask them with."""
-    absent = [worker for worker in room.workers if worker not in present]
-    if not room.key.is_file():
+    absent = [worker for worker in configuration.workers if worker not in present]
+    if not configuration.key.is_file():
         fix = "`ray up` again where cluster.yaml and the key are"
         return [
-            Fault(room.head, f"the head lacks the key {room.key}, it cannot start the others", fix, is_fatal=False),
+            Fault(
+                configuration.head,
+                f"the head lacks the key {configuration.key}, it cannot start the others",
+                fix,
+                is_fatal=False,
+            ),
             *(Fault(worker, "is not in the cluster", fix) for worker in absent),
         ]
     with ThreadPoolExecutor(max(1, len(absent))) as threads:
-        return list(threads.map(lambda worker: _ask(room, worker), absent))
+        return list(threads.map(lambda worker: _ask(configuration, worker), absent))
 
 
-def _ask(room: Room, worker: str) -> Fault:
+def _ask(configuration: ClusterConfiguration, worker: str) -> Fault:
     """Ask an absent PC by ssh what is wrong."""
-    target = f"{room.user}@{worker}"
+    target = f"{configuration.user}@{worker}"
     try:
-        answer = room.ask(worker, ASK, ANSWER_S)
+        answer = configuration.ask(worker, ASK, ANSWER_S)
     except FileNotFoundError:
         return Fault(
             worker, "is not in the cluster, and the head has no ssh to ask it", "install openssh-client on the head"

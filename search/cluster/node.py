@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from search.cluster.cards import Card, read_cards
+from search.cluster.cards import Card, offered_memory_mb, read_cards
 from search.cluster.placement import GPU_MEMORY
 
 
@@ -15,7 +15,7 @@ def start_options(environment: Mapping[str, str], cards: tuple[Card, ...]) -> li
     them the node offers none, and the preflight says why.
     """
     usable = cards if all(card.is_usable for card in cards) else ()
-    offered = {GPU_MEMORY: int(len(usable) * min(card.memory_mb for card in usable))} if usable else {}
+    offered = {GPU_MEMORY: offered_memory_mb(usable)} if usable else {}
     options = [f"--num-gpus={len(usable)}", f"--resources={json.dumps(offered, separators=(',', ':'))}"]
     connection = environment.get("SSH_CONNECTION", "").split()  # client, its port, this node, its port
     return [f"--node-ip-address={connection[2]}", *options] if len(connection) == 4 else options

@@ -8,11 +8,11 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from datasets.errors import InputError
-from search.cluster.configuration import Room, read_room
+from search.cluster.configuration import ClusterConfiguration, read_configuration
 from search.cluster.connection import machine
 from search.cluster.delivery import on_node
-from search.cluster.file_set import Parcel
-from search.cluster.missing_nodes import find_absentees
+from search.cluster.file_set import FileSet
+from search.cluster.missing_nodes import find_missing_nodes
 from search.cluster.placement import memory_mb
 from search.cluster.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts
 from search.task import Task
@@ -39,10 +39,10 @@ class Check:
 
 def check_nodes(task: Task) -> Check:
     """Ask every node what it has, and compare it with what the task needs."""
-    nodes, driver = inspect_nodes(task.parcels)
+    nodes, driver = inspect_nodes(task.file_sets)
     least_mb = min(memory_mb(spec, task.machine) for spec in task.largest_specs)
     faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
-    return Check(nodes, absent_nodes(read_room()) + faults)
+    return Check(nodes, absent_nodes(read_configuration()) + faults)
 
 
 def without_bad_nodes(task: Task, check: Check, min_nodes: int | None) -> Task:
@@ -75,27 +75,27 @@ def alive_nodes(avoided: Collection[str] = ()) -> dict[str, str]:
     }
 
 
-def inspect_nodes(parcels: Sequence[Parcel]) -> tuple[list[NodeFacts], NodeFacts]:
+def inspect_nodes(file_sets: Sequence[FileSet]) -> tuple[list[NodeFacts], NodeFacts]:
     """Return the facts of every alive node, and those of the driver's; clocks are in seconds off the driver's."""
     here, names = ray.get_runtime_context().get_node_id(), alive_nodes()
     offered = {node["NodeID"]: node["Resources"] for node in ray.nodes()}
     asked = {
-        node: (time.time(), on_node(gather_facts, node).remote(name, offered[node], parcels))
+        node: (time.time(), on_node(gather_facts, node).remote(name, offered[node], file_sets))
         for node, name in names.items()
         if node != here
     }
-    driver = replace(gather_facts(names[here], offered[here], parcels), clock_s=0.0, node_id=here)
+    driver = replace(gather_facts(names[here], offered[here], file_sets), clock_s=0.0, node_id=here)
     end = time.monotonic() + ANSWER_S
     answers = [replace(_answer(names[node], sent, answer, end), node_id=node) for node, (sent, answer) in asked.items()]
     return [driver, *answers], driver
 
 
-def absent_nodes(room: Room | None) -> list[Fault]:
+def absent_nodes(configuration: ClusterConfiguration | None) -> list[Fault]:
     """Return a fault for each PC of the configuration with which `ray up` formed this cluster, and is no node."""
     present = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
-    if room is None or room.head not in present:
+    if configuration is None or configuration.head not in present:
         return []  # another cluster's, or none
-    return find_absentees(room, present)
+    return find_missing_nodes(configuration, present)
 
 
 def _answer(name: str, sent: float, answer: "ray.ObjectRef[NodeFacts]", end: float) -> NodeFacts:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from search.cluster.cards import LEAST_CAPABILITY, NO_SMI, Card, read_cards
-from search.cluster.file_set import Parcel, cache_folder, find
+from search.cluster.file_set import FileSet, cache_folder, find
 from search.cluster.placement import GPU_MEMORY
 from search.trial.provenance import code_hash, versions
 
@@ -22,7 +22,7 @@ CLOCK_S = 5.0
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What a node has; MB are of 10^6 bytes. lacks: parcels that are not there, by their folder's name -> MB.
+    """What a node has; MB are of 10^6 bytes. lacks: file sets that are not there, by their folder's name -> MB.
 
     resources: what it offers to Ray. error: why it did not answer, when all else is unknown. node_id: Ray's.
     """
@@ -52,7 +52,7 @@ class Fault:
     is_fatal: bool = True
 
 
-def gather_facts(name: str, resources: Mapping[str, float], parcels: Sequence[Parcel]) -> NodeFacts:
+def gather_facts(name: str, resources: Mapping[str, float], file_sets: Sequence[FileSet]) -> NodeFacts:
     """Return the facts of the node this runs on."""
     gpus, smi_error = read_cards()
     return NodeFacts(
@@ -65,7 +65,7 @@ def gather_facts(name: str, resources: Mapping[str, float], parcels: Sequence[Pa
         gpus=gpus,
         smi_error=smi_error,
         cudnn=_cudnn(),
-        lacks={parcel.folder.name: parcel.n_bytes / 1e6 for parcel in parcels if find(parcel) is None},
+        lacks={file_set.folder.name: file_set.n_bytes / 1e6 for file_set in file_sets if find(file_set) is None},
         clock_s=time.time(),
     )
 

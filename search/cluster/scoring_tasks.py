@@ -1,55 +1,77 @@
-"""Work on the cluster that is no trial: scoring JPEG as it is, and finalists on test images."""
+"""Work on the cluster that is no trial: scoring paused trials, and finalists on test images."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import ray
+from ray.exceptions import RayError
 
+from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from models.plugins import use_plugin
-from search.cluster.file_set import Parcel, need
+from search.cluster.file_set import FileSet, need
 from search.cluster.placement import where
-from search.engine.checkpoint_store import KeptStore, find_keeper
+from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.records import TrialRecord
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
-from search.space.scale import Bench
+from search.space.scale import TrialSetup
 from search.space.spec import TrialSpec
-from search.trial.reporting import Verdict
+from search.trial.provenance import code_hash
 from search.trial.store import SCORES, LocalStore
 
-MAX_FAILURES = 2  # of a trial's worker or node; each time it goes on from its last epoch
+MAX_FAILURES = 2  # of a worker or node, for each piece of work
+NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}  # Ray hides no card from work that asks for none
+OUTSIDE = (InputError, OSError, RayError)  # what keeps a node from work without being the work's fault
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where work on any node finds what it needs: the pack, the keeper, what trials are measured with, VGG16."""
+class WorkerSetup:
+    """Where work on any node finds what it needs: the pack, the checkpoint store, how trials are measured, VGG16."""
 
-    pack: Parcel
-    keeper: str
-    bench: Bench
-    vgg16: Parcel | None = None
+    pack: FileSet
+    checkpoints: str
+    setup: TrialSetup
+    vgg16: FileSet | None = None
+    code: str = field(default_factory=code_hash)
 
-    def open(self) -> tuple[PackedDataset, Bench]:
-        """Return the pack and the bench with the files of the node this runs on; its processes share their pages.
+    def open(self) -> tuple[PackedDataset, TrialSetup]:
+        """Return the pack and the setup with the files of the node this runs on; its processes share their pages.
 
-        The process then knows the networks and losses of the run's plugin.
-
-        Raises InputError where the node lacks them.
+        What a node lacks, since it joined late, is fetched. The process then knows the networks and losses of the run's
+        plugin. Raises one of OUTSIDE where the node cannot have the files, or has other code than the driver.
         """
-        use_plugin(self.bench.plugin)
-        weights = need(self.vgg16) / self.vgg16.files[-1].name if self.vgg16 else None
-        return open_pack(need(self.pack)), replace(self.bench, vgg16_weights=weights)
+        if code_hash() != self.code:
+            raise InputError("its lowq is not the driver's code")
+        use_plugin(self.setup.plugin)
+        checkpoints = find_checkpoint_store(self.checkpoints)
+
+        def read_part(path: Path, offset: int, n_bytes: int) -> bytes:
+            part: bytes = ray.get(checkpoints.read_part.remote(path, offset, n_bytes))
+            return part
+
+        weights = need(self.vgg16, read_part) / self.vgg16.files[-1].name if self.vgg16 else None
+        return open_pack(need(self.pack, read_part)), replace(self.setup, vgg16_weights=weights)
 
 
-def start_baseline(site: Site, spec: TrialSpec, machine: Machine) -> "ray.ObjectRef[TrialRecord]":
-    """Score JPEG as it is, on a worker, beside the trials."""
-    task = ray.remote(num_cpus=machine.n_threads, max_retries=MAX_FAILURES, label_selector=where(machine))
-    return task(_score_baseline).remote(site, spec)
+def score_paused_trials(workers: WorkerSetup, specs: Sequence[TrialSpec], machine: Machine) -> Iterator[TrialRecord]:
+    """Score trials as their kept states are, beside one another, and yield their records."""
+    kind = ray.remote(
+        num_cpus=machine.n_threads,
+        num_gpus=1 if machine.n_gpus else 0,
+        max_retries=MAX_FAILURES,
+        label_selector=where(machine),
+    )
+    yield from ray.get([kind(_score_paused).remote(workers, spec) for spec in specs])
 
 
 def score_finalists(
-    site: Site, finalists: list[TrialRecord], qualities: tuple[int, ...], machine: Machine, store: LocalStore
+    workers: WorkerSetup,
+    finalists: list[TrialRecord],
+    qualities: tuple[int, ...],
+    machine: Machine,
+    store: LocalStore,
 ) -> Iterator[str]:
     """Score each finalist on test images at each quality, beside one another, and add the rows to its scores.
 
@@ -65,7 +87,7 @@ def score_finalists(
     }
     waiting = [record for record in finalists if not any(row["split"] == "test" for row in before[record.trial_id])]
     parts = {
-        record.trial_id: [task.remote(site, record.spec, quality) for quality in sorted(qualities)]
+        record.trial_id: [task.remote(workers, record.spec, quality) for quality in sorted(qualities)]
         for record in waiting
     }
     for record in waiting:
@@ -74,23 +96,22 @@ def score_finalists(
         yield record.trial_id
 
 
-def _score_baseline(site: Site, spec: TrialSpec) -> TrialRecord | None:
+def _score_paused(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord:
     from models.backend import prepare_backend  # here and below: the driver, which has no use for Keras, never loads it
-    from search.trial.trial import run_trial
+    from search.trial.trial import score_paused
 
-    prepare_backend(site.bench.n_threads)
-    store = KeptStore(find_keeper(site.keeper))
-    pack, bench = site.open()
-    return run_trial(spec, pack, store, lambda progress: Verdict.GO_ON, bench)
+    prepare_backend(workers.setup.n_threads)
+    pack, setup = workers.open()
+    return score_paused(spec, pack, RemoteStore(find_checkpoint_store(workers.checkpoints)), setup)
 
 
-def _score_on_test(site: Site, spec: TrialSpec, quality: int) -> list[Row]:
+def _score_on_test(workers: WorkerSetup, spec: TrialSpec, quality: int) -> list[Row]:
     from models.backend import prepare_backend
     from search.scoring.scores import score_images
     from search.trial.trial import load_restorer
 
-    prepare_backend(site.bench.n_threads)
-    pack, _ = site.open()
-    model = load_restorer(spec, KeptStore(find_keeper(site.keeper)))
-    images = site.bench.protocol.images_to_score(pack, spec.split, "test")
-    return [{"split": "test", **row} for row in score_images(model, pack, images, (quality,), site.bench.protocol)]
+    prepare_backend(workers.setup.n_threads)
+    pack, _ = workers.open()
+    model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
+    images = workers.setup.protocol.images_to_score(pack, spec.split, "test")
+    return [{"split": "test", **row} for row in score_images(model, pack, images, (quality,), workers.setup.protocol)]

@@ -3,21 +3,23 @@
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from search.cluster.configuration import Room, read_room
+from search.cluster.configuration import ClusterConfiguration, read_configuration
 
 STOP_S = 40.0
 STOP = "~/lowq/.venv/bin/ray stop"
 
 
-def stop_workers(room: Room) -> list[str]:
+def stop_workers(configuration: ClusterConfiguration) -> list[str]:
     """Stop Ray on every worker, all at once; return a line for each that could not be told."""
-    with ThreadPoolExecutor(max(1, len(room.workers))) as threads:
-        return [line for line in threads.map(lambda worker: _stop(room, worker), room.workers) if line]
+    with ThreadPoolExecutor(max(1, len(configuration.workers))) as threads:
+        return [
+            line for line in threads.map(lambda worker: _stop(configuration, worker), configuration.workers) if line
+        ]
 
 
-def _stop(room: Room, worker: str) -> str:
+def _stop(configuration: ClusterConfiguration, worker: str) -> str:
     try:
-        answer = room.ask(worker, STOP, STOP_S)
+        answer = configuration.ask(worker, STOP, STOP_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{worker} was not stopped: {error}"
     said = (answer.stderr.strip().splitlines() or [f"ssh ended with {answer.returncode}"])[-1]
@@ -25,6 +27,6 @@ def _stop(room: Room, worker: str) -> str:
 
 
 if __name__ == "__main__":
-    found = read_room()
+    found = read_configuration()
     for line in stop_workers(found) if found else ():
         print(line)

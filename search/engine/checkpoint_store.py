@@ -1,6 +1,7 @@
-"""The keeper: an actor beside the driver that puts trials' files on its disk and answers what they should do next."""
+"""The checkpoint store: an actor beside the driver, which keeps trials' files and answers what they should do next."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import ray
@@ -8,19 +9,36 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.records import TrialRecord
 from search.trial.reporting import Verdict
-from search.trial.store import LocalStore, StoreError
+from search.trial.store import STATE, LocalStore, StoreError
 
 NAMESPACE = "lowq"
+MAX_STARTS = 3  # of a trial without a new epoch: then what kills its workers is thought to be the trial
 
 
-class Keeper:
+@dataclass(frozen=True)
+class Ending:
+    """How a trial left its worker: with a record, or held off for a reason outside of it, or neither (it paused).
+
+    n_starts: how often it began since its last new epoch; trouble: of the store's disk.
+    """
+
+    record: TrialRecord | None = None
+    held: str | None = None
+    n_starts: int = 0
+    trouble: str | None = None
+
+
+class CheckpointStore:
     """Lives on the driver's node. What must not be lost is on its disk; the verdicts and records are on their way."""
 
     def __init__(self, run: Path) -> None:
         self.store = LocalStore(run)
         self.stopped: set[str] = set()
-        self.paused = False
+        self.is_paused = False
         self.records: dict[str, TrialRecord] = {}
+        self.held: dict[str, str] = {}
+        self.starts: dict[str, int] = {}
+        self.started: list[tuple[str, str]] = []
         self.trouble: str | None = None
 
     def load(self, trial_id: str) -> bytes | None:
@@ -31,9 +49,36 @@ class Keeper:
         try:
             self.store.save(trial_id, epoch, files)
         except OSError as error:
-            self.trouble, self.paused = error.strerror or str(error), True
+            self.trouble, self.is_paused = error.strerror or str(error), True
             return self.trouble
+        if STATE in files:
+            self.starts[trial_id] = 0
         return None
+
+    def read_part(self, path: Path, offset: int, n_bytes: int) -> bytes:
+        """Return a part of a file of the driver's node, for a node that lacks it."""
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(n_bytes)
+
+    def begin(self, trial_id: str, where: str) -> Verdict:
+        """Hear that a trial has a worker, and say whether it may go on; STOP where it died too often for that."""
+        self.starts[trial_id] = self.starts.get(trial_id, 0) + 1
+        if self.starts[trial_id] > MAX_STARTS:
+            return Verdict.STOP
+        if not self.is_paused:
+            self.started.append((trial_id, where))
+        return Verdict.PAUSE if self.is_paused else Verdict.GO_ON
+
+    def hold(self, trial_id: str, reason: str) -> None:
+        """Hear that a trial cannot run where it is, for a reason that is none of its own."""
+        self.held[trial_id] = reason
+        self.starts[trial_id] = max(0, self.starts.get(trial_id, 0) - 1)
+
+    def newly_started(self) -> list[tuple[str, str]]:
+        """Return the trials that have had a worker since this was asked for, each with its node and device."""
+        started, self.started = self.started, []
+        return started
 
     def end(self, trial_id: str) -> None:
         """Have a trial stop after its current epoch."""
@@ -41,61 +86,67 @@ class Keeper:
 
     def pause(self) -> None:
         """Have every trial pause after its current epoch."""
-        self.paused = True
+        self.is_paused = True
 
     def verdict(self, trial_id: str) -> Verdict:
         if trial_id in self.stopped:
             return Verdict.STOP
-        return Verdict.PAUSE if self.paused else Verdict.GO_ON
+        return Verdict.PAUSE if self.is_paused else Verdict.GO_ON
 
     def hand_in(self, record: TrialRecord) -> None:
         """Take the record of an ended trial, for the driver to collect."""
         self.records[record.trial_id] = record
 
-    def collect(self, trial_id: str) -> tuple[TrialRecord | None, str | None]:
-        """Return the record of a trial, None where it ended without one, and what the disk's trouble is if any."""
-        return self.records.pop(trial_id, None), self.trouble
+    def collect(self, trial_id: str) -> Ending:
+        """Return how a trial left its worker."""
+        record, held = self.records.pop(trial_id, None), self.held.pop(trial_id, None)
+        return Ending(record, held, self.starts.get(trial_id, 0), self.trouble)
 
 
-class KeptStore:
-    """A store whose files lie with the keeper; its calls return when the keeper's disk has them."""
+class RemoteStore:
+    """A store whose files lie with the checkpoint store; its calls return when that one's disk has them."""
 
-    def __init__(self, keeper: ray.actor.ActorHandle) -> None:
-        self.keeper = keeper
+    def __init__(self, checkpoints: ray.actor.ActorHandle) -> None:
+        self.checkpoints = checkpoints
 
     def load(self, trial_id: str) -> bytes | None:
-        state: bytes | None = ray.get(self.keeper.load.remote(trial_id))
+        state: bytes | None = ray.get(self.checkpoints.load.remote(trial_id))
         return state
 
     def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
-        trouble = ray.get(self.keeper.save.remote(trial_id, epoch, files))
+        trouble = ray.get(self.checkpoints.save.remote(trial_id, epoch, files))
         if trouble:
             raise StoreError(trouble)
 
 
-def start_keeper(run: Path) -> ray.actor.ActorHandle:
-    """Start the keeper of a run on this node; needs a connection to Ray."""
+def start_checkpoint_store(run: Path) -> ray.actor.ActorHandle:
+    """Start the checkpoint store of a run on this node; needs a connection to Ray.
+
+    Where its process dies it is started again: what it must not lose is on the disk.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor = ray.remote(Keeper).options(num_cpus=0, name=keeper_name(run), namespace=NAMESPACE, scheduling_strategy=here)
-    return actor.remote(run)
+    lasting = {"max_restarts": -1, "max_task_retries": -1}
+    named = {"name": checkpoint_store_name(run), "namespace": NAMESPACE}
+    kind = ray.remote(CheckpointStore).options(num_cpus=0, scheduling_strategy=here, **named, **lasting)
+    return kind.remote(run)
 
 
-def find_keeper(name: str) -> ray.actor.ActorHandle:
-    """Return the running keeper of a name, from any worker."""
+def find_checkpoint_store(name: str) -> ray.actor.ActorHandle:
+    """Return the running checkpoint store of a name, from any worker."""
     return ray.get_actor(name, namespace=NAMESPACE)
 
 
-def keeper_name(run: Path) -> str:
-    """Return the keeper's name in the cluster: the run directory's path."""
-    return f"keeper of {run}"
+def checkpoint_store_name(run: Path) -> str:
+    """Return the checkpoint store's name in the cluster: the run directory's path."""
+    return f"checkpoint store of {run}"
 
 
-def collect_record(keeper: ray.actor.ActorHandle, trial_id: str) -> tuple[TrialRecord | None, str | None]:
-    """Return the record that a trial handed in, None without one, and the trouble of the keeper's disk."""
-    answer: tuple[TrialRecord | None, str | None] = ray.get(keeper.collect.remote(trial_id))
-    return answer
+def how_it_ended(checkpoints: ray.actor.ActorHandle, trial_id: str) -> Ending:
+    """Return how a trial left its worker."""
+    ending: Ending = ray.get(checkpoints.collect.remote(trial_id))
+    return ending
 
 
-def pause(keeper: ray.actor.ActorHandle) -> None:
+def pause(checkpoints: ray.actor.ActorHandle) -> None:
     """Have every trial pause after its current epoch."""
-    ray.get(keeper.pause.remote())
+    ray.get(checkpoints.pause.remote())

@@ -1,28 +1,39 @@
 """The driver: runs a planned search from an empty run directory, or from what an earlier one left, to its scores."""
 
 import json
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from search.cluster.codec_tasks import compare_rivals
+from search.cluster.baselines import Baselines
+from search.cluster.codec_tasks import compare_codecs
 from search.cluster.connection import send_logs_to
 from search.cluster.delivery import deliver
 from search.cluster.gallery_tasks import make_gallery
 from search.cluster.node_check import alive_nodes
 from search.cluster.placement import N_WAITING
-from search.cluster.scoring_tasks import Site, score_finalists, start_baseline
-from search.engine.checkpoint_store import collect_record, keeper_name, pause, start_keeper
-from search.engine.run_writer import Ledger
+from search.cluster.scoring_tasks import WorkerSetup, score_finalists, score_paused_trials
+from search.cluster.watchdog import Watchdog
+from search.engine.checkpoint_store import (
+    MAX_STARTS,
+    checkpoint_store_name,
+    how_it_ended,
+    pause,
+    start_checkpoint_store,
+)
+from search.engine.early_stopping import EarlyStopping, rungs_of
+from search.engine.run_writer import RunWriter
 from search.engine.searcher import LowqSearch, Mirror
-from search.engine.tune import EarlyStopping, Events, Job, make_trainable, run_trials
+from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
 from search.records import (
     EARLIER,
     RUN_FACTS,
     TrialRecord,
+    best_first,
     failed_record,
     read_proposed,
     read_records,
@@ -33,10 +44,15 @@ from search.scoring.images import describe_images
 from search.space.perceptual import weights_facts
 from search.space.plugin import PLUGIN_FILE
 from search.space.scale import REFERENCE_QUALITY
-from search.space.spec import TrialSpec
+from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
 from search.trial.provenance import git_commit, versions
-from search.trial.store import LocalStore, write_atomically
+from search.trial.store import STATE, LocalStore, curve_of, write_atomically
+
+LOGS = "logs"
+N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
+N_RETRIED = 100  # trials more than are wanted, for those that have to be proposed again
+CONFIRMING_SHARE = 0.3  # of a time budget, at its end, for training the best again with other seeds
 
 
 def create_run(run: Path, task: Task) -> None:
@@ -46,8 +62,8 @@ def create_run(run: Path, task: Task) -> None:
     try:
         run.mkdir(parents=True)
         if task.continuation:
-            task.continuation.plant(run)
-        task.earlier.plant(run)
+            task.continuation.write_into(run)
+        task.earlier.write_into(run)
         if task.plugin:
             write_atomically(run / PLUGIN_FILE, task.plugin.source.encode())
         _write_facts(run, _facts(task))
@@ -65,86 +81,215 @@ def note_resumed(run: Path, task: Task) -> None:
     try:
         _write_facts(run, facts)
     except OSError as error:
-        raise _trouble(run, error.strerror or str(error)) from error
+        raise _cannot_write(run, error.strerror or str(error)) from error
 
 
 def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: Callable[[str], None] = print) -> bool:
     """Run the trials that the run still lacks, then score the finalists; True when the search came to its end.
 
-    watchers hear of every event of a trial; say is for the rest.
-
-    The run directory is readable at every moment. Raises InputError when it cannot be written any more; what ended is
-    safe and the rest can be resumed.
+    watchers hear of every event of a trial; say is for the rest. The run directory is readable at every moment. Raises
+    InputError when the search cannot go on; what ended is safe and the rest can be resumed.
     """
-    send_logs_to(run / "logs")
-    keeper = start_keeper(run)
-    pack, *vgg16 = task.parcels
-    for parcel in task.parcels:
-        for node in deliver(parcel, alive_nodes(task.machine.avoided)):
-            say(f"brought {parcel.folder.name} to {node}")
-    site = Site(pack, keeper_name(run), task.bench, *vgg16)
-    before = read_records(run)
-    trained = [record for record in before if record.spec.is_trained]
-    plan = task.plan
-    log = ProgressLog(task.n_trials, plan.trials_s, plan.finish_s, task.budget_s, watchers, records=list(trained))
-
-    def stop() -> None:
-        searcher.close()
-        pause(keeper)
-
-    def settle_spec(spec: TrialSpec, crashed: bool) -> TrialRecord | None:
-        record, trouble = collect_record(keeper, spec.trial_id)
-        if trouble:
-            ledger.fail(trouble)
-        elif record is None and crashed:
-            record = failed_record(spec, task.pack.fingerprint, "its worker died, again and again; see logs/")
-        if record is not None:
-            ledger.settle(record)
-        return record
-
-    ledger = Ledger(run, log, stop)
-    mirror = Mirror(run) if task.mirror else None
-    searcher = LowqSearch(task.space, task.make_spec, ledger.announce, settle_spec, task.seed, mirror)
-    ended = {record.trial_id for record in before}
-    unfinished = dict.fromkeys(spec for spec in read_proposed(run) if spec.trial_id not in ended)
-    searcher.continue_from(trained, unfinished, read_records(run, EARLIER))
-    baselines = [start_baseline(site, spec, task.machine) for spec in task.baselines if spec.trial_id not in ended]
-    stopping = EarlyStopping(keeper, task.scale, task.epochs, task.space.stops_early)
-    stopping.learn(trained)
-    events = Events(log, baselines, ledger, stop)
-    n_waiting = N_WAITING if task.machine.gpu_mem_mb else 0
-    job = Job(task.n_trials - len(trained), task.machine, run / "logs", n_waiting)
-    try:
-        if job.n_trials > 0:
-            run_trials(make_trainable(site, task.machine), job, searcher, stopping, [events])
-    except OSError as error:
-        ledger.fail(error.strerror or str(error))
-    events.collect_baselines(timeout_s=None)
-    if ledger.trouble:
-        raise _trouble(run, ledger.trouble)
-    if not events.closed and searcher.n_open:
+    send_logs_to(run / LOGS)
+    search = Search(run, task, watchers, say)
+    search.bring_files()
+    if not search.train():
         return False
     try:
-        describe_images(run, task.pack, say)
-        _score_finalists(run, task, site, say)
-        compare_rivals(run, task, site, say)
-        make_gallery(run, task, site, say)
+        search.score()
     except OSError as error:
-        raise _trouble(run, error.strerror or str(error)) from error
+        raise _cannot_write(run, error.strerror or str(error)) from error
     return True
 
 
-def _trouble(run: Path, reason: str) -> InputError:
-    return InputError(f"cannot write {run}: {reason}; what ended is safe: mend it, then go on with --resume {run}")
+class Search:
+    """A search under way: what is proposed, what has ended, and what follows the trials."""
+
+    def __init__(self, run: Path, task: Task, watchers: tuple[Watcher, ...], say: Callable[[str], None]) -> None:
+        self.run, self.task, self.say = run, task, say
+        self.checkpoints = start_checkpoint_store(run)
+        pack, *vgg16 = task.file_sets
+        self.workers = WorkerSetup(pack, checkpoint_store_name(run), task.setup, vgg16[0] if vgg16 else None)
+        self.before = [record for record in read_records(run) if record.has_ended]
+        self.records = [record for record in self.before if record.spec.is_trained]
+        confirming = [record for record in self.records if task.confirms(record.spec)]
+        n_known = len(self.records) - len(confirming)
+        self.n_trials = task.n_trials - n_known
+        self.log = ProgressLog(
+            task.n_trials + task.n_confirming,
+            task.plan.trials_s,
+            task.plan.finish_s,
+            task.budget_s,
+            watchers,
+            records=list(self.records),
+            began=task.began,
+        )
+        self.writer = RunWriter(run, self.log, self.stop)
+        mirror = Mirror(run) if task.mirror else None
+        self.searcher = LowqSearch(
+            task.space, task.make_spec, self, task.seed, max(0, self.n_trials), mirror, task.max_macs
+        )
+        self.held: list[str] = []  # reasons, since a trial last had a new epoch
+        self.last_held: str | None = None
+        self.confirming: tuple[TrialSpec, ...] | None = None
+
+    def bring_files(self) -> None:
+        """Bring what every node needs to those that lack it."""
+        for file_set in self.task.file_sets:
+            for node in deliver(file_set, alive_nodes(self.task.machine.avoided)):
+                self.say(f"brought {file_set.folder.name} to {node}")
+
+    def train(self) -> bool:
+        """Run the trials; False when they were interrupted. Raises InputError."""
+        task, ended = self.task, {record.trial_id for record in self.before}
+        proposed = dict.fromkeys(spec for spec in read_proposed(self.run) if spec.trial_id not in ended)
+        unfinished = [spec for spec in proposed if spec.is_trained]
+        self.searcher.continue_from(self.records, unfinished, read_records(self.run, EARLIER))
+        baselines = Baselines(
+            self.workers,
+            [spec for spec in task.baselines if spec.trial_id not in ended],
+            task.machine,
+            self.writer.write_record,
+        )
+        events = Events(self, baselines)
+        n_to_run = len(unfinished) + max(0, self.n_trials) + task.n_confirming
+        job = Job(N_RETRIED + n_to_run, task.machine, self.run / LOGS, N_WAITING if task.machine.gpu_mem_mb else 0)
+        watchdog = Watchdog(self.run)
+        try:
+            if n_to_run:
+                run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), [events])
+            if self.searcher.n_open and not events.is_closed and not self.writer.trouble:
+                baselines.cancel()
+                return False
+            baselines.finish()
+        except OSError as error:
+            self.writer.fail(error.strerror or str(error))
+        finally:
+            watchdog.stop()
+        if self.writer.trouble:
+            baselines.cancel()
+            raise _cannot_write(self.run, self.writer.trouble)
+        if len(self.held) >= N_HELD:
+            baselines.cancel()
+            raise InputError(
+                f"no trial can start: {self.held[-1]}; mend it, then go on with --resume {_quoted(self.run)}"
+            )
+        return True
+
+    def score(self) -> None:
+        """Score what was paused, then the finalists on test images, and what they are compared with."""
+        self._score_paused()
+        _score_finalists(self.run, self.task, self.workers, self.say)
+        describe_images(self.run, self.task.pack, self.say)
+        compare_codecs(self.run, self.task, self.workers, self.say)
+        make_gallery(self.run, self.task, self.workers, self.say)
+
+    def stop(self) -> None:
+        """Have nothing new start, and trials pause after their epoch."""
+        self.searcher.close()
+        pause(self.checkpoints)
+
+    # What the searcher asks (`search.engine.searcher.Host`).
+
+    def announce(self, spec: TrialSpec) -> bool:
+        return self.writer.write_proposed(spec)
+
+    def settle(self, spec: TrialSpec, crashed: bool) -> TrialRecord | None:
+        ending = how_it_ended(self.checkpoints, spec.trial_id)
+        record, self.last_held = ending.record, None
+        if ending.trouble:
+            self.writer.fail(ending.trouble)
+        elif ending.held:
+            self.hold(ending.held)
+        elif record is None and (crashed or ending.n_starts > MAX_STARTS):
+            curve = curve_of(LocalStore(self.run).load(spec.trial_id) or b"")
+            error = f"its worker died {MAX_STARTS} times in epoch {len(curve) + 1}; see {LOGS}/"
+            record = failed_record(spec, self.task.pack.fingerprint, error, curve, is_outside=True)
+        if record is not None:
+            self.held.clear()
+            self.writer.write_record(record)
+            if record.spec.is_trained:
+                self.records.append(record)
+        return record
+
+    def hold(self, reason: str) -> None:
+        """Note that a trial could not start where it was put; where nothing else can either, the search ends."""
+        self.last_held = reason
+        self.held = [*(other for other in self.held if other == reason), reason]
+        self.log.note(f"a trial could not start on {reason}; it is tried again")
+        if len(self.held) >= N_HELD:
+            self.stop()
+
+    def is_held(self, spec: TrialSpec) -> bool:
+        return self.last_held is not None
+
+    def confirmations(self, n_left: int) -> Sequence[TrialSpec] | None:
+        if not self.task.n_confirming:
+            return None if n_left else ()
+        if self.confirming is None:
+            is_late = self.log.share_of_budget() >= 1 - CONFIRMING_SHARE
+            waits = n_left > 0 or any(spec.seed == self.task.seed for spec, _ in self.searcher.open.values())
+            if waits and not is_late:
+                return None
+            left_s = self.log.budget_left_s()
+            self.confirming = tuple(
+                spec
+                for record in best_first(record for record in self.records if record.status is TrialStatus.COMPLETED)[
+                    : self.task.scale.n_confirmed
+                ]
+                for spec in self.task.confirming(record.spec)
+                if left_s is None or record.seconds <= left_s
+            )
+            if is_late and n_left and not self.confirming:
+                self.confirming = None
+                return None  # nothing has completed yet: better that something does
+            if self.confirming:
+                self.say(f"training the best again with other seeds: {len(self.confirming)} trials")
+        return self.confirming
+
+    def _stopping(self) -> EarlyStopping:
+        rungs = None
+        if self.task.space.stops_early:
+            paused = [record for record in read_records(self.run) if not record.has_ended]
+            curves = [(record.trial_id, record.curve) for record in (*self.records, *paused)]
+            rungs = rungs_of(self.task.scale, self.task.epochs, curves)
+            store = LocalStore(self.run)
+            for spec in read_proposed(self.run):
+                rungs.learn(spec.trial_id, curve_of(store.load(spec.trial_id) or b""))
+        return EarlyStopping(self.checkpoints, rungs, self.task.seed)
+
+    def _score_paused(self) -> None:
+        """Score the trials that were under way when the search ended, and keep their records as paused."""
+        known = {record.trial_id for record in read_records(self.run)}
+        states = LocalStore(self.run)
+        paused = [
+            spec
+            for spec in dict.fromkeys(read_proposed(self.run))
+            if spec.trial_id not in known and states.path(spec.trial_id, STATE).exists()
+        ]
+        if paused:
+            self.say(f"scoring {len(paused)} trials that were under way")
+        for record in score_paused_trials(self.workers, paused, self.task.machine):
+            self.writer.write_record(record)
 
 
-def _score_finalists(run: Path, task: Task, site: Site, say: Callable[[str], None]) -> None:
+def _cannot_write(run: Path, reason: str) -> InputError:
+    return InputError(
+        f"cannot write {run}: {reason}; what ended is safe: mend it, then go on with --resume {_quoted(run)}"
+    )
+
+
+def _quoted(run: Path) -> str:
+    return shlex.quote(str(run))
+
+
+def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
     finalists = choose_finalists(read_records(run), task.n_finalists)
     n_images = len(task.scored_images(task.splits[0], "test"))
     if finalists:
         names = ", ".join(record.trial_id for record in finalists)
         say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
-    for trial_id in score_finalists(site, finalists, task.pack.qualities, task.machine, LocalStore(run)):
+    for trial_id in score_finalists(workers, finalists, task.pack.qualities, task.machine, LocalStore(run)):
         say(f"scored {trial_id}")
 
 
@@ -157,7 +302,7 @@ def _now() -> str:
 
 
 def _facts(task: Task) -> dict[str, Any]:
-    pack, protocol = task.pack, task.bench.protocol
+    pack, protocol = task.pack, task.setup.protocol
     subsets = {
         split: {subset: len(pack.images_of(split, subset)) for subset in ("train", "validation", "test")}
         for split in task.splits
@@ -186,6 +331,7 @@ def _facts(task: Task) -> dict[str, Any]:
             "systems": pack.manifest["systems"],
             "division": pack.manifest.get("split"),
             "grouping": pack.manifest.get("grouping"),
+            "today": pack.today,
             "qualities": list(pack.qualities),
             "split": split,
             "subsets": subsets[split],

@@ -8,7 +8,7 @@ from search.records import TrialRecord, append_proposed, append_record
 from search.space.spec import TrialSpec
 
 
-class Ledger:
+class RunWriter:
     """Appends to a run's files and tells the log. The first write that fails ends the search, in order: stop() is
     called, so that nothing new starts and trials pause with their states kept, and `trouble` says why."""
 
@@ -16,17 +16,18 @@ class Ledger:
         self.run, self.log, self.stop = run, log, stop
         self.trouble: str | None = None
 
-    def announce(self, spec: TrialSpec) -> None:
-        """A trial is about to start, unless the ledger stops the search."""
+    def write_proposed(self, spec: TrialSpec) -> bool:
+        """Write that a trial is about to start; False where it cannot be written."""
         try:
             append_proposed(self.run, spec)
         except OSError as error:
             self.fail(error.strerror or str(error))
-        else:
-            self.log.proposed(spec)
+            return False
+        self.log.proposed(spec)
+        return True
 
-    def settle(self, record: TrialRecord) -> None:
-        """A trial ended; its files are safe."""
+    def write_record(self, record: TrialRecord) -> None:
+        """Write how a trial ended; its files are safe."""
         try:
             append_record(self.run, record)
         except OSError as error:

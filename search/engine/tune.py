@@ -1,58 +1,69 @@
-"""Ray Tune runs the trials: the trainable that every worker gets, early stopping, and the driver's side of it."""
+"""Ray Tune runs the trials: the trainable that every worker gets, and the driver's side of what happens to them."""
 
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray import tune
 from ray.tune.progress_reporter import TrialProgressCallback
-from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
+from search.cluster.baselines import Baselines
 from search.cluster.placement import gpu_limit_mb, needs, where
-from search.cluster.scoring_tasks import MAX_FAILURES, Site
-from search.engine.checkpoint_store import KeptStore, find_keeper
-from search.engine.run_writer import Ledger
-from search.engine.searcher import METRIC, LowqSearch
+from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
+from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.engine.early_stopping import METRIC
+from search.engine.searcher import LowqSearch
 from search.progress.log import ProgressLog
-from search.records import TrialRecord
 from search.space.plan import Machine
-from search.space.scale import Scale
 from search.space.spec import TrialSpec
-from search.trial.reporting import Progress
+from search.trial.reporting import Progress, Verdict
 
 Trainable = Callable[[dict[str, Any]], None]
+MAX_FAILURES = 100  # of a trial's workers; the checkpoint store counts those since its last epoch
+HOLD_S = 5.0  # before a trial that could not start is proposed again
+WAITING_S = 30.0  # without a trial that runs, after which it is said what is waited for
+POLL_S = 1.0
 
 
-def make_trainable(site: Site, machine: Machine) -> Trainable:
+def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
     """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
 
     def train_spec(config: dict[str, Any]) -> None:
-        from models.backend import prepare_backend  # the driver never loads Keras
+        from models.backend import device_name, prepare_backend  # the driver never loads Keras
+        from search.trial.provenance import node_name
         from search.trial.trial import run_trial
 
-        keeper, spec = find_keeper(site.keeper), spec_of(config)
-        prepare_backend(site.bench.n_threads, gpu_limit_mb(spec, machine))
+        checkpoints, spec = find_checkpoint_store(workers.checkpoints), config["spec"]
+        prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
+        if ray.get(checkpoints.begin.remote(spec.trial_id, f"{node_name()}, {device_name()}")) is not Verdict.GO_ON:
+            return
+        try:
+            pack, setup = workers.open()
+        except OUTSIDE as error:
+            time.sleep(HOLD_S)
+            ray.get(checkpoints.hold.remote(spec.trial_id, f"{node_name()}: {error}"))
+            return
 
         def report(progress: Progress) -> Any:
             tune.report(_reported(progress))
-            return ray.get(keeper.verdict.remote(spec.trial_id))
+            return ray.get(checkpoints.verdict.remote(spec.trial_id))
 
-        pack, bench = site.open()
-        record = run_trial(spec, pack, KeptStore(keeper), report, bench)
+        record = run_trial(spec, pack, RemoteStore(checkpoints), report, setup)
         if record is not None:
-            ray.get(keeper.hand_in.remote(record))
+            ray.get(checkpoints.hand_in.remote(record))
 
     return train_spec
 
 
 @dataclass(frozen=True)
 class Job:
-    """How many trials Tune runs, on what, the folder of its own files, and how many more trials may wait for a slot."""
+    """How many trials Tune runs at most, on what, the folder of its own files, and how many may wait for a slot."""
 
     n_trials: int
     machine: Machine
@@ -63,7 +74,7 @@ class Job:
 def run_trials(
     trainable: Trainable, job: Job, searcher: LowqSearch, stopping: TrialScheduler, callbacks: list[tune.Callback]
 ) -> None:
-    """Run up to n_trials trials and return when they ended, paused or were interrupted.
+    """Run trials until the searcher has no more, and return when they ended, paused or were interrupted.
 
     Raises OSError when Tune cannot write its files.
     """
@@ -71,7 +82,7 @@ def run_trials(
 
     def resources(config: dict[str, Any]) -> tune.PlacementGroupFactory:
         selector = {"bundle_label_selector": [where(machine)]} if machine.avoided else {}
-        return tune.PlacementGroupFactory([needs(spec_of(config), machine)], **selector)
+        return tune.PlacementGroupFactory([needs(config["spec"], machine)], **selector)
 
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
@@ -109,51 +120,23 @@ def _disk_error(error: BaseException) -> OSError | None:
     return cause
 
 
-class EarlyStopping(ASHAScheduler):  # type: ignore[misc]
-    """ASHA on our own epochs, whose STOP reaches the trial as an answer to its report: it still scores what it has.
+class Listener(Protocol):
+    """The search that hears of its trials."""
 
-    Tune's own STOP ends a trial inside its report, and nothing after it runs.
-    """
+    log: ProgressLog
+    checkpoints: ray.actor.ActorHandle
+    held: list[str]
 
-    def __init__(self, keeper: ray.actor.ActorHandle, scale: Scale, epochs: int, stops_early: bool = True) -> None:
-        super().__init__(
-            time_attr="epoch",
-            metric=METRIC,
-            mode="max",
-            max_t=epochs,
-            grace_period=min(scale.grace_epochs, epochs) if stops_early else epochs,
-            reduction_factor=scale.reduction_factor,
-        )
-        self.keeper = keeper
-
-    def learn(self, records: Iterable[TrialRecord]) -> None:
-        """Take what ended trials of an earlier sitting showed at each rung, so that later ones are held to it."""
-        (bracket,) = self._brackets
-        for record in records:
-            for rung, shown in bracket._rungs:
-                if record.epochs_run >= rung:
-                    margins = [row["margin"] for row in record.curve if (row["epoch"] or 0) <= rung]
-                    shown[record.trial_id] = max((m for m in margins if m is not None), default=-math.inf)
-
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if super().on_trial_result(tune_controller, trial, result) == TrialScheduler.STOP:
-            ray.get(self.keeper.end.remote(spec_of(trial.config).trial_id))
-        return str(TrialScheduler.CONTINUE)
+    def stop(self) -> None: ...
 
 
 class Events(tune.Callback):  # type: ignore[misc]
-    """The driver's side: shows progress, takes the baselines' records when they come, and ends the run in time."""
+    """The driver's side: shows progress, moves the baselines' scoring on, and ends the run in time."""
 
-    def __init__(
-        self,
-        log: ProgressLog,
-        baselines: "Iterable[ray.ObjectRef[TrialRecord | None]]",
-        ledger: Ledger,
-        stop: Callable[[], None],
-    ) -> None:
-        self.log, self.ledger, self.stop = log, ledger, stop
-        self.awaited = list(baselines)
-        self.closed = False
+    def __init__(self, search: Listener, baselines: Baselines) -> None:
+        self.search, self.baselines = search, baselines
+        self.is_closed = False
+        self.polled = self.waits_since = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks into its own files, and nobody reads them."""
@@ -163,26 +146,33 @@ class Events(tune.Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         if METRIC in result:
-            self.log.reported(spec_of(trial.config).trial_id, _progress(result))
+            self.search.held.clear()
+            self._see_started()  # before what it reports
+            self.search.log.reported(trial.config["spec"].trial_id, _progress(result))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        self.collect_baselines(timeout_s=0)
-        if self.log.is_out_of_time() and not self.closed:
-            self.closed = True
-            self.stop()
+        self.baselines.move_on()
+        if self.search.log.is_out_of_time() and not self.is_closed:
+            self.is_closed = True
+            self.search.stop()
+        if time.monotonic() - self.polled >= POLL_S:
+            self._see_started()
+            self._say_what_is_waited_for(trials)
 
-    def collect_baselines(self, timeout_s: float | None) -> None:
-        """Settle the baselines whose records are there within timeout_s (None: all, when they are there)."""
-        if not self.awaited:
-            return
-        n_awaited = len(self.awaited) if timeout_s is None else 1
-        ready, self.awaited = ray.wait(self.awaited, num_returns=n_awaited, timeout=timeout_s)
-        for reference in ready:
-            record = ray.get(reference)
-            if record is None:
-                self.ledger.fail("the scores of JPEG as it is could not be kept")
-            else:
-                self.ledger.settle(record)
+    def _see_started(self) -> None:
+        self.polled = time.monotonic()
+        for trial_id, place in ray.get(self.search.checkpoints.newly_started.remote()):
+            self.search.log.started_on(trial_id, place)
+
+    def _say_what_is_waited_for(self, trials: list[Any]) -> None:
+        if any(trial.status == "RUNNING" for trial in trials) or not any(trial.status == "PENDING" for trial in trials):
+            self.waits_since = time.monotonic()
+        elif time.monotonic() - self.waits_since >= WAITING_S:
+            self.waits_since = time.monotonic()
+            free, all_of = ray.available_resources(), ray.cluster_resources()
+            parts = [f"{free.get(name, 0):g} of {all_of[name]:g} {name}" for name in ("CPU", "GPU") if name in all_of]
+            by = "workers start, or other jobs have the rest"
+            self.search.log.note(f"waiting for a free slot: {', '.join(parts)} are free; {by}")
 
 
 class Silence(TrialProgressCallback):  # type: ignore[misc]
@@ -195,19 +185,15 @@ class Silence(TrialProgressCallback):  # type: ignore[misc]
     def on_trial_complete(self, *arguments: Any, **info: Any) -> None: ...
 
 
-def spec_of(config: dict[str, Any]) -> TrialSpec:
-    """Return the spec in a Tune configuration."""
-    return TrialSpec(**{field.name: config[field.name] for field in fields(TrialSpec)})
-
-
 def _name(trial: Any) -> str:
-    return spec_of(trial.config).trial_id
+    spec: TrialSpec = trial.config["spec"]
+    return spec.trial_id
 
 
 def _reported(progress: Progress) -> dict[str, Any]:
-    """Return what Tune is told: every number finite, but for a trial without a margin, which is as weak as can be."""
+    """Return what Tune is told: every number finite, but for a trial without a value, which is as weak as can be."""
     numbers = {name: value for name, value in vars(progress).items() if value is not None}
-    return {METRIC: -math.inf, **numbers}
+    return {METRIC: math.inf, **numbers}
 
 
 def _progress(result: dict[str, Any]) -> Progress:

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 
 from search.progress.log import ProgressLog, outcome, time_line
-from search.records import TrialRecord
+from search.records import TrialRecord, best_first
 from search.space.spec import TrialSpec
 from search.trial.reporting import Progress
 
@@ -36,6 +36,12 @@ class LiveTable:
     def proposed(self, log: ProgressLog, spec: TrialSpec) -> None:
         self.log = log
 
+    def started(self, log: ProgressLog, trial_id: str, place: str) -> None:
+        self.log = log
+
+    def noted(self, log: ProgressLog, line: str) -> None:
+        self.say(line)
+
     def reported(self, log: ProgressLog, trial_id: str, progress: Progress) -> None:
         self.log = log
 
@@ -60,22 +66,22 @@ def _head(log: ProgressLog) -> str:
 
 
 def _running(log: ProgressLog) -> Table:
-    table = _table("running", "epoch", "margin", "PSNR gain, dB", "s an epoch")
+    table = _table("running", "epoch", "bytes at parity", "PSNR gain, dB", "s an epoch", "on")
     for trial_id, progress in list(log.running.items()):
+        place = log.places.get(trial_id)
         if progress is None:
-            table.add_row(trial_id, "starts")
+            table.add_row(trial_id, "starts" if place else "waits", "", "", "", place or "")
         else:
-            numbers = (_signed(progress.margin, 3), _signed(progress.psnr_gain_db, 2), f"{progress.seconds:.1f}")
+            gain = _signed(progress.psnr_gain_db, 2)
+            numbers = (_share(progress.bytes_at_parity), gain, f"{progress.seconds:.1f}", place or "")
             table.add_row(trial_id, f"{progress.epoch}/{progress.epochs}", *numbers)
     return table
 
 
 def _best(log: ProgressLog) -> Table:
-    table = _table("best so far", "epochs", "margin", "PSNR gain, dB", "status")
-    ranked = sorted((-record.margin, place) for place, record in enumerate(log.records) if record.margin is not None)
-    for _, place in ranked[:N_BEST]:
-        record = log.records[place]
-        numbers = (_signed(record.margin, 3), _signed(record.psnr_gain_db, 2), str(record.status))
+    table = _table("best so far", "epochs", "bytes at parity", "PSNR gain, dB", "status")
+    for record in best_first(log.records)[:N_BEST]:
+        numbers = (_share(record.bytes_at_parity), _signed(record.psnr_gain_db, 2), str(record.status))
         table.add_row(record.trial_id, f"{record.epochs_run}/{record.spec.epochs}", *numbers)
     return table
 
@@ -86,6 +92,10 @@ def _table(first: str, *others: str) -> Table:
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.1f} %"
 
 
 def _signed(value: float | None, digits: int) -> str:

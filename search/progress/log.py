@@ -15,6 +15,10 @@ class Watcher(Protocol):
 
     def proposed(self, log: "ProgressLog", spec: TrialSpec) -> None: ...
 
+    def started(self, log: "ProgressLog", trial_id: str, place: str) -> None: ...
+
+    def noted(self, log: "ProgressLog", line: str) -> None: ...
+
     def reported(self, log: "ProgressLog", trial_id: str, progress: Progress) -> None: ...
 
     def ended(self, log: "ProgressLog", record: TrialRecord) -> None: ...
@@ -24,8 +28,9 @@ class Watcher(Protocol):
 class ProgressLog:
     """Counts the events of a search of n_trials and tells the watchers of each.
 
-    expected_s: what the plan expects of the trials; finish_s: of what follows them; budget_s: no new epochs after this.
-    running: the newest report of each trial under way; records: of the trials that ended.
+    expected_s: what the plan expects of the trials; finish_s: of what follows them; budget_s: no new epochs after this,
+    counted from when the command began. running: the newest report of each proposed trial; places: the PC and device of
+    those that have started; records: of the trials that ended.
     """
 
     n_trials: int
@@ -36,9 +41,11 @@ class ProgressLog:
     clock: Callable[[], float] = time.monotonic
     records: list[TrialRecord] = field(default_factory=list)
     running: dict[str, Progress | None] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    began: float | None = None
 
     def __post_init__(self) -> None:
-        self.started = self.clock()
+        self.began = self.clock() if self.began is None else self.began
         self.n_before = len(self.records)
 
     @property
@@ -47,10 +54,22 @@ class ProgressLog:
         return len(self.records)
 
     def proposed(self, spec: TrialSpec) -> None:
-        """A trial is about to start."""
+        """A trial waits for a slot."""
         self.running[spec.trial_id] = None
         for watcher in self.watchers:
             watcher.proposed(self, spec)
+
+    def started_on(self, trial_id: str, place: str) -> None:
+        """A trial has a worker."""
+        if trial_id in self.running:
+            self.places[trial_id] = place
+            for watcher in self.watchers:
+                watcher.started(self, trial_id, place)
+
+    def note(self, line: str) -> None:
+        """Something is to be said that is no trial's."""
+        for watcher in self.watchers:
+            watcher.noted(self, line)
 
     def reported(self, trial_id: str, progress: Progress) -> None:
         """A trial ended an epoch."""
@@ -61,14 +80,15 @@ class ProgressLog:
     def ended(self, record: TrialRecord) -> None:
         """A trial, or JPEG as it is, has its record."""
         self.running.pop(record.trial_id, None)
+        self.places.pop(record.trial_id, None)
         if record.spec.is_trained:
             self.records.append(record)
         for watcher in self.watchers:
             watcher.ended(self, record)
 
     def seconds_passed(self) -> float:
-        """Return the seconds since the search began."""
-        return self.clock() - self.started
+        """Return the seconds since the command began."""
+        return self.clock() - (self.began or 0.0)
 
     def seconds_left(self) -> float:
         """Return the expected seconds to the report: from the plan at first, then from what was done since."""
@@ -78,6 +98,14 @@ class ProgressLog:
         share = min(1.0, (n_done + under_way) / n_asked) if n_asked else 1.0
         left = passed * (1 - share) / share if n_done else self.expected_s - passed
         return self.finish_s + max(0.0, left if self.budget_s is None else min(left, self.budget_s - passed))
+
+    def share_of_budget(self) -> float:
+        """Return how much of the time budget is used up, 0 without one."""
+        return self.seconds_passed() / self.budget_s if self.budget_s else 0.0
+
+    def budget_left_s(self) -> float | None:
+        """Return the seconds that are left of the time budget, None without one."""
+        return None if self.budget_s is None else self.budget_s - self.seconds_passed()
 
     def is_out_of_time(self) -> bool:
         """Say whether the time budget is used up."""
@@ -91,9 +119,14 @@ class Lines:
     write: Callable[[str], None] = print
     quiet: bool = False
 
-    def proposed(self, log: ProgressLog, spec: TrialSpec) -> None:
+    def proposed(self, log: ProgressLog, spec: TrialSpec) -> None: ...
+
+    def started(self, log: ProgressLog, trial_id: str, place: str) -> None:
         if not self.quiet:
-            self._line(log, spec.trial_id, f"starts, {spec.epochs} epochs")
+            self._line(log, trial_id, f"starts, on {place}")
+
+    def noted(self, log: ProgressLog, line: str) -> None:
+        self.write(f"[{time_line(log)}] {line}")
 
     def reported(self, log: ProgressLog, trial_id: str, progress: Progress) -> None:
         if not self.quiet:
@@ -122,9 +155,9 @@ def outcome(record: TrialRecord) -> str:
 
 
 def _showing(at: Progress | TrialRecord) -> str:
-    margin = "margin  none " if at.margin is None else f"margin {at.margin:+.3f}"
+    share = "no parity" if at.bytes_at_parity is None else f"parity at {100 * at.bytes_at_parity:.1f} % of the bytes"
     gain = "" if at.psnr_gain_db is None else f"  PSNR gain {at.psnr_gain_db:+.2f} dB"
-    return margin + gain
+    return share + gain
 
 
 def _clock_face(seconds: float) -> str:

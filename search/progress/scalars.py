@@ -10,7 +10,7 @@ from search.records import TrialRecord
 from search.space.spec import TrialSpec
 from search.trial.reporting import Progress
 
-SCALARS = ("loss", "margin", "best_margin", "psnr_gain_db", "seconds")
+SCALARS = ("loss", "bytes_at_parity", "best_bytes_at_parity", "margin", "psnr_gain_db", "seconds")
 logger = logging.getLogger("ray.lowq")  # where Ray's own goes
 
 
@@ -27,6 +27,10 @@ class Scalars:
 
     def proposed(self, log: ProgressLog, spec: TrialSpec) -> None:
         pass
+
+    def started(self, log: ProgressLog, trial_id: str, place: str) -> None: ...
+
+    def noted(self, log: ProgressLog, line: str) -> None: ...
 
     def reported(self, log: ProgressLog, trial_id: str, progress: Progress) -> None:
         if self.broken:

@@ -1,25 +1,21 @@
-"""Rivals of restoring: every other codec on the finalists' test images, and how long decoding and restoring take."""
+"""Other codecs, the rivals of restoring: what they cost and show on the finalists' test images."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.codecs import CODECS, Codec, decode, encode, library, why_missing
 from datasets.jpeg import decode_jpeg
 from datasets.packed import PackedDataset
-from datasets.tables import tables_of_quality
-from models.evaluation import restore, score_shown, to_8_bits
+from models.evaluation import score_shown
 from search.scoring.score_files import Row
 
 JPEG = "jpeg"  # the pack's own files, JPEG as it is
 N_DECODES = 3  # of each file, after one that is not timed
-N_RESTORED = 8  # images that a restorer is timed on
-TIMED_QUALITY = 50  # of what it restores; a network takes as long whatever the quality
 
 
 class File(NamedTuple):
@@ -42,20 +38,6 @@ def score_codecs(pack: PackedDataset, images: Iterable[int], crop_px: int) -> li
     absent = dict.fromkeys(rows[0]) if rows else {}
     lacking = {name: why_missing(codec) for name, codec in CODECS.items()}
     return rows + [{**absent, "codec": name, "not_run": why} for name, why in lacking.items() if rows and why]
-
-
-def time_restoring(model: keras.Model, pack: PackedDataset, images: Iterable[int]) -> list[tuple[int, float]]:
-    """Time a restorer on whole images, one at a time, after one that is not timed: (image, milliseconds) of each.
-
-    From the decoded JPEG in 8 bits to the restored image in 8 bits, in this process's memory.
-    """
-    inputs = [(int(image), pack.degraded(int(image), TIMED_QUALITY)) for image in images][:N_RESTORED]
-    times = []
-    for image, degraded in [*inputs[:1], *inputs]:
-        started = time.perf_counter()
-        to_8_bits(restore(model, degraded[None], tables_of_quality(TIMED_QUALITY)))
-        times.append((image, 1000 * (time.perf_counter() - started)))
-    return times[1:]
 
 
 def _score_image(pack: PackedDataset, image: int, crop_px: int) -> Iterator[Row]:

@@ -33,7 +33,9 @@ def choose_sheet(pack: PackedDataset, seed: int) -> list[int]:
     return [image for turn in turns for image in turn if image is not None][: min(n_wanted, N_SHEET)]
 
 
-def hang(pack: PackedDataset, sheet: Sequence[int], worst: Sequence[int], restore: Restore | None) -> dict[str, Any]:
+def gallery_arrays(
+    pack: PackedDataset, sheet: Sequence[int], worst: Sequence[int], restore: Restore | None
+) -> dict[str, Any]:
     """Return the sheet's originals, and the worst inputs as originals, JPEG pictures and, given a restorer, restored.
 
     uint8 [N, H, W, 3] each, with names and systems.

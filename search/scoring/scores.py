@@ -1,6 +1,7 @@
 """Scores of a restorer: a row per image, input quality and region, and sample pictures, from kept weights."""
 
 import io
+import time
 from collections.abc import Iterable
 
 import keras
@@ -14,6 +15,7 @@ from search.space.scale import UNIT_QUALITY, Protocol
 
 N_FIXED_SAMPLES = 2
 N_WORST_SAMPLES = 1
+N_TIMED = 3
 N_AT_ONCE = 8  # images that are scored together
 
 
@@ -43,9 +45,30 @@ def score_images(
     return rows
 
 
-def sample_pictures(model: keras.Model, pack: PackedDataset, rows: list[Row], qualities: tuple[int, ...]) -> bytes:
+def restoring_ms(model: keras.Model, pack: PackedDataset, image: int) -> float:
+    """Return the median milliseconds of restoring a whole image, from 8 bits to 8 bits, after one that is not timed."""
+    return float(np.median([spent for _, spent in time_restoring(model, pack, N_TIMED * [image])]))
+
+
+def time_restoring(model: keras.Model, pack: PackedDataset, images: Iterable[int]) -> list[tuple[int, float]]:
+    """Time a restorer on whole images, one at a time, after one that is not timed: (image, milliseconds) of each.
+
+    From the decoded JPEG in 8 bits to the restored image in 8 bits, in this process's memory.
+    """
+    inputs = [(int(image), pack.degraded(int(image), UNIT_QUALITY)) for image in images]
+    times = []
+    for image, degraded in [*inputs[:1], *inputs]:
+        started = time.perf_counter()
+        to_8_bits(restore(model, degraded[None], tables_of_quality(UNIT_QUALITY)))
+        times.append((image, 1000 * (time.perf_counter() - started)))
+    return times[1:]
+
+
+def sample_pictures(
+    model: keras.Model, pack: PackedDataset, scored: Iterable[int], qualities: tuple[int, ...]
+) -> bytes:
     """Return sample pictures as the bytes of an .npz file: the first scored images and the worst JPEGs among them."""
-    images = list(dict.fromkeys(row["image"] for row in rows))
+    images = [int(image) for image in dict.fromkeys(scored)]
     fixed = images[:N_FIXED_SAMPLES]
     worst = [image for image in _worst_first(pack, images) if image not in fixed][:N_WORST_SAMPLES]
     chosen = [*fixed, *worst]

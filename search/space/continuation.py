@@ -39,7 +39,7 @@ class Continuation:
         if fingerprint != self.parent.dataset_fingerprint:
             raise InputError(f"{self.parent.trial_id} was trained on other data: name its pack with --data")
 
-    def plant(self, run: Path) -> None:
+    def write_into(self, run: Path) -> None:
         """Put the parent, with its record and files, into a new run directory."""
         plant_trial(self.run, self.parent, run)
 

@@ -30,7 +30,7 @@ class Earlier:
         taught = [f"{len(self.taught)} others teach where to look"] if self.taught else []
         return taken + taught
 
-    def plant(self, run: Path) -> None:
+    def write_into(self, run: Path) -> None:
         """Put them into a new run directory: the taken with all their files, the taught in a file of their own."""
         for theirs, record in self.taken:
             plant_trial(theirs, record, run)

@@ -1,51 +1,49 @@
-"""The last round: the best settings of a run, retrained on a large split at every quality, with several seeds."""
+"""The final round: the best settings of a run, trained again with several seeds, at every quality on large scales."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from models.sizes import SIZE_FIELDS
-from search.records import TrialRecord
+from search.records import TrialRecord, best_first
+from search.space.scale import Scale
 from search.space.spaces import FINAL, USEFUL_RANGE, Space
 from search.space.spec import RANDOM, TrialStatus
 
 N_SEEDS = 3
-SPLIT = "data100"
 QUALITIES = (USEFUL_RANGE, RANDOM, 75, 50, 25)
 # What a setting is: the rest is how long, on what and in what order it was trained.
 SETTING = (
     *("architecture", "loss", "output_activation", "learning_rate", "batch_size", "schedule", "clip_norm"),
     *("augmentation", "global_residual", "start", "ssim_weight", "warm_up", "ema", *SIZE_FIELDS),
 )
-RANKINGS: tuple[Callable[[TrialRecord], float | None], ...] = (
-    lambda record: record.margin,
-    lambda record: record.psnr_gain_db,
-)
 
 
-def final_space(records: Sequence[TrialRecord], k: int, seed: int) -> Space:
-    """Return the space of the k best settings by margin and the k best by PSNR gain, the same one counted once.
+def final_space(records: Sequence[TrialRecord], scale: Scale, k: int | None, seed: int) -> Space:
+    """Return the space of a run's k best settings (None: as many as the scale says), by bytes at parity.
 
-    Trials that ran all their epochs come before those that were stopped. Raises ValueError when there is neither.
+    Trials that ran all their epochs come before those that did not. The thesis' scales train on a large split at every
+    quality, the small ones on their own split and at the quality that a setting was found at. Raises ValueError when
+    there is nothing to train.
     """
-    settings = list(dict.fromkeys(setting for rank in RANKINGS for setting in _best(records, rank)[:k]))
+    names = SETTING if scale.has_final_qualities else (*SETTING, "training_quality")
+    settings = _best(records, names)[: k or scale.final_top]
     if not settings:
         raise ValueError("no trial of it completed or was stopped with a margin, so there is nothing to retrain")
-    axes = {name: tuple(dict.fromkeys(setting[place] for setting in settings)) for place, name in enumerate(SETTING)}
+    axes = {name: tuple(dict.fromkeys(setting[place] for setting in settings)) for place, name in enumerate(names)}
+    axes = {"training_quality": QUALITIES, **axes}
     return Space(
         name=FINAL,
-        axes={**axes, "training_quality": QUALITIES, "seed": tuple(range(seed, seed + N_SEEDS))},
-        only=tuple(dict(zip(SETTING, setting, strict=True)) for setting in settings),
-        fields={"split": SPLIT},
-        scale="full",
+        axes={**axes, "seed": tuple(range(seed, seed + N_SEEDS))},
+        only=tuple(dict(zip(names, setting, strict=True)) for setting in settings),
+        fields={"split": scale.final_split},
+        scale="full" if scale.has_final_qualities else scale.name,
         stops_early=False,
         tests_all=True,
     )
 
 
-def _best(records: Sequence[TrialRecord], rank: Callable[[TrialRecord], float | None]) -> list[tuple[object, ...]]:
+def _best(records: Sequence[TrialRecord], names: Sequence[str]) -> list[tuple[object, ...]]:
     """List the settings, best first, each once."""
-    ordered = []
-    for status in (TrialStatus.COMPLETED, TrialStatus.STOPPED):
-        able = [record for record in records if record.status is status and record.spec.is_trained]
-        ranked = [(value, record) for record in able if (value := rank(record)) is not None]
-        ordered += [record.spec for _, record in sorted(ranked, key=lambda pair: (-pair[0], pair[1].trial_id))]
-    return list(dict.fromkeys(tuple(getattr(spec, name) for name in SETTING) for spec in ordered))
+    ordered: list[TrialRecord] = []
+    for statuses in ((TrialStatus.COMPLETED,), (TrialStatus.PAUSED, TrialStatus.STOPPED)):
+        ordered += best_first(record for record in records if record.status in statuses)
+    return list(dict.fromkeys(tuple(getattr(record.spec, name) for name in names) for record in ordered))

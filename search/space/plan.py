@@ -31,7 +31,7 @@ class Machine:
 
     memory_mb: of the largest node, for trials without a GPU; gpu_mem_mb: of the largest card, where every node with a
     card says how much it has. 0: unknown, nothing is asked for. trials_per_gpu: how many may share a card. avoided: the
-    ids of nodes where nothing may run.
+    ids of nodes where nothing may run; n_without_gpu: nodes that have no card where trials run on cards.
     """
 
     n_slots: int
@@ -41,6 +41,7 @@ class Machine:
     gpu_mem_mb: float = 0
     trials_per_gpu: int = 1
     avoided: tuple[str, ...] = ()
+    n_without_gpu: int = 0
 
     @property
     def macs_per_s(self) -> float:

@@ -15,6 +15,7 @@ from models.plugins import Plugin
 from search.space.spaces import By, for_natives
 
 SCORED_QUALITIES = (25, 50, 75)
+MONITORED_QUALITIES = (25, 40, 50, 60, 75, 90)  # those that the pack has
 REFERENCE_QUALITY = 75
 UNIT_QUALITY = 50  # a margin of 1 is as far as JPEG-75 is from JPEG-50
 CROP_SHARE = 192 / 360  # the thesis scores the central 192 px of 360
@@ -25,7 +26,8 @@ class Protocol:
     """What is measured of every trial of a run, the same for all: numbers of images, sides in pixels.
 
     n_scored: validation images scored when a trial ends; n_tested: test images for finalists; None is all of them.
-    n_compared: the most of these test images on which other codecs are tried.
+    n_compared: the most of these test images on which other codecs are tried; n_stopped: the most validation images
+    scored of a trial that did not train to its end.
     """
 
     n_monitored: int
@@ -33,6 +35,7 @@ class Protocol:
     n_scored: int | None
     n_tested: int | None = None
     n_compared: int = 256
+    n_stopped: int = 256
     crop_px: int = 192
     scored_qualities: tuple[int, ...] = SCORED_QUALITIES
 
@@ -40,6 +43,10 @@ class Protocol:
         """Return the protocol for images of a side: regions no larger than the image."""
         crop_px = self.crop_px if size_px > self.crop_px else round(size_px * CROP_SHARE)
         return replace(self, crop_px=crop_px, monitor_px=min(self.monitor_px, size_px))
+
+    def for_stopped(self) -> "Protocol":
+        """Return the protocol for trials that did not train to their end."""
+        return replace(self, n_scored=min(self.n_stopped, self.n_scored or self.n_stopped))
 
     def images_to_monitor(self, pack: PackedDataset, split: str) -> NDArray[np.int64]:
         """Return the validation images that every trial is watched on, dealt over camera systems."""
@@ -64,7 +71,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Bench:
+class TrialSetup:
     """What every trial of a run is measured with: the threads it may use, VGG16's weights and a plugin if any."""
 
     protocol: Protocol
@@ -75,7 +82,12 @@ class Bench:
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale. fields: what it fixes of every spec; grace_epochs, reduction_factor: ASHA's first rung and ratio."""
+    """A scale. fields: what it fixes of every spec; grace_epochs, reduction_factor: ASHA's first rung and ratio.
+
+    n_confirmed: how many of the best are trained again with n_seeds other seeds. final_split: the split of the final
+    round, and final_top, how many of the best it takes; has_final_qualities: whether it trains them at each quality, or
+    at their own alone.
+    """
 
     name: str
     fields: Mapping[str, Any]
@@ -84,6 +96,11 @@ class Scale:
     reduction_factor: int
     n_finalists: int
     protocol: Protocol
+    n_confirmed: int = 3
+    n_seeds: int = 2
+    final_split: str = "data100"
+    final_top: int = 3
+    has_final_qualities: bool = True
 
 
 # How native networks are trained at every scale; `benchmarks/restorers.py ablations` tries each of these alone.
@@ -96,7 +113,7 @@ NATIVE_TRAINING: Mapping[str, Any] = {
     "start": "near_identity",
     "clip_norm": 1.0,
     "warm_up": 0.05,
-    "ema": 0.99,
+    "ema": None,
 }
 USUAL_TRAINING: Mapping[str, Any] = {
     "batch_size": 8,
@@ -151,6 +168,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             reduction_factor=2,
             n_finalists=2,
             protocol=Protocol(n_monitored=8, monitor_px=96, n_scored=16, n_compared=8),
+            n_confirmed=1,
+            final_split="tiny",
+            final_top=1,
+            has_final_qualities=False,
         ),
         "small": Scale(  # hours on two cores, or on an old card
             name="small",
@@ -175,6 +196,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             reduction_factor=2,
             n_finalists=2,
             protocol=Protocol(n_monitored=24, monitor_px=128, n_scored=48, n_compared=24),
+            n_confirmed=2,
+            final_split="tiny",
+            final_top=2,
+            has_final_qualities=False,
         ),
         "tiny": Scale(  # the thesis' section 3.4 and Table 5
             name="tiny",

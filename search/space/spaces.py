@@ -66,7 +66,7 @@ class Space:
     while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
     scale: the one that "auto" means; n_trials: how many there are where nobody says, None: the scale's; stops_early:
     whether weak trials are stopped; tests_all: whether every trial that completes is scored on test images, or only the
-    scale's few best.
+    scale's few best; confirms: whether the best are trained again with other seeds.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Space:
     n_trials: int | None = None
     stops_early: bool = True
     tests_all: bool = False
+    confirms: bool = False
 
     def cells(self) -> list[Cell]:
         """Return every combination of the axes' values, each prefix of the list as balanced as can be.
@@ -250,6 +251,7 @@ SPACES: Mapping[str, Space] = {
             "ssim_weight": SSIM_WEIGHTS,
         },
         fields={"ssim_weight": SSIM_WEIGHT},
+        confirms=True,
     ),
     "native": Space(  # the networks made for JPEG alone
         name="native",
@@ -272,6 +274,7 @@ SPACES: Mapping[str, Space] = {
         },
         fields={"ssim_weight": SSIM_WEIGHT},
         scale="small",
+        confirms=True,
     ),
     "appendix": Space(
         name="appendix",

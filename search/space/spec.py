@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets.qualities import RANDOM as RANDOM
 from datasets.qualities import quality_range
+from models.footprint import footprint
 from models.names import (
     ARCHITECTURES,
     LOSSES,
@@ -34,6 +35,7 @@ class TrialStatus(StrEnum):
 
     COMPLETED = "completed"  # all epochs, or its plateau
     STOPPED = "stopped"  # by the early-stopping rule, for a weak showing
+    PAUSED = "paused"  # scored where the search ended; --resume trains it on, and its next record replaces this one
     DIVERGED = "diverged"  # non-finite, or more than 10 dB under its own input
     DEAD = "dead"  # returns its input
     FAILED = "failed"  # raised an error, kept in the record
@@ -147,6 +149,11 @@ class TrialSpec:
     def size(self) -> NetworkSize | None:
         """The size of a native network, None of others."""
         return network_size(self.architecture, **self._size_changes)
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates of one restored pixel."""
+        return footprint(self.architecture, self.size).macs_per_pixel
 
     @property
     def _size_changes(self) -> dict[str, Any]:

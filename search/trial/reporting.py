@@ -15,13 +15,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """What a trial reports after an epoch; margin and psnr_gain_db are those of the epoch, best_margin of the best."""
+    """What a trial reports after an epoch; best_bytes_at_parity is that of its best epoch, the rest of this one."""
 
     epoch: int
     epochs: int
     loss: float | None
+    bytes_at_parity: float | None
+    best_bytes_at_parity: float | None
     margin: float | None
-    best_margin: float | None
     psnr_gain_db: float | None
     seconds: float
 

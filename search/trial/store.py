@@ -1,9 +1,14 @@
 """The store: where a trial keeps what must outlive its worker. A trial knows only `load` and `save`."""
 
+import io
+import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 STATE = "state.npz"
 SCORES = "scores.parquet"
@@ -48,6 +53,15 @@ class LocalStore:
             SAMPLES: Path("samples", f"{trial_id}.npz"),
         }
         return self.run / places[name]
+
+
+def curve_of(state: bytes) -> tuple[Mapping[str, float | None], ...]:
+    """Return the curve in a training state without loading Keras; empty where the state cannot be read."""
+    try:
+        with np.load(io.BytesIO(state)) as file:
+            return tuple(json.loads(str(file["facts"]))["curve"])
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        return ()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,14 +26,14 @@ from models.sizes import rate_factor
 from models.training import Row, TrainingPlan, TrainingState, get_weights, has_plateaued, set_weights, train
 from search.records import TrialRecord, failed_record, had_its_chance
 from search.scoring.score_files import scores_to_bytes
-from search.scoring.scores import sample_pictures, score_images
-from search.space.scale import Bench, Protocol
+from search.scoring.scores import restoring_ms, sample_pictures, score_images
+from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.closed_form import fitted_filter
 from search.trial.monitor import Monitor, read_monitor
 from search.trial.provenance import node_name, versions
 from search.trial.reporting import Progress, Report, Verdict
-from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError
+from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError, curve_of
 
 DIVERGED_DB = -10.0
 DEAD_LEVELS = 1  # of 8 bits: what a dead trial changes at most
@@ -40,20 +41,36 @@ N_NORMALISED = 8  # training batches over which the statistics of batch normalis
 EPOCH_STREAM = 1  # apart from the random numbers of batches, which have seeds of one number less
 
 
-def run_trial(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+def run_trial(
+    spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, setup: TrialSetup
+) -> TrialRecord | None:
     """Train, score and return the record; None when the report answered PAUSE. Goes on from the store's state.
 
     The state is safe in the store before each report, scores and samples before the record is returned. A trial that
     runs out of memory goes on once with batches of half the size, which its curve tells. An error ends the trial, not
     the search: it becomes the text of a failed record; but where the store fails, the trial pauses.
     """
-    started = time.monotonic()
     try:
-        return _run(spec, pack, store, report, bench)
+        return _run(spec, pack, store, report, setup)
     except StoreError:
         return None
     except Exception as error:  # the trial boundary
-        return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", time.monotonic() - started)
+        return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", kept_curve(spec, store))
+
+
+def score_paused(spec: TrialSpec, pack: PackedDataset, store: Store, setup: TrialSetup) -> TrialRecord:
+    """Score a trial that has not ended as its state is, and return its record; its training can go on later."""
+    keras.utils.clear_session()
+    monitor = read_monitor(pack, spec.split, setup.protocol)
+    return _finish(spec, pack, monitor, _load_state(spec, store), TrialStatus.PAUSED, store, setup)
+
+
+def kept_curve(spec: TrialSpec, store: Store) -> tuple[Row, ...]:
+    """Return the curve of the epochs that a trial has in the store; empty where it has none that can be read."""
+    try:
+        return curve_of(store.load(spec.trial_id) or b"")
+    except (StoreError, OSError):
+        return ()
 
 
 def epoch_images(spec: TrialSpec, pack: PackedDataset, epoch: int) -> NDArray[np.int64]:
@@ -74,18 +91,22 @@ def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset, batch_size: int | No
 
 def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
     """Return the restorer that an ended trial left in the store, with the weights it was scored by."""
-    return _scored_model(spec, _load_state(spec, store))
+    return scored_model(spec, _load_state(spec, store))
 
 
 def _load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
-    kept = store.load(spec.trial_id)
+    kept, changes = store.load(spec.trial_id), dict[str, Any]()
     if kept is None and spec.parent is not None:
-        kept = store.load(spec.parent)
-        return replace(TrainingState.from_bytes(kept), wait=0) if kept else None  # a plateau is counted anew
-    return TrainingState.from_bytes(kept) if kept else None
+        kept, changes = store.load(spec.parent), {"wait": 0}  # a plateau is counted anew
+    if kept is None:
+        return None
+    state = TrainingState.from_bytes(kept)
+    if state.curve and "bytes_at_parity" not in state.curve[-1]:  # of a version that ranked epochs by their margins
+        changes |= {"best_value": -math.inf, "best_epoch": 0}
+    return replace(state, **changes)
 
 
-def _scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
+def scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
     """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
     model = _build(spec)
     if state is not None:
@@ -115,7 +136,7 @@ def _build_to_train(spec: TrialSpec, pack: PackedDataset) -> keras.Model:
     return model
 
 
-def _closed_form(spec: TrialSpec, pack: PackedDataset, store: Store) -> TrainingState | None:
+def closed_form_state(spec: TrialSpec, pack: PackedDataset, store: Store) -> TrainingState | None:
     """Return the state of a trial without epochs, kept as others are; None of JPEG as it is, which has no weights."""
     if spec.is_baseline:
         return None
@@ -127,48 +148,60 @@ def _closed_form(spec: TrialSpec, pack: PackedDataset, store: Store) -> Training
     return state
 
 
-def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, bench: Bench) -> TrialRecord | None:
+def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, setup: TrialSetup) -> TrialRecord | None:
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
-    monitor = read_monitor(pack, spec.split, bench.protocol)
+    monitor = read_monitor(pack, spec.split, setup.protocol)
     status: TrialStatus | None = TrialStatus.COMPLETED
     if not spec.is_trained:
-        state = _closed_form(spec, pack, store)
+        state = closed_form_state(spec, pack, store)
     else:
         state = _load_state(spec, store)
         status = _ended(spec, state) if state else None
         if not status:
-            state, status = _train(spec, pack, monitor, store, report, bench)
-    if status is None:
-        return None
-    model = _scored_model(spec, state)
-    if status is not TrialStatus.DIVERGED:
-        _score(spec, pack, model, store, bench.protocol)
-    return _record(spec, pack, monitor, model, state, status)
+            state, status = _train(spec, pack, monitor, store, report, setup)
+    return None if status is None else _finish(spec, pack, monitor, state, status, store, setup)
+
+
+def _finish(
+    spec: TrialSpec,
+    pack: PackedDataset,
+    monitor: Monitor,
+    state: TrainingState | None,
+    status: TrialStatus,
+    store: Store,
+    setup: TrialSetup,
+) -> TrialRecord:
+    model = scored_model(spec, state)
+    record = record_of(spec, pack, monitor, model, state, status)
+    if status is TrialStatus.DIVERGED:
+        return record
+    _score(record, pack, model, store, setup.protocol)
+    return timed(record, pack, model, setup.protocol)
 
 
 def _train(
-    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, bench: Bench
+    spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, setup: TrialSetup
 ) -> tuple[TrainingState, TrialStatus | None]:
     """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
     state = _load_state(spec, store)
     batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
     try:
-        return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size), store, report)
+        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size), store, report)
     except Exception as error:
         if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
             raise
     keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
     gc.collect()
     state = _load_state(spec, store)
-    return _follow(spec, _training(spec, pack, monitor, bench, state, batch_size // 2), store, report)
+    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2), store, report)
 
 
 def _training(
     spec: TrialSpec,
     pack: PackedDataset,
     monitor: Monitor,
-    bench: Bench,
+    setup: TrialSetup,
     state: TrainingState | None,
     batch_size: int,
 ) -> Iterator[TrainingState]:
@@ -185,7 +218,7 @@ def _training(
         tables=spec.size is not None and spec.size.told_tables,
     )
     plan = TrainingPlan(
-        loss=make_loss(spec.loss, LossOptions(bench.vgg16_weights, spec.ssim_weight)),
+        loss=make_loss(spec.loss, LossOptions(setup.vgg16_weights, spec.ssim_weight)),
         epochs=spec.epochs,
         n_steps=n_steps,
         learning_rate=spec.learning_rate * rate_factor(spec.size),
@@ -201,11 +234,11 @@ def _training(
     validation_files: dict[int, bytes] = {}
 
     def batches(epoch: int) -> Iterator[Batch]:
-        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, bench.n_threads)
+        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, setup.n_threads)
 
     def validation() -> Iterator[Batch]:
         return validation_batches(
-            pack, pack.images_of(spec.split, "validation"), settings, bench.n_threads, validation_files
+            pack, pack.images_of(spec.split, "validation"), settings, setup.n_threads, validation_files
         )
 
     def watch(model: keras.Model) -> tuple[float, Row]:
@@ -213,7 +246,8 @@ def _training(
         reading = monitor.read(model)
         seconds, clock = time.monotonic() - clock, time.monotonic()
         row = {**vars(reading), "steps": n_steps, "batch_size": batch_size, "seconds": seconds}
-        return (-math.inf if reading.margin is None else reading.margin), row
+        share = reading.bytes_at_parity
+        return (-math.inf if share is None else -share), row
 
     return train(model, plan, batches, watch, state, validation)
 
@@ -249,15 +283,26 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
     )
 
 
-def _score(spec: TrialSpec, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
-    """Score validation images at the monitored qualities; without training, at every quality and on test images too."""
-    rows = []
+def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
+    """Score validation images at three qualities; without training, at every quality and on test images too.
+
+    Of a trial that did not train to its end the protocol's n_stopped images are enough.
+    """
+    spec, rows = record.spec, []
+    if spec.is_trained and record.status is not TrialStatus.COMPLETED:
+        protocol = protocol.for_stopped()
     for subset in ("validation",) if spec.is_trained else ("validation", "test"):
         qualities = pack.qualities if spec.is_baseline or subset == "test" else protocol.scored_qualities
         images = protocol.images_to_score(pack, spec.split, subset)
         rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
-    pictures = sample_pictures(model, pack, rows, protocol.scored_qualities)
+    pictures = sample_pictures(model, pack, [row["image"] for row in rows], protocol.scored_qualities)
     store.save(spec.trial_id, spec.epochs, {SCORES: scores_to_bytes(rows), SAMPLES: pictures})
+
+
+def timed(record: TrialRecord, pack: PackedDataset, model: keras.Model, protocol: Protocol) -> TrialRecord:
+    """Return a record with the time that restoring an image takes here; JPEG as it is takes none."""
+    image = int(protocol.images_to_monitor(pack, record.spec.split)[0])
+    return record if record.spec.is_baseline else replace(record, restore_ms=restoring_ms(model, pack, image))
 
 
 def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
@@ -266,14 +311,15 @@ def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
         epoch=state.epoch,
         epochs=spec.epochs,
         loss=last["loss"],
+        bytes_at_parity=last.get("bytes_at_parity"),
+        best_bytes_at_parity=-state.best_value if state.best_epoch else None,
         margin=last["margin"],
-        best_margin=state.best_value if state.best_epoch else None,
         psnr_gain_db=last["psnr_gain_db"],
         seconds=last["seconds"] or 0.0,
     )
 
 
-def _record(
+def record_of(
     spec: TrialSpec,
     pack: PackedDataset,
     monitor: Monitor,
@@ -281,21 +327,21 @@ def _record(
     state: TrainingState | None,
     status: TrialStatus,
 ) -> TrialRecord:
+    """Return the record of a trial that ends with this state; model: with the weights it is scored by."""
     as_input = monitor.compare(monitor.degraded)
-    margin, gain_db = as_input.margin, as_input.psnr_gain_db
+    seen: Row = vars(as_input)
     if state is not None and not spec.is_trained:
-        reading = monitor.read(model)
-        margin, gain_db = reading.margin, reading.psnr_gain_db
+        seen = vars(monitor.read(model))
     elif state is not None:
         scored = state.best_epoch if spec.restore_best else state.epoch
-        rows = {row["epoch"]: row for row in state.curve}
-        margin, gain_db = (rows[scored]["margin"], rows[scored]["psnr_gain_db"]) if scored in rows else (None, None)
+        seen = next((row for row in state.curve if row["epoch"] == scored), {})
     return TrialRecord(
         spec=spec,
         status=status,
         epochs_run=state.epoch if state else 0,
-        margin=margin,
-        psnr_gain_db=gain_db,
+        bytes_at_parity=seen.get("bytes_at_parity"),
+        margin=seen.get("margin"),
+        psnr_gain_db=seen.get("psnr_gain_db"),
         input_margin=as_input.margin,
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),

@@ -1,11 +1,11 @@
-"""The ledger: proposals and records on disk before anyone acts on them, and an orderly end where they cannot be."""
+"""The run writer: proposals and records on disk before anyone acts on them, and an orderly end where they cannot be."""
 
 import errno
 from pathlib import Path
 
 import pytest
 
-from search.engine.run_writer import Ledger
+from search.engine.run_writer import RunWriter
 from search.progress.log import Lines, ProgressLog
 from search.records import TrialRecord, failed_record, read_proposed, read_records
 from search.space.spec import TrialSpec
@@ -14,12 +14,12 @@ SPEC = TrialSpec("resnet")
 
 
 class Recorder:
-    """A ledger in a folder, what it printed, and how often it stopped the search."""
+    """A writer in a folder, what it printed, and how often it stopped the search."""
 
     def __init__(self, run: Path) -> None:
         self.lines: list[str] = []
         self.n_stops = 0
-        self.ledger = Ledger(run, ProgressLog(2, 1.0, watchers=(Lines(self.lines.append),)), self.stop)
+        self.writer = RunWriter(run, ProgressLog(2, 1.0, watchers=(Lines(self.lines.append),)), self.stop)
 
     def stop(self) -> None:
         self.n_stops += 1
@@ -31,8 +31,8 @@ def _record() -> TrialRecord:
 
 def test_what_is_announced_and_settled_is_on_disk_and_shown(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
-    recorder.ledger.announce(SPEC)
-    recorder.ledger.settle(_record())
+    recorder.writer.announce(SPEC)
+    recorder.writer.settle(_record())
     assert read_proposed(tmp_path) == [SPEC]
     assert [record.trial_id for record in read_records(tmp_path)] == [SPEC.trial_id]
     assert len(recorder.lines) == 2
@@ -50,9 +50,9 @@ def test_a_full_disk_stops_the_search_once_and_nothing_is_shown_that_is_not_kept
     recorder = Recorder(tmp_path)
     for _ in range(2):
         if written == "append_proposed":
-            recorder.ledger.announce(SPEC)
+            recorder.writer.announce(SPEC)
         else:
-            recorder.ledger.settle(_record())
-    assert recorder.ledger.trouble == "No space left on device"
+            recorder.writer.settle(_record())
+    assert recorder.writer.trouble == "No space left on device"
     assert recorder.n_stops == 1
     assert recorder.lines == []

@@ -9,16 +9,16 @@ from datasets.errors import InputError
 from datasets.pack import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from search.cluster.file_set import (
-    Parcel,
+    FileSet,
     begin,
     cache_folder,
     discard,
-    file_parcel,
+    file_set_of_file,
+    file_set_of_pack,
     find,
     finish,
     need,
     own_copy,
-    pack_parcel,
     take,
 )
 
@@ -30,30 +30,30 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def foreign(small_pack: PackedDataset) -> Parcel:
-    """The parcel of a pack whose folder is not on this node."""
-    return replace(pack_parcel(small_pack), folder=Path("/nowhere"))
+def foreign(small_pack: PackedDataset) -> FileSet:
+    """The file set of a pack whose folder is not on this node."""
+    return replace(file_set_of_pack(small_pack), folder=Path("/nowhere"))
 
 
-def _send(parcel: Parcel, source: Path, token: str, n_bytes: int = 10_000) -> None:
-    begin(parcel, token)
-    for file in parcel.files:
+def _send(file_set: FileSet, source: Path, token: str, n_bytes: int = 10_000) -> None:
+    begin(file_set, token)
+    for file in file_set.files:
         data = (source / file.name).read_bytes()
         for offset in range(0, max(1, len(data)), n_bytes):
-            take(parcel, token, file.name, offset, data[offset : offset + n_bytes])
+            take(file_set, token, file.name, offset, data[offset : offset + n_bytes])
 
 
 def test_a_parcel_is_used_where_the_driver_has_it_when_the_node_has_it_there_too(small_pack: PackedDataset) -> None:
-    assert find(pack_parcel(small_pack)) == small_pack.folder
+    assert find(file_set_of_pack(small_pack)) == small_pack.folder
 
 
 def test_the_manifest_stands_for_a_pack(small_pack: PackedDataset) -> None:
-    parcel = pack_parcel(small_pack)
-    assert parcel.files[-1].name == MANIFEST
-    assert {file.name for file in parcel.files[:-1]} == set(small_pack.manifest["files"])
+    file_set = file_set_of_pack(small_pack)
+    assert file_set.files[-1].name == MANIFEST
+    assert {file.name for file in file_set.files[:-1]} == set(small_pack.manifest["files"])
 
 
-def test_a_pack_that_arrived_is_found_and_opens(foreign: Parcel, small_pack: PackedDataset) -> None:
+def test_a_pack_that_arrived_is_found_and_opens(foreign: FileSet, small_pack: PackedDataset) -> None:
     assert find(foreign) is None
     _send(foreign, small_pack.folder, "t")
     finish(foreign, "t")
@@ -64,7 +64,7 @@ def test_a_pack_that_arrived_is_found_and_opens(foreign: Parcel, small_pack: Pac
     assert [path.name for path in own_copy(foreign).parent.iterdir()] == [own_copy(foreign).name]
 
 
-def test_a_part_that_changed_on_the_way_is_found_out(foreign: Parcel, small_pack: PackedDataset) -> None:
+def test_a_part_that_changed_on_the_way_is_found_out(foreign: FileSet, small_pack: PackedDataset) -> None:
     _send(foreign, small_pack.folder, "t")
     take(foreign, "t", "originals.npy", 500, b"another")
     with pytest.raises(OSError, match=r"originals\.npy did not arrive as it was sent"):
@@ -73,7 +73,7 @@ def test_a_part_that_changed_on_the_way_is_found_out(foreign: Parcel, small_pack
     assert list(own_copy(foreign).parent.iterdir()) == []
 
 
-def test_two_deliveries_at_once_leave_one_whole_copy(foreign: Parcel, small_pack: PackedDataset) -> None:
+def test_two_deliveries_at_once_leave_one_whole_copy(foreign: FileSet, small_pack: PackedDataset) -> None:
     for token in ("one", "two"):
         _send(foreign, small_pack.folder, token)
     for token in ("one", "two"):
@@ -81,7 +81,9 @@ def test_two_deliveries_at_once_leave_one_whole_copy(foreign: Parcel, small_pack
     assert [path.name for path in own_copy(foreign).parent.iterdir()] == [own_copy(foreign).name]
 
 
-def test_what_a_given_up_delivery_left_is_removed_by_the_next(foreign: Parcel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_given_up_delivery_left_is_removed_by_the_next(
+    foreign: FileSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin(foreign, "given up")
     monkeypatch.setattr("search.cluster.file_set.STALE_S", -1.0)
     begin(foreign, "next")
@@ -89,11 +91,11 @@ def test_what_a_given_up_delivery_left_is_removed_by_the_next(foreign: Parcel, m
 
 
 def test_another_pack_at_the_same_path_is_not_taken_for_it(small_pack: PackedDataset, tmp_path: Path) -> None:
-    parcel = pack_parcel(small_pack)
+    file_set = file_set_of_pack(small_pack)
     (tmp_path / "pack").mkdir()
-    for file in parcel.files:
+    for file in file_set.files:
         (tmp_path / "pack" / file.name).write_bytes((small_pack.folder / file.name).read_bytes())
-    here = replace(parcel, folder=tmp_path / "pack")
+    here = replace(file_set, folder=tmp_path / "pack")
     assert find(here) == tmp_path / "pack"
     find.cache_clear()
     manifest = tmp_path / "pack" / MANIFEST
@@ -103,11 +105,11 @@ def test_another_pack_at_the_same_path_is_not_taken_for_it(small_pack: PackedDat
 
 def test_a_file_is_a_parcel_too(tmp_path: Path) -> None:
     (tmp_path / "weights.h5").write_bytes(b"weights")
-    parcel = file_parcel(tmp_path / "weights.h5")
-    assert find(parcel) == tmp_path
-    assert (parcel.n_bytes, own_copy(parcel).parent) == (7, cache_folder() / "files")
+    file_set = file_set_of_file(tmp_path / "weights.h5")
+    assert find(file_set) == tmp_path
+    assert (file_set.n_bytes, own_copy(file_set).parent) == (7, cache_folder() / "files")
 
 
-def test_a_node_without_the_files_says_where_it_looked(foreign: Parcel) -> None:
+def test_a_node_without_the_files_says_where_it_looked(foreign: FileSet) -> None:
     with pytest.raises(InputError, match=r"this node has neither /nowhere nor .*cache/packs/"):
         need(foreign)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search.cluster.configuration import Room, read_room
-from search.cluster.missing_nodes import find_absentees
+from search.cluster.configuration import ClusterConfiguration, read_configuration
+from search.cluster.missing_nodes import find_missing_nodes
 from search.cluster.preflight import Fault
 from search.cluster.stop_nodes import stop_workers
 
@@ -22,8 +22,8 @@ def _asked(answer: str, status: int, folder: Path, monkeypatch: pytest.MonkeyPat
     (folder / "ssh").write_text(f"#!/bin/sh\necho '{answer}' >&{2 if status else 1}\nexit {status}\n")
     (folder / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    (fault,) = find_absentees(
-        Room("10.0.0.1", ("10.0.0.2", "10.0.0.3"), "lab", folder / "key"), ["10.0.0.1", "10.0.0.3"]
+    (fault,) = find_missing_nodes(
+        ClusterConfiguration("10.0.0.1", ("10.0.0.2", "10.0.0.3"), "lab", folder / "key"), ["10.0.0.1", "10.0.0.3"]
     )
     assert (fault.node, fault.is_fatal) == ("10.0.0.2", True)
     return fault
@@ -88,18 +88,18 @@ def test_the_head_stops_the_others_and_names_those_it_cannot_reach(
     )
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert stop_workers(Room("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key")) == lines
+    assert stop_workers(ClusterConfiguration("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key")) == lines
     assert (tmp_path / "asked").read_text().endswith("lab@10.0.0.2 ~/lowq/.venv/bin/ray stop\n")
 
 
 def test_a_head_without_ssh_stops_nobody_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    (line,) = stop_workers(Room("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key"))
+    (line,) = stop_workers(ClusterConfiguration("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key"))
     assert line.startswith("10.0.0.2 was not stopped: [Errno 2] No such file or directory: 'ssh'")
 
 
 def test_a_head_without_the_key_is_named_and_so_is_every_absent_pc(tmp_path: Path) -> None:
-    head, worker = find_absentees(Room("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key"), [])
+    head, worker = find_missing_nodes(ClusterConfiguration("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key"), [])
     assert (head.node, head.what) == ("10.0.0.1", f"the head lacks the key {tmp_path}/key, it cannot start the others")
     assert not head.is_fatal
     assert (worker.node, worker.what, worker.is_fatal) == ("10.0.0.2", "is not in the cluster", True)
@@ -109,7 +109,7 @@ def test_a_head_without_the_key_is_named_and_so_is_every_absent_pc(tmp_path: Pat
 def test_a_head_without_ssh_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key").touch()
     monkeypatch.setenv("PATH", str(tmp_path))
-    (fault,) = find_absentees(Room("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key"), [])
+    (fault,) = find_missing_nodes(ClusterConfiguration("10.0.0.1", ("10.0.0.2",), "lab", tmp_path / "key"), [])
     assert (fault.what, fault.fix) == (
         "is not in the cluster, and the head has no ssh to ask it",
         "install openssh-client on the head",
@@ -122,11 +122,13 @@ def test_the_room_is_read_from_what_ray_up_leaves_on_the_head(tmp_path: Path) ->
         "auth": {"ssh_user": "lab", "ssh_private_key": "~/key"},
     }
     (tmp_path / "told.yaml").write_text(yaml.safe_dump(told))
-    assert read_room(tmp_path / "told.yaml") == Room("10.0.0.1", ("10.0.0.2",), "lab", Path.home() / "key")
+    assert read_configuration(tmp_path / "told.yaml") == ClusterConfiguration(
+        "10.0.0.1", ("10.0.0.2",), "lab", Path.home() / "key"
+    )
 
 
 @pytest.mark.parametrize("text", [None, "provider: {type: aws}"])
 def test_a_cluster_made_by_other_means_has_no_room(text: str | None, tmp_path: Path) -> None:
     if text:
         (tmp_path / "told.yaml").write_text(text)
-    assert read_room(tmp_path / "told.yaml") is None
+    assert read_configuration(tmp_path / "told.yaml") is None

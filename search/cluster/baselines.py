@@ -1,0 +1,143 @@
+"""JPEG as it is and the closed-form filter, scored beside the trials in parts that take no card."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from search.cluster.placement import where
+from search.cluster.scoring_tasks import NO_GPU, WorkerSetup
+from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.records import TrialRecord, failed_record
+from search.scoring.score_files import Row, scores_to_bytes
+from search.space.plan import Machine
+from search.space.spec import TrialSpec
+from search.trial.store import SAMPLES, SCORES
+
+PART_IMAGES = 64
+MAX_TRIES = 3  # of a part, as workers and nodes die
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of a subset to score at a quality; all of a spec's parts make its scores."""
+
+    subset: str
+    quality: int
+    images: tuple[int, ...]
+
+
+@dataclass
+class Baseline:
+    """A spec that is not trained: its record and pictures once it is prepared, the parts to score, their rows."""
+
+    spec: TrialSpec
+    record: TrialRecord | None = None
+    samples: bytes = b""
+    parts: tuple[Part, ...] = ()
+    rows: dict[Part, list[Row]] = field(default_factory=dict)
+
+
+class Baselines:
+    """Has a few parts at a time scored; `take` gets the record of each baseline when its scores are safe.
+
+    Beside cards a part takes no CPU that a trial waits for, and there is one a node; without cards they take half of
+    the slots.
+    """
+
+    def __init__(
+        self, workers: WorkerSetup, specs: Iterable[TrialSpec], machine: Machine, take: Callable[[TrialRecord], None]
+    ) -> None:
+        self.workers, self.machine, self.take = workers, machine, take
+        self.waiting: deque[tuple[Baseline, Part | None, int]] = deque((Baseline(spec), None, 1) for spec in specs)
+        self.under_way: dict[Any, tuple[Baseline, Part | None, int]] = {}
+        self.n_at_once = max(1, machine.n_slots // 2) if not machine.n_gpus else len([n for n in ray.nodes() if n["Alive"]])
+        self.move_on()
+
+    def move_on(self, timeout_s: float = 0.0) -> None:
+        """Take what is ready and start what may follow."""
+        if self.under_way:
+            ready, _ = ray.wait(list(self.under_way), num_returns=len(self.under_way), timeout=timeout_s)
+            for reference in ready:
+                self._take(reference, *self.under_way.pop(reference))
+        while self.waiting and len(self.under_way) < self.n_at_once:
+            baseline, part, n_tries = self.waiting.popleft()
+            self.under_way[self._start(baseline, part)] = (baseline, part, n_tries)
+
+    def finish(self) -> None:
+        """Score all that is left."""
+        while self.under_way or self.waiting:
+            self.move_on(timeout_s=1.0)
+
+    def cancel(self) -> None:
+        """Leave what is under way: another sitting scores it."""
+        self.waiting.clear()
+        for reference in self.under_way:
+            ray.cancel(reference, force=True)
+        self.under_way.clear()
+
+    def _start(self, baseline: Baseline, part: Part | None) -> Any:
+        on_gpus = bool(self.machine.n_gpus)
+        kind = ray.remote(
+            num_cpus=0 if on_gpus else self.machine.n_threads,
+            max_retries=0,
+            label_selector=where(self.machine),
+            scheduling_strategy="SPREAD",
+            **({"runtime_env": NO_GPU} if on_gpus else {}),
+        )
+        if part is None:
+            return kind(_prepare).remote(self.workers, baseline.spec)
+        return kind(_score_part).remote(self.workers, baseline.spec, part)
+
+    def _take(self, reference: Any, baseline: Baseline, part: Part | None, n_tries: int) -> None:
+        try:
+            answer = ray.get(reference)
+        except (RayError, OSError) as error:
+            if n_tries < MAX_TRIES:
+                self.waiting.append((baseline, part, n_tries + 1))
+                return
+            self.waiting = deque(item for item in self.waiting if item[0] is not baseline)
+            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
+            self.take(failed_record(baseline.spec, "", reason, is_outside=True))
+            return
+        if part is None:
+            baseline.record, baseline.samples, baseline.parts = answer
+            self.waiting.extend((baseline, each, 1) for each in baseline.parts)
+        else:
+            baseline.rows[part] = answer
+        if baseline.record is not None and len(baseline.rows) == len(baseline.parts):
+            rows = [row for each in baseline.parts for row in baseline.rows[each]]
+            store = RemoteStore(find_checkpoint_store(self.workers.checkpoints))
+            store.save(baseline.spec.trial_id, 0, {SCORES: scores_to_bytes(rows), SAMPLES: baseline.samples})
+            self.take(baseline.record)
+
+
+def _prepare(workers: WorkerSetup, spec: TrialSpec) -> tuple[TrialRecord, bytes, tuple[Part, ...]]:
+    """Fit what is to be fitted and read the monitor: the record, pictures, and what is to be scored."""
+    from models.backend import prepare_backend  # here and below: the driver, which has no use for Keras, never loads it
+    from search.trial.untrained import parts_to_score, prepare_untrained
+
+    prepare_backend(workers.setup.n_threads)
+    pack, setup = workers.open()
+    record, samples = prepare_untrained(spec, pack, RemoteStore(find_checkpoint_store(workers.checkpoints)), setup)
+    parts = tuple(
+        Part(subset, quality, tuple(images[first : first + PART_IMAGES]))
+        for subset, quality, images in parts_to_score(spec, pack, setup.protocol)
+        for first in range(0, len(images), PART_IMAGES)
+    )
+    return record, samples, parts
+
+
+def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part) -> list[Row]:
+    from models.backend import prepare_backend
+    from search.scoring.scores import score_images
+    from search.trial.trial import load_restorer
+
+    prepare_backend(workers.setup.n_threads)
+    pack, setup = workers.open()
+    model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
+    rows = score_images(model, pack, part.images, (part.quality,), setup.protocol)
+    return [{"split": part.subset, **row} for row in rows]

@@ -1,0 +1,39 @@
+"""What has no epochs, JPEG as it is and the closed-form filter: prepared in one step, scored in parts."""
+
+from collections.abc import Iterator
+
+import keras
+
+from datasets.packed import PackedDataset
+from search.records import TrialRecord
+from search.scoring.scores import sample_pictures
+from search.space.scale import Protocol, TrialSetup
+from search.space.spec import TrialSpec, TrialStatus
+from search.trial.monitor import read_monitor
+from search.trial.store import Store
+from search.trial.trial import closed_form_state, record_of, scored_model, timed
+
+
+def prepare_untrained(
+    spec: TrialSpec, pack: PackedDataset, store: Store, setup: TrialSetup
+) -> tuple[TrialRecord, bytes]:
+    """Fit the filter where the store has none; return the record and the pictures that its scores belong to."""
+    keras.utils.clear_session()
+    monitor = read_monitor(pack, spec.split, setup.protocol)
+    state = closed_form_state(spec, pack, store)
+    model = scored_model(spec, state)
+    record = record_of(spec, pack, monitor, model, state, TrialStatus.COMPLETED)
+    images = setup.protocol.images_to_score(pack, spec.split, "validation")
+    samples = sample_pictures(model, pack, images, setup.protocol.scored_qualities)
+    return timed(record, pack, model, setup.protocol), samples
+
+
+def parts_to_score(spec: TrialSpec, pack: PackedDataset, protocol: Protocol) -> Iterator[tuple[str, int, list[int]]]:
+    """Yield subset, quality and images of what is scored: test images at every quality, and validation images.
+
+    Of JPEG as it is the validation images at every quality too: networks are compared with it there.
+    """
+    for subset in ("validation", "test"):
+        images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
+        for quality in pack.qualities if spec.is_baseline or subset == "test" else protocol.scored_qualities:
+            yield subset, quality, images
