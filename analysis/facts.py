@@ -43,6 +43,7 @@ EXTRA_DATASET_FACTS: Mapping[str, Any] = {
     "description": str,
     "division": str | None,
     "grouping": dict[str, object] | None,
+    "today": dict[str, str | int | float | None] | None,
 }
 AXES = dict[str, list[str | int | float | bool | None]]
 SUBSETS = ("validation", "test")

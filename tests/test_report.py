@@ -125,6 +125,14 @@ def test_the_report_says_what_grouped_the_images(tmp_path: Path, division: str, 
     assert f"{said} {kept}" in text
 
 
+def test_the_report_says_what_optimised_huffman_tables_alone_save(tmp_path: Path) -> None:
+    today = {"encoder": "jpeg-q75-plain", "mean_bytes": 8000.0, "mean_optimised_bytes": 7520.0}
+    run = write_run(tmp_path / "run", [plan(0)], dataset=run_facts(4, 1)["dataset"] | {"today": today})
+    text = (write_report(find(open_run(run)), run / "report").parent / "index.html").read_text()
+    assert "(jpeg-q75-plain) take 8.00 kB an image." in text
+    assert "the same pixels take 94.0% of that, without any restorer." in text
+
+
 def test_same_run_gives_the_same_report(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan(0)])))
     first, second = (write_report(findings, tmp_path / name).parent for name in ("first", "second"))

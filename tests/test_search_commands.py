@@ -83,6 +83,7 @@ def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: Pac
     assert facts["dataset"]["fingerprint"] == small_pack.fingerprint
     assert facts["dataset"]["grouping"] == small_pack.manifest["grouping"]
     assert facts["dataset"]["division"] == "grouped"
+    assert facts["dataset"]["today"] == small_pack.today
     assert (facts["space"], facts["scale"], facts["n_trials"]) == ("smoke", "demo", 2)
 
 

@@ -153,6 +153,7 @@ def _data_lines(findings: Findings) -> list[str]:
         f"(fingerprint {dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} "
         "images.",
         *_grouping(dataset),
+        *_today(dataset),
     ]
 
 
@@ -166,6 +167,18 @@ def _grouping(dataset: Mapping[str, Any]) -> list[str]:
     return [
         f"Images are grouped by {by}: {facts['n_grouped_images']} of {dataset['n_images']} images share a group with "
         f"others, the largest has {facts['largest_group']}; {kept}."
+    ]
+
+
+def _today(dataset: Mapping[str, Any]) -> list[str]:
+    """Say what optimised Huffman tables alone would save of the files stored today; nothing where that is unknown."""
+    today = dataset.get("today") or {}
+    stored, optimised = today.get("mean_bytes"), today.get("mean_optimised_bytes")
+    if not stored or not optimised:
+        return []
+    return [
+        f"Files as stored today ({today.get('encoder')}) take {stored / 1000:.2f} kB an image. With optimised Huffman "
+        f"tables the same pixels take {optimised / stored:.1%} of that, without any restorer."
     ]
 
 
