@@ -160,7 +160,7 @@ def _inspect_source(folder: Path, out: Path | None) -> None:
 
 def _encode(options: argparse.Namespace) -> None:
     encoder = find_encoder(options.encoder)
-    planned = plan_files(options.images, options.out, encoder, options.force)
+    planned = plan_files(options.images, options.out, encoder, options.force, note)
     with Progress("encoding", "images") as progress:
         n_bytes = write_files(planned, encoder, options.again, progress.tell)
     kb = n_bytes / len(planned) / 1000

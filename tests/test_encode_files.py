@@ -48,6 +48,12 @@ def test_a_folder_becomes_the_files_of_the_encoder(sources: Path, tmp_path: Path
     assert capsys.readouterr().out == f"2 images as {name}, {kb:.2f} kB an image, in {out}\n"
 
 
+def test_what_is_passed_over_in_a_folder_is_said(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    (sources / "left" / "notes.txt").write_text("mine")
+    assert _encode(sources, "-o", tmp_path / "out", "--encoder", "jpeg-q50") == 0
+    assert "passed over: 1 file (1 .txt) in left" in capsys.readouterr().err
+
+
 def test_a_file_is_written_beside_others(sources: Path, tmp_path: Path) -> None:
     assert _encode(sources / "left" / "a.png", "-o", tmp_path, "--encoder", "jpeg-q50") == 0
     assert _encode(sources / "right" / "b.bmp", "-o", tmp_path, "--encoder", "jpeg-q50") == 0

@@ -62,6 +62,9 @@ class Encoder:
         object.__setattr__(self, "subsampling", self.subsampling or known[0])
         if self.subsampling not in known:
             raise InputError(f"{self.codec} has no subsampling {self.subsampling}; it has {', '.join(known)}")
+        for choice in ("optimised", "progressive"):
+            if not isinstance(getattr(self, choice), bool):
+                raise InputError(f"{choice} must be true or false, got {getattr(self, choice)!r}")
         if not is_whole(self.smoothing) or not 0 <= self.smoothing <= HIGHEST_SMOOTHING:
             raise InputError(f"smoothing must be a whole number of 0..{HIGHEST_SMOOTHING}, got {self.smoothing!r}")
         of_jpeg = self.tables is not None or self.progressive or self.smoothing or not self.optimised

@@ -33,15 +33,19 @@ class ToEncode:
     target: Path
 
 
-def plan_files(sources: Sequence[Path], out: Path, encoder: Encoder, force: bool) -> list[ToEncode]:
+def plan_files(
+    sources: Sequence[Path], out: Path, encoder: Encoder, force: bool, say: Callable[[str], None] = lambda text: None
+) -> list[ToEncode]:
     """Return what is to be written for image files and folders of them, whose sub-folders are kept.
+
+    say: is told what of a folder is passed over.
 
     Raises InputError before anything is written: for two sources of one target, or a target that exists without force.
     """
     planned = []
     for source in sources:
         if source.is_dir():
-            found = [(image.path, Path(image.name)) for image in find_images(source)]
+            found = [(image.path, Path(image.name)) for image in find_images(source, say)]
         else:
             found = [(source, Path(source.name))]
         planned += [ToEncode(path, (out / name).with_suffix(SUFFIXES[encoder.codec])) for path, name in found]
