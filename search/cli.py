@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))  # as Ctrl-C
+    on_end = signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))  # as Ctrl-C
     try:
         options = _parser().parse_args(arguments, argparse.Namespace(began=began))
         return _main(options, shlex.join(["python", "search/run.py", *arguments]))
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         disconnect()
+        signal.signal(signal.SIGTERM, on_end)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +123,9 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     require_placeable(task.largest_specs, task.machine)
     if options.resume:
         run = options.resume.resolve()
-        note_resumed(run, task)
+        changes = note_resumed(run, task)
+        if changes:
+            print(f"versions have changed since the last sitting: {', '.join(changes)}", flush=True)
         return _search(run, task, options)
     run = (options.out or RUNS_FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{task.space.name}")).resolve()
     create_run(run, task)

@@ -89,7 +89,7 @@ class Task:
             size_px=self.pack.size_px,
             n_qualities=len(self.pack.qualities),
         )
-        return make_plan(self.space, self.scale, specs, self.machine, workload)
+        return make_plan(self.space, self.scale, specs, self.machine, workload, self.n_confirming)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -7,12 +7,16 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.smear import synthesize
 
 N_IMAGES, SIZE_PX = 12, 96
+
+settings.register_profile("lowq", deadline=None)  # nothing is timed in a test
+settings.load_profile("lowq")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
-"""Parcels: found where they are, taken in whole or not at all."""
+"""File sets: found where they are, taken in whole or not at all."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from datasets.errors import InputError
 from datasets.pack import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from search.cluster.file_set import (
@@ -35,6 +34,10 @@ def foreign(small_pack: PackedDataset) -> FileSet:
     return replace(file_set_of_pack(small_pack), folder=Path("/nowhere"))
 
 
+def _no_way(path: Path, offset: int, n_bytes: int) -> bytes:
+    raise AssertionError("nothing is to be fetched")
+
+
 def _send(file_set: FileSet, source: Path, token: str, n_bytes: int = 10_000) -> None:
     begin(file_set, token)
     for file in file_set.files:
@@ -43,7 +46,7 @@ def _send(file_set: FileSet, source: Path, token: str, n_bytes: int = 10_000) ->
             take(file_set, token, file.name, offset, data[offset : offset + n_bytes])
 
 
-def test_a_parcel_is_used_where_the_driver_has_it_when_the_node_has_it_there_too(small_pack: PackedDataset) -> None:
+def test_a_file_set_is_used_where_the_driver_has_it_when_the_node_has_it_there_too(small_pack: PackedDataset) -> None:
     assert find(file_set_of_pack(small_pack)) == small_pack.folder
 
 
@@ -57,8 +60,8 @@ def test_a_pack_that_arrived_is_found_and_opens(foreign: FileSet, small_pack: Pa
     assert find(foreign) is None
     _send(foreign, small_pack.folder, "t")
     finish(foreign, "t")
-    assert need(foreign) == own_copy(foreign)
-    opened = open_pack(need(foreign), check_hashes=True)
+    assert need(foreign, _no_way) == own_copy(foreign)
+    opened = open_pack(need(foreign, _no_way), check_hashes=True)
     assert opened.fingerprint == small_pack.fingerprint
     assert (opened.originals == small_pack.originals).all()
     assert [path.name for path in own_copy(foreign).parent.iterdir()] == [own_copy(foreign).name]
@@ -103,13 +106,30 @@ def test_another_pack_at_the_same_path_is_not_taken_for_it(small_pack: PackedDat
     assert find(here) is None
 
 
-def test_a_file_is_a_parcel_too(tmp_path: Path) -> None:
+def test_a_file_is_a_file_set_too(tmp_path: Path) -> None:
     (tmp_path / "weights.h5").write_bytes(b"weights")
     file_set = file_set_of_file(tmp_path / "weights.h5")
     assert find(file_set) == tmp_path
     assert (file_set.n_bytes, own_copy(file_set).parent) == (7, cache_folder() / "files")
 
 
-def test_a_node_without_the_files_says_where_it_looked(foreign: FileSet) -> None:
-    with pytest.raises(InputError, match=r"this node has neither /nowhere nor .*cache/packs/"):
-        need(foreign)
+def test_a_node_without_the_files_fetches_them_part_by_part(
+    foreign: FileSet, small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.cluster.file_set.PART_BYTES", 10_000)
+
+    def read_part(path: Path, offset: int, n_bytes: int) -> bytes:
+        assert path.parent == Path("/nowhere")  # where the driver's node has them
+        return (small_pack.folder / path.name).read_bytes()[offset : offset + n_bytes]
+
+    assert need(foreign, read_part) == own_copy(foreign)
+    assert open_pack(own_copy(foreign), check_hashes=True).fingerprint == small_pack.fingerprint
+
+
+def test_what_cannot_be_fetched_leaves_nothing(foreign: FileSet) -> None:
+    def read_part(path: Path, offset: int, n_bytes: int) -> bytes:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        need(foreign, read_part)
+    assert list(own_copy(foreign).parent.iterdir()) == []

@@ -1,12 +1,13 @@
-"""The last round: the best settings by two rankings, each at every training quality with three seeds."""
+"""The last round: the best settings, each with three seeds, at every training quality where the scale is large."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from search.records import TrialRecord
 from search.space.final import final_space
-from search.space.scale import SCALES
+from search.space.scale import SCALES, Scale
 from search.space.spaces import resolve
 from search.space.spec import TrialSpec, TrialStatus
 
@@ -22,15 +23,15 @@ def _record(
     return TrialRecord(spec, status, 3, margin, gain_db, -1.5, 1.0)
 
 
-def _specs(records: list[TrialRecord], k: int, seed: int = 0) -> list[TrialSpec]:
-    space = final_space(records, k, seed)
+def _specs(records: list[TrialRecord], k: int | None, seed: int = 0, scale: Scale = SCALES["tiny"]) -> list[TrialSpec]:
+    space = final_space(records, scale, k, seed)
     fixed = {**SCALES[space.scale].fields, **space.fields}
     return [TrialSpec(**{**resolve(fixed, p), **p}) for p in space.first_parameters()]
 
 
-def test_the_best_by_margin_and_the_best_by_psnr_gain_are_retrained_at_every_quality_with_three_seeds() -> None:
-    records = [_record("jjnet", 0.5, 0.1), _record("resnet", 0.1, 0.9), _record("unet", 0.4, 0.2)]
-    specs = _specs(records, k=1, seed=5)
+def test_the_best_are_trained_again_at_every_quality_with_three_seeds() -> None:
+    records = [_record("jjnet", 0.5, 0.1), _record("resnet", 0.4, 0.9), _record("unet", 0.1, 0.2)]
+    specs = _specs(records, k=2, seed=5)
     assert Counter((s.architecture, s.training_quality, s.seed) for s in specs) == {
         (network, quality, seed): 1
         for network in ("jjnet", "resnet")
@@ -64,4 +65,23 @@ def test_trials_that_ran_all_their_epochs_come_before_stopped_ones() -> None:
 @pytest.mark.parametrize("status", [TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.FAILED])
 def test_without_a_trial_that_ended_well_there_is_no_last_round(status: TrialStatus) -> None:
     with pytest.raises(ValueError, match="nothing to retrain"):
-        final_space([_record("jjnet", 0.5, status=status)], 1, 0)
+        final_space([_record("jjnet", 0.5, status=status)], SCALES["tiny"], 1, 0)
+
+
+def test_bytes_at_parity_decide_where_all_have_them() -> None:
+    records = [
+        replace(_record("jjnet", 0.5), bytes_at_parity=0.9),
+        replace(_record("resnet", 0.1), bytes_at_parity=0.7),
+    ]
+    assert {s.architecture for s in _specs(records, k=1)} == {"resnet"}
+    older = [records[0], replace(records[1], bytes_at_parity=None)]
+    assert {s.architecture for s in _specs(older, k=1)} == {"jjnet"}
+
+
+def test_after_a_demo_the_last_round_is_a_demo_too() -> None:
+    records = [_record("native10k", 0.5, training_quality=60), _record("resnet", 0.4)]
+    specs = _specs(records, None, scale=SCALES["demo"])
+    assert [(s.architecture, s.training_quality, s.split, s.seed) for s in specs] == [
+        ("native10k", 60, "tiny", seed) for seed in range(3)
+    ]
+    assert {s.epochs for s in specs} == {SCALES["demo"].fields["epochs"]}

@@ -17,6 +17,7 @@ from search.trial import monitor as monitor_module
 from search.trial.monitor import Monitor, Scores, read_monitor
 
 SIZE_PX = 48
+SIZES = {25: 1000.0, 50: 1500.0, 75: 2000.0}  # mean bytes of a file
 Pixels = dict[int, NDArray[np.uint8]]
 
 
@@ -26,7 +27,7 @@ def _unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _monitor(originals: NDArray[np.uint8], degraded: Pixels) -> Monitor:
     scores = {quality: measure(_unit(originals), _unit(pixels)) for quality, pixels in degraded.items()}
-    return Monitor(_unit(originals), degraded, scores)
+    return Monitor(_unit(originals), degraded, scores, SIZES)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def _margin(monkeypatch: pytest.MonkeyPatch, restored: Scores, inputs: Scores = 
     """Return the margin when restored images score so, whatever they are."""
     nothing = {quality: np.zeros((2, 16, 16, 3), np.uint8) for quality in SCORED_QUALITIES}
     monkeypatch.setattr(monitor_module, "_score", lambda originals, images: restored)
-    return Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, inputs).compare(nothing).margin
+    return Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, inputs, SIZES).compare(nothing).margin
 
 
 def test_the_margin_is_zero_when_every_restored_image_is_the_jpeg_of_quality_75(

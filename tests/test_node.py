@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ OLD = Card("GTX 970", 5.2, "550.1", 4294.97)
         ((LARGE,), ["--num-gpus=1", '--resources={"gpu_mem_mb":6442}']),
         ((LARGE, SMALL), ["--num-gpus=2", '--resources={"gpu_mem_mb":8589}']),
         ((LARGE, OLD), ["--num-gpus=0", "--resources={}"]),
+        ((replace(LARGE, free_mb=5000.5), SMALL), ["--num-gpus=2", '--resources={"gpu_mem_mb":8589}']),
+        ((replace(LARGE, free_mb=4000.5), SMALL), ["--num-gpus=2", '--resources={"gpu_mem_mb":8001}']),
     ],
 )
-def test_a_node_offers_the_memory_of_the_cards_it_can_use(cards: tuple[Card, ...], options: list[str]) -> None:
+def test_a_node_offers_the_free_memory_of_the_cards_it_can_use(cards: tuple[Card, ...], options: list[str]) -> None:
     assert start_options(SSH, cards) == ["--node-ip-address=10.0.0.2", *options]
 
 
@@ -33,10 +36,10 @@ def test_without_ssh_ray_finds_the_address_itself() -> None:
 
 
 def test_the_command_prints_the_options_of_a_node_with_a_card(tmp_path: Path) -> None:
-    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA GeForce GTX 1050 Ti, 6.1, 550.120, 4096'\n")
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA GeForce GTX 1050 Ti, 6.1, 550.120, 4096, 4000'\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
     environment = {**os.environ, **SSH, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(
         [sys.executable, "-m", "search.cluster.node"], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == '--node-ip-address=10.0.0.2 --num-gpus=1 --resources={"gpu_mem_mb":4294}\n'
+    assert done.stdout == '--node-ip-address=10.0.0.2 --num-gpus=1 --resources={"gpu_mem_mb":4194}\n'

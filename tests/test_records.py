@@ -32,12 +32,38 @@ RECORD = TrialRecord(
     curve=({"epoch": 1, "loss": 0.5, "margin": None}, {"epoch": 2, "loss": 0.25, "margin": -0.5}),
     versions={"keras": "3"},
 )
+OTHER = replace(RECORD, spec=TrialSpec("jjnet"), margin=None)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     append_record(tmp_path, RECORD)
-    append_record(tmp_path, replace(RECORD, margin=None))
-    assert read_records(tmp_path) == [RECORD, replace(RECORD, margin=None)]
+    append_record(tmp_path, OTHER)
+    assert read_records(tmp_path) == [RECORD, OTHER]
+
+
+def test_the_newest_record_of_a_trial_counts(tmp_path: Path) -> None:
+    paused = replace(RECORD, status=TrialStatus.PAUSED)
+    for record in (paused, OTHER, RECORD):
+        append_record(tmp_path, record)
+    assert read_records(tmp_path) == [OTHER, RECORD]
+    assert [record.has_ended for record in (paused, RECORD)] == [False, True]
+
+
+def test_a_field_of_a_newer_version_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / RECORDS).write_text(json.dumps({**json.loads(RECORD.to_json()), "mood": "good"}) + "\n")
+    assert read_records(tmp_path) == [RECORD]
+
+
+@pytest.mark.parametrize("line", ['{"trial_id": 1}', "[1]", "\x00\xff", '{"trial_id": "x", "spec": {"mood": 1}}'])
+def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: str) -> None:
+    append_record(tmp_path, RECORD)
+    for name in (RECORDS, PROPOSED):
+        with (tmp_path / name).open("ab") as file:
+            file.write(line.encode("latin-1") + b"\n")
+    with pytest.raises(ValueError, match=r"records\.jsonl, line 2, is no record .*: put back a copy"):
+        read_records(tmp_path)
+    with pytest.raises(ValueError, match=r"proposed\.jsonl, line 1, is no spec .*: put back a copy"):
+        read_proposed(tmp_path)
 
 
 def test_a_line_names_its_trial(tmp_path: Path) -> None:
@@ -57,16 +83,16 @@ def test_a_run_without_files_has_no_records_and_no_proposals(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", [RECORDS, PROPOSED])
 def test_a_torn_last_line_is_left_out_and_cut_off_by_the_next_one(tmp_path: Path, name: str) -> None:
-    append, read, item = {
-        RECORDS: (append_record, read_records, RECORD),
-        PROPOSED: (append_proposed, read_proposed, RECORD.spec),
+    append, read, item, other = {
+        RECORDS: (append_record, read_records, RECORD, OTHER),
+        PROPOSED: (append_proposed, read_proposed, RECORD.spec, OTHER.spec),
     }[name]
     append(tmp_path, item)  # type: ignore[arg-type]
     with (tmp_path / name).open("a") as file:
         file.write('{"trial_id": "resnet-m')
     assert read(tmp_path) == [item]
-    append(tmp_path, item)  # type: ignore[arg-type]
-    assert read(tmp_path) == [item, item]
+    append(tmp_path, other)  # type: ignore[arg-type]
+    assert read(tmp_path) == [item, other]
 
 
 def test_a_number_that_is_not_finite_is_no_record(tmp_path: Path) -> None:
@@ -80,9 +106,10 @@ def test_a_line_that_is_no_record_is_refused() -> None:
         TrialRecord.from_json("[1]")
 
 
-def test_a_failed_record_holds_the_error_and_no_scores() -> None:
-    record = failed_record(RECORD.spec, "fingerprint", "OSError: gone", 3.0)
+def test_a_failed_record_holds_the_error_and_the_epochs_it_had_and_no_scores() -> None:
+    record = failed_record(RECORD.spec, "fingerprint", "OSError: gone", RECORD.curve)
     assert (record.status, record.error, record.margin) == (TrialStatus.FAILED, "OSError: gone", None)
+    assert (record.epochs_run, record.curve) == (2, RECORD.curve)
     assert TrialRecord.from_json(record.to_json()) == record
 
 

@@ -29,13 +29,13 @@ def _record() -> TrialRecord:
     return failed_record(SPEC, "f", "no reason")
 
 
-def test_what_is_announced_and_settled_is_on_disk_and_shown(tmp_path: Path) -> None:
+def test_what_is_proposed_and_how_it_ended_is_on_disk_and_shown(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
-    recorder.writer.announce(SPEC)
-    recorder.writer.settle(_record())
+    assert recorder.writer.write_proposed(SPEC)
+    recorder.writer.write_record(_record())
     assert read_proposed(tmp_path) == [SPEC]
     assert [record.trial_id for record in read_records(tmp_path)] == [SPEC.trial_id]
-    assert len(recorder.lines) == 2
+    assert len(recorder.lines) == 1
     assert recorder.n_stops == 0
 
 
@@ -50,9 +50,9 @@ def test_a_full_disk_stops_the_search_once_and_nothing_is_shown_that_is_not_kept
     recorder = Recorder(tmp_path)
     for _ in range(2):
         if written == "append_proposed":
-            recorder.writer.announce(SPEC)
+            assert not recorder.writer.write_proposed(SPEC)
         else:
-            recorder.writer.settle(_record())
+            recorder.writer.write_record(_record())
     assert recorder.writer.trouble == "No space left on device"
     assert recorder.n_stops == 1
     assert recorder.lines == []

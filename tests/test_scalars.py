@@ -22,12 +22,12 @@ def _written(folder: Path) -> dict[str, list[tuple[int, float]]]:
 def test_every_report_is_written_at_its_epoch_also_by_a_later_sitting(tmp_path: Path) -> None:
     for epoch in (1, 2):
         log = ProgressLog(1, 1.0, watchers=(Scalars(tmp_path),))
-        log.reported(SPEC.trial_id, Progress(epoch, 4, 0.5, None if epoch == 1 else -0.5, -0.5, 0.25, 2.0))
+        log.reported(SPEC.trial_id, Progress(epoch, 4, 0.5, 0.9, 0.8, None if epoch == 1 else -0.5, 0.25, 2.0))
         log.ended(failed_record(SPEC, "", "gone"))
     written = _written(tmp_path / SPEC.trial_id)
     assert written["loss"] == [(1, 0.5), (2, 0.5)]
     assert written["margin"] == [(2, -0.5)]
-    assert set(written) == {"loss", "margin", "best_margin", "psnr_gain_db", "seconds"}
+    assert set(written) == {*("loss", "bytes_at_parity", "best_bytes_at_parity", "margin", "psnr_gain_db", "seconds")}
 
 
 def test_a_folder_that_cannot_be_written_ends_the_scalars_alone(
@@ -36,5 +36,5 @@ def test_a_folder_that_cannot_be_written_ends_the_scalars_alone(
     (tmp_path / "file").touch()
     log = ProgressLog(1, 1.0, watchers=(Scalars(tmp_path / "file"),))
     for epoch in (1, 2):
-        log.reported(SPEC.trial_id, Progress(epoch, 4, 0.5, -0.5, -0.5, 0.25, 2.0))
+        log.reported(SPEC.trial_id, Progress(epoch, 4, 0.5, 0.9, 0.8, -0.5, 0.25, 2.0))
     assert [record.message.split(":")[0] for record in caplog.records] == ["no more scalars for TensorBoard"]

@@ -1,6 +1,6 @@
-"""The searcher: cells first, nothing twice, and Optuna told what became of every trial."""
+"""The searcher: cells and proposals in turn, nothing twice, and Optuna told what became of every trial."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,22 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.engine.searcher import LowqSearch, Mirror
+from search.engine.early_stopping import METRIC
+from search.engine.searcher import CELLS_FIRST, LowqSearch, Mirror
 from search.records import TrialRecord
 from search.space.scale import SCALES
-from search.space.spaces import SPACES, resolve
+from search.space.spaces import SPACES, Space, resolve
 from search.space.spec import TrialSpec, TrialStatus
 
 SPACE = SPACES["full"]
-N_CELLS = len(SPACE.cells())
+CELLS = SPACE.cells()
+N_FIRST = CELLS_FIRST * max(len(values) for values in SPACE.axes.values())
+Settle = Callable[[TrialSpec], TrialRecord | None]
 
 
-def _record(spec: TrialSpec, status: TrialStatus = TrialStatus.COMPLETED, margin: float | None = 0.5) -> TrialRecord:
-    curve = ({"epoch": 1, "margin": margin},)
-    return TrialRecord(spec, status, 1, margin, 0.1, -1.5, 1.0, curve)
+def _record(spec: TrialSpec, status: TrialStatus = TrialStatus.COMPLETED, share: float | None = 0.5) -> TrialRecord:
+    curve = ({"epoch": 1, "bytes_at_parity": share},)
+    return TrialRecord(spec, status, 1, 0.1, 0.1, -1.5, 1.0, curve, bytes_at_parity=share)
 
 
 def _make_spec(parameters: dict[str, Any]) -> TrialSpec:
@@ -29,184 +32,226 @@ def _make_spec(parameters: dict[str, Any]) -> TrialSpec:
     return TrialSpec(**{**resolve(fixed, parameters), **parameters})
 
 
+class Host:
+    """Runs what is proposed in its mind."""
+
+    def __init__(self, settle: Settle = _record, confirming: Sequence[TrialSpec] | None = ()) -> None:
+        self.settled, self.confirming = settle, confirming
+        self.announced: list[TrialSpec] = []
+        self.crashes: list[bool] = []
+        self.held: set[str] = set()
+
+    def announce(self, spec: TrialSpec) -> bool:
+        self.announced.append(spec)
+        return True
+
+    def settle(self, spec: TrialSpec, crashed: bool) -> TrialRecord | None:
+        self.crashes.append(crashed)
+        return None if spec.trial_id in self.held else self.settled(spec)
+
+    def is_held(self, spec: TrialSpec) -> bool:
+        return spec.trial_id in self.held
+
+    def confirmations(self, n_left: int) -> Sequence[TrialSpec] | None:
+        return self.confirming if not n_left else None
+
+
 def _searcher(
-    settle: Callable[[TrialSpec, bool], TrialRecord | None] = lambda spec, crashed: _record(spec), seed: int = 0
-) -> tuple[LowqSearch, list[TrialSpec]]:
-    announced: list[TrialSpec] = []
-    searcher = LowqSearch(SPACE, _make_spec, announced.append, settle, seed)
-    return searcher, announced
+    host: Host | None = None, seed: int = 0, n_trials: int = 1000, space: Space = SPACE, **options: Any
+) -> tuple[LowqSearch, Host]:
+    host = host or Host()
+    searcher = LowqSearch(space, _make_spec, host, seed, n_trials, **options)
+    searcher.continue_from([], [])
+    return searcher, host
 
 
-def _run(searcher: LowqSearch, n_trials: int) -> list[dict[str, Any]]:
-    configurations = []
-    for number in range(n_trials):
+def _run(searcher: LowqSearch, n_trials: int, first: int = 0) -> list[TrialSpec]:
+    specs = []
+    for number in range(first, first + n_trials):
         configuration = searcher.suggest(f"t{number}")
         assert isinstance(configuration, dict)
-        searcher.on_trial_complete(f"t{number}", {"best_margin": 0.5, "epoch": 1})
-        configurations.append(configuration)
-    return configurations
+        searcher.on_trial_complete(f"t{number}", {METRIC: 0.5, "epoch": 1})
+        specs.append(configuration["spec"])
+    return specs
 
 
-def test_every_cell_is_proposed_once_in_the_order_of_the_space_before_any_is_drawn() -> None:
-    searcher, announced = _searcher()
-    searcher.continue_from([], [])
-    _run(searcher, N_CELLS)
-    axes = [tuple(getattr(spec, axis) for axis in SPACE.axes) for spec in announced]
-    assert axes == SPACE.cells()
+def _cell(spec: TrialSpec) -> tuple[Any, ...]:
+    return tuple(getattr(spec, axis) for axis in SPACE.axes)
 
 
-def test_a_proposal_is_announced_before_it_is_returned_and_is_a_whole_spec() -> None:
-    searcher, announced = _searcher()
-    searcher.continue_from([], [])
-    assert TrialSpec(**searcher.suggest("t0")) == announced[0]  # type: ignore[arg-type]
+def test_cells_come_first_in_balanced_order_and_then_in_turn_with_what_optuna_proposes() -> None:
+    searcher, host = _searcher()
+    specs = _run(searcher, N_FIRST + 20)
+    assert host.announced == specs
+    assert [_cell(spec) for spec in specs[:N_FIRST]] == CELLS[:N_FIRST]
+    assert [_cell(spec) for spec in specs[N_FIRST + 1 :: 2]] == CELLS[N_FIRST : N_FIRST + 10]
+    assert {spec.architecture for spec in specs[:N_FIRST]} == set(SPACE.axes["architecture"])
 
 
 def test_drawn_proposals_are_new_specs_and_the_same_for_the_same_seed() -> None:
     runs = []
-    for _ in range(2):
-        searcher, announced = _searcher(seed=7)
-        searcher.continue_from([], [])
-        _run(searcher, N_CELLS + 5)
-        assert len({spec.trial_id for spec in announced}) == N_CELLS + 5
-        runs.append(announced)
-    assert runs[0] == runs[1]
-    other, announced = _searcher(seed=8)
-    other.continue_from([], [])
-    _run(other, N_CELLS + 5)
-    assert announced != runs[0]
+    for seed in (7, 7, 8):
+        searcher, _ = _searcher(seed=seed)
+        specs = _run(searcher, N_FIRST + 10)
+        assert len({spec.trial_id for spec in specs}) == N_FIRST + 10
+        runs.append(specs)
+    assert runs[0] == runs[1] != runs[2]
 
 
 @pytest.mark.parametrize(
-    ("status", "margin", "state", "value"),
+    ("status", "share", "state", "value"),
     [
         (TrialStatus.COMPLETED, 0.5, TrialState.COMPLETE, 0.5),
-        (TrialStatus.DEAD, -1.5, TrialState.COMPLETE, -1.5),
-        (TrialStatus.STOPPED, -0.5, TrialState.PRUNED, -0.5),
+        (TrialStatus.STOPPED, 0.9, TrialState.PRUNED, 0.9),
         (TrialStatus.FAILED, None, TrialState.FAIL, None),
     ],
 )
 def test_optuna_is_told_how_a_trial_ended(
-    status: TrialStatus, margin: float | None, state: TrialState, value: float | None
+    status: TrialStatus, share: float | None, state: TrialState, value: float | None
 ) -> None:
-    searcher, _ = _searcher(lambda spec, crashed: _record(spec, status, margin))
-    searcher.continue_from([], [])
+    searcher, _ = _searcher(Host(lambda spec: _record(spec, status, share)))
     searcher.suggest("t0")
-    if margin is not None:
-        searcher.on_trial_result("t0", {"best_margin": margin, "epoch": 1})
+    if share is not None:
+        searcher.on_trial_result("t0", {METRIC: share, "epoch": 1})
     searcher.on_trial_complete("t0", {"epoch": 1})
-    (told,) = [trial for trial in searcher._ot_study.trials if trial.number == 0]
-    assert told.state is state
-    assert told.value == value
+    (told,) = searcher.study.trials
+    assert (told.state, told.value) == (state, value)
 
 
-def test_what_a_diverged_trial_showed_before_does_not_speak_for_it() -> None:
-    searcher, _ = _searcher(lambda spec, crashed: _record(spec, TrialStatus.DIVERGED, 0.5))
-    searcher.continue_from([], [])
+@pytest.mark.parametrize("status", [TrialStatus.DEAD, TrialStatus.DIVERGED])
+def test_what_a_dead_or_diverged_trial_showed_does_not_speak_for_it(status: TrialStatus) -> None:
+    searcher, _ = _searcher(Host(lambda spec: _record(spec, status, 0.5)))
     searcher.suggest("t0")
-    searcher.on_trial_result("t0", {"best_margin": 0.5, "epoch": 1})
+    searcher.on_trial_result("t0", {METRIC: 0.5, "epoch": 1})
     searcher.on_trial_complete("t0", {"epoch": 1})
-    (told,) = [trial for trial in searcher._ot_study.trials if trial.state is TrialState.PRUNED]
+    (told,) = [trial for trial in searcher.study.trials if trial.state is TrialState.PRUNED]
     assert (told.value, told.intermediate_values) == (None, {})
-    resumed, _ = _searcher()
-    resumed.continue_from([_record(_make_spec(SPACE.first_parameters()[0]), TrialStatus.DIVERGED, 0.5)], [])
-    (remembered,) = [trial for trial in resumed._ot_study.trials if trial.state is TrialState.PRUNED]
+    resumed = LowqSearch(SPACE, _make_spec, Host(), 0, 9)
+    resumed.continue_from([_record(_make_spec(SPACE.first_parameters()[0]), status, 0.5)], [])
+    (remembered,) = resumed.study.trials
     assert (remembered.params, remembered.intermediate_values) == (told.params, {})
 
 
 def test_a_crash_is_passed_on_to_who_settles() -> None:
-    crashes = []
-
-    def settle(spec: TrialSpec, crashed: bool) -> TrialRecord:
-        crashes.append(crashed)
-        return _record(spec, TrialStatus.FAILED, None)
-
-    searcher, _ = _searcher(settle)
-    searcher.continue_from([], [])
+    searcher, host = _searcher(Host(lambda spec: _record(spec, TrialStatus.FAILED, None)))
     searcher.suggest("t0")
     searcher.on_trial_complete("t0", None, error=True)
-    assert crashes == [True]
+    assert host.crashes == [True]
 
 
-def test_a_paused_trial_stays_open() -> None:
-    searcher, _ = _searcher(lambda spec, crashed: None)
-    searcher.continue_from([], [])
+def test_a_paused_trial_stays_open_and_one_that_was_held_is_proposed_again() -> None:
+    searcher, host = _searcher(Host(lambda spec: None))
     searcher.suggest("t0")
     searcher.on_trial_complete("t0", {"epoch": 1})
     assert searcher.n_open == 1
+    (second,) = (searcher.suggest("t1"),)
+    assert isinstance(second, dict)
+    host.held.add(second["spec"].trial_id)
+    searcher.on_trial_complete("t1", {})
+    assert searcher.suggest("t2") == second
+    assert searcher.n_open == 2
 
 
 def test_a_continued_search_takes_unfinished_specs_first_and_repeats_nothing() -> None:
     firsts = [_make_spec(parameters) for parameters in SPACE.first_parameters()]
     ended, unfinished = firsts[:3], firsts[5:7]
-    searcher, announced = _searcher()
+    searcher, host = _searcher()
     searcher.continue_from([_record(spec) for spec in ended], unfinished)
-    _run(searcher, N_CELLS - 3)
-    assert announced[:2] == unfinished
-    assert {spec.trial_id for spec in announced} == {spec.trial_id for spec in firsts} - {s.trial_id for s in ended}
+    _run(searcher, N_FIRST)
+    assert host.announced[:2] == unfinished
+    assert not {spec.trial_id for spec in host.announced} & {spec.trial_id for spec in ended}
+    assert len({spec.trial_id for spec in host.announced}) == N_FIRST
 
 
 def test_a_continued_search_knows_how_earlier_trials_ended() -> None:
-    searcher, _ = _searcher()
     firsts = [_make_spec(parameters) for parameters in SPACE.first_parameters()]
-    stopped = replace(_record(firsts[1]), status=TrialStatus.STOPPED)
+    stopped = _record(firsts[1], TrialStatus.STOPPED)
+    searcher, _ = _searcher()
     searcher.continue_from([_record(firsts[0]), stopped], [])
-    known = [(trial.state, trial.value, trial.intermediate_values) for trial in searcher._ot_study.trials[:2]]
+    known = [(trial.state, trial.value, trial.intermediate_values) for trial in searcher.study.trials]
     assert known == [(TrialState.COMPLETE, 0.5, {1: 0.5}), (TrialState.PRUNED, None, {1: 0.5})]
 
 
+def test_records_of_versions_without_bytes_at_parity_teach_nothing_and_stop_nothing() -> None:
+    searcher, _ = _searcher()
+    old = replace(_record(_make_spec(SPACE.first_parameters()[0])), bytes_at_parity=None, curve=({"epoch": 1},))
+    searcher.continue_from([old], [])
+    assert [(trial.state, trial.intermediate_values) for trial in searcher.study.trials] == [(TrialState.PRUNED, {})]
+
+
 def test_a_closed_search_proposes_nothing_more() -> None:
-    searcher, announced = _searcher()
-    searcher.continue_from([], [])
+    searcher, host = _searcher()
     searcher.close()
     assert searcher.suggest("t0") == "FINISHED"
-    assert announced == []
+    assert host.announced == []
 
 
-def test_an_exhausted_space_proposes_nothing_more() -> None:
+def test_a_space_without_values_to_draw_is_searched_to_its_end() -> None:
     smoke = replace(SPACES["smoke"], sampled={})
-    announced: list[TrialSpec] = []
-    searcher = LowqSearch(smoke, _make_spec, announced.append, lambda spec, crashed: _record(spec), 0)
-    searcher.continue_from([], [])
+    searcher, host = _searcher(space=smoke)
     _run(searcher, len(smoke.cells()))
     assert searcher.suggest("one more") == "FINISHED"
-    assert len(announced) == len(smoke.cells())
+    assert len(host.announced) == len(smoke.cells())
 
 
 def test_a_space_that_can_be_counted_is_searched_to_its_end() -> None:
-    space = replace(
-        SPACES["smoke"], sampled={"batch_size": (2, 4, 8), "schedule": ("constant", "cosine"), "clip_norm": (None, 1.0)}
-    )
-    best = TrialSpec("resnet", batch_size=8)
-
-    def settle(spec: TrialSpec, crashed: bool) -> TrialRecord:
-        return _record(spec, margin=1.0 if spec.batch_size == best.batch_size else -1.0)
-
-    searcher = LowqSearch(space, lambda drawn: TrialSpec(epochs=4, **drawn), lambda spec: None, settle, 0)
-    searcher.continue_from([], [])
+    sampled = {"batch_size": (2, 4, 8), "schedule": ("constant", "cosine"), "clip_norm": (None, 1.0)}
+    space = replace(SPACES["smoke"], sampled=sampled)
+    searcher, host = _searcher(Host(lambda spec: _record(spec, share=1 / spec.batch_size)), space=space)
     _run(searcher, 24)
-    assert len({spec.trial_id for spec in searcher.proposed.values()}) == 24
+    assert len({spec.trial_id for spec in host.announced}) == 24
+    assert searcher.suggest("one more") == "FINISHED"
+
+
+def test_no_proposal_costs_more_than_the_cap_and_optuna_knows_what_would() -> None:
+    searcher, host = _searcher(max_macs=10_000)
+    _run(searcher, 30)
+    assert {spec.architecture for spec in host.announced} <= {"native1k", "native10k"} | {
+        spec.architecture for spec in host.announced if spec.macs_per_pixel <= 10_000
+    }
+    assert all(spec.macs_per_pixel <= 10_000 for spec in host.announced)
+    costly = [trial for trial in searcher.study.trials if max(trial.constraints.values(), default=0) > 0]
+    assert {trial.state for trial in costly} <= {TrialState.PRUNED}
+    assert all(trial.constraints for trial in searcher.study.trials)
+
+
+def test_the_best_are_confirmed_when_the_others_have_ended() -> None:
+    host = Host(confirming=None)
+    searcher, _ = _searcher(host, n_trials=2)
+    first, _second = searcher.suggest("t0"), searcher.suggest("t1")
+    assert isinstance(first, dict)
+    assert searcher.suggest("t2") is None  # the two are not known yet
+    searcher.on_trial_complete("t0", {})
+    searcher.on_trial_complete("t1", {})
+    again = replace(first["spec"], seed=1)
+    host.confirming = (again,)
+    assert searcher.suggest("t2") == {"spec": again}
+    n_told = len(searcher.study.trials)
+    searcher.on_trial_complete("t2", {})
+    assert len(searcher.study.trials) == n_told  # Optuna draws no seeds
+    assert searcher.suggest("t3") == "FINISHED"
 
 
 def test_the_study_is_mirrored_for_the_dashboard(tmp_path: Path) -> None:
+    run = tmp_path / "50 % of #1?"
+    run.mkdir()
     for _ in range(2):  # the second time as on another day: what ended is told again
-        mirror = Mirror(tmp_path)
-        searcher = LowqSearch(SPACE, _make_spec, lambda spec: None, lambda spec, crashed: _record(spec), 0, mirror)
+        searcher, host = _searcher(mirror=Mirror(run))
         earlier = [_record(_make_spec(SPACE.first_parameters()[9]))]
         searcher.continue_from(earlier, [])
         _run(searcher, 2)
-        study = optuna.load_study(study_name=tmp_path.name, storage=f"sqlite:///{tmp_path / 'study.db'}")
+        study = optuna.load_study(study_name=run.name, storage=searcher.mirror.study._storage)  # type: ignore[union-attr]
         assert [trial.state for trial in study.trials] == 3 * [TrialState.COMPLETE]
-        assert [trial.user_attrs["trial_id"] for trial in study.trials] == [
-            earlier[0].trial_id,
-            *(spec.trial_id for spec in searcher.proposed.values()),
-        ]
+        ids = [earlier[0].trial_id, *(spec.trial_id for spec in host.announced)]
+        assert [trial.user_attrs["trial_id"] for trial in study.trials] == ids
+    assert (run / "study.db").is_file()
 
 
 def test_trials_of_other_fidelity_are_told_as_pruned_where_they_ended() -> None:
-    searcher, announced = _searcher()
+    searcher, host = _searcher()
     first = _make_spec(SPACE.first_parameters()[0])
     searcher.continue_from([], [], [_record(replace(first, epochs=9))])
-    (told,) = [trial for trial in searcher._ot_study.trials if trial.state is not TrialState.WAITING]
+    (told,) = searcher.study.trials
     assert (told.state, told.intermediate_values) == (TrialState.PRUNED, {1: 0.5})
     _run(searcher, 1)
-    assert announced == [first]
+    assert host.announced == [first]

@@ -54,7 +54,9 @@ class Baselines:
         self.workers, self.machine, self.take = workers, machine, take
         self.waiting: deque[tuple[Baseline, Part | None, int]] = deque((Baseline(spec), None, 1) for spec in specs)
         self.under_way: dict[Any, tuple[Baseline, Part | None, int]] = {}
-        self.n_at_once = max(1, machine.n_slots // 2) if not machine.n_gpus else len([n for n in ray.nodes() if n["Alive"]])
+        self.n_at_once = (
+            max(1, machine.n_slots // 2) if not machine.n_gpus else len([n for n in ray.nodes() if n["Alive"]])
+        )
         self.move_on()
 
     def move_on(self, timeout_s: float = 0.0) -> None:

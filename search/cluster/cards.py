@@ -12,13 +12,13 @@ MIB_IN_MB = 2**20 / 1e6
 
 @dataclass(frozen=True)
 class Card:
-    """A card; memory in MB of 10^6 bytes, all of it and what no other program has."""
+    """A card; memory in MB of 10^6 bytes: all of it, and what no other program has (None: as unknown as on vGPUs)."""
 
     name: str
     capability: float
     driver: str
     memory_mb: float
-    free_mb: float
+    free_mb: float | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -43,9 +43,10 @@ def read_cards() -> tuple[tuple[Card, ...], str | None]:
 
 def offered_memory_mb(cards: tuple[Card, ...]) -> int:
     """Return the memory that a node's cards offer to trials: they share one number, so many times the smallest."""
-    return int(len(cards) * min(card.free_mb for card in cards))
+    return int(len(cards) * min(card.memory_mb if card.free_mb is None else card.free_mb for card in cards))
 
 
 def _card(row: list[str]) -> Card:
-    name, capability, driver, memory_mib, free_mib = row[:5]
-    return Card(name, float(capability), driver, float(memory_mib) * MIB_IN_MB, float(free_mib) * MIB_IN_MB)
+    name, capability, driver, memory_mib, *more = row
+    free_mb = float(more[0]) * MIB_IN_MB if more and more[0][:1].isdigit() else None
+    return Card(name, float(capability), driver, float(memory_mib) * MIB_IN_MB, free_mb)

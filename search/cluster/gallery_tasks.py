@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
+import numpy as np
 import ray
 
 from datasets.tables import tables_of_quality
@@ -24,13 +26,14 @@ GALLERY_FILE = "gallery.npz"
 def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
     """Make the gallery that a run lacks; its worst inputs are test images, restored by the best finalist.
 
-    Raises OSError where the run cannot be written.
+    One that another finalist restored is made anew. Raises OSError where the run cannot be written.
     """
-    if (run / GALLERY_FILE).exists():
+    finalists = choose_finalists(read_records(run), task.n_finalists)
+    best = finalists[0].spec if finalists else None
+    if _restored_by(run / GALLERY_FILE) == (best.trial_id if best else ""):
         return
     scores = LocalStore(run).path(task.baselines[0].trial_id, SCORES)
     worst = worst_images(scores.read_bytes(), "test", UNIT_QUALITY)[:N_WORST] if scores.exists() else []
-    finalists = choose_finalists(read_records(run), task.n_finalists)
     say("making the gallery: a sheet of samples, and the inputs that JPEG treats worst")
     kind = ray.remote(
         num_cpus=task.machine.n_threads,
@@ -38,9 +41,17 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
         max_retries=MAX_FAILURES,
         label_selector=where(task.machine),
     )
-    best = finalists[0].spec if finalists else None
     painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst)
     write_atomically(run / GALLERY_FILE, ray.get(painted))
+
+
+def _restored_by(gallery: Path) -> str | None:
+    """Return the trial that restored a gallery's pictures ("": none did), None where there is none that can be read."""
+    try:
+        with np.load(gallery) as arrays:
+            return str(arrays["trial_id"])
+    except (OSError, KeyError, ValueError, BadZipFile):
+        return None
 
 
 def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:

@@ -71,10 +71,17 @@ def create_run(run: Path, task: Task) -> None:
         raise InputError(f"cannot write {run}: {error.strerror or error}; name another folder with --out") from error
 
 
-def note_resumed(run: Path, task: Task) -> None:
-    """Say in a run's facts that it is resumed, and how many trials it is to have now. Raises InputError."""
+def note_resumed(run: Path, task: Task) -> list[str]:
+    """Say in a run's facts that it is resumed, where its data are and how many trials it is to have now.
+
+    Returns which versions are others than at its last sitting, in words. Raises InputError.
+    """
     facts = read_run_facts(run)
-    sitting = {"command": task.command, "git_commit": git_commit(), "versions": versions(), "time": _now()}
+    today = versions()
+    sitting = {"command": task.command, "git_commit": git_commit(), "versions": today, "time": _now()}
+    last = [facts, *facts.get("resumed", [])][-1]["versions"]
+    changes = [f"{name} {last[name]} -> {now}" for name, now in today.items() if last.get(name, now) != now]
+    facts["dataset"]["path"] = facts["options"]["data"] = str(task.pack.folder.resolve())
     facts["n_trials"] = task.n_trials
     facts["options"]["trials"] = task.options["trials"]
     facts["resumed"] = [*facts.get("resumed", []), sitting]
@@ -82,6 +89,7 @@ def note_resumed(run: Path, task: Task) -> None:
         _write_facts(run, facts)
     except OSError as error:
         raise _cannot_write(run, error.strerror or str(error)) from error
+    return changes
 
 
 def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: Callable[[str], None] = print) -> bool:

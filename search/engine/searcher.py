@@ -19,7 +19,7 @@ from search.space.spec import TrialSpec, TrialStatus
 
 logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes
 # To draw a spec that was not proposed before: first guided, then by chance, where TPE would only repeat itself.
-N_GUIDED, N_BY_CHANCE = 10, 50
+N_GUIDED, N_BY_CHANCE = 10, 300
 CELLS_FIRST = 2  # how often each value of the longest axis is seen before Optuna proposes
 MACS = "macs_per_pixel"
 LOCKED_S = 1.0  # for which a copy that somebody else has locked is waited for

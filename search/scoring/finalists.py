@@ -1,7 +1,11 @@
 """Finalists: the trials whose restorers are scored on test images, for the pick."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from statistics import mean
+
 from search.records import TrialRecord, best_first
-from search.space.spec import TrialStatus
+from search.space.spec import TrialSpec, TrialStatus
 
 ABLE = ((TrialStatus.COMPLETED, TrialStatus.PAUSED), (TrialStatus.STOPPED,))
 
@@ -9,10 +13,31 @@ ABLE = ((TrialStatus.COMPLETED, TrialStatus.PAUSED), (TrialStatus.STOPPED,))
 def choose_finalists(records: list[TrialRecord], n_finalists: int) -> list[TrialRecord]:
     """Return the best trials, of those that ran all their epochs or were paused where the search ended.
 
-    Where none did, those that were stopped early stand in. The baseline and what failed, died or diverged never do.
+    What differs by its seed alone stays together, so there may be some more: first those trained with several seeds, by
+    their mean, then the others. Where no trial ran to its end, those that were stopped early stand in. The baseline and
+    what failed, died or diverged never do.
     """
     for statuses in ABLE:
         ranked = best_first(record for record in records if record.status in statuses)
         if ranked:
-            return ranked[:n_finalists]
+            chosen: list[TrialRecord] = []
+            for seeds in _settings(ranked):
+                if len(chosen) < n_finalists:
+                    chosen += seeds
+            return chosen
     return []
+
+
+def _settings(ranked: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
+    """Return the trials of each setting, the best setting first."""
+    by_setting: dict[TrialSpec, list[TrialRecord]] = {}
+    for record in ranked:
+        by_setting.setdefault(replace(record.spec, seed=0), []).append(record)
+    settings = list(by_setting.values())
+    values = {id(seeds): mean(_value(record) for record in seeds) for seeds in settings}
+    return sorted(settings, key=lambda seeds: (len(seeds) == 1, values[id(seeds)]))
+
+
+def _value(record: TrialRecord) -> float:
+    """Return what is ranked by, lower is better; of runs of earlier versions the margin."""
+    return record.bytes_at_parity if record.bytes_at_parity is not None else -(record.margin or 0.0)

@@ -21,6 +21,7 @@ BACKWARD_FACTOR = 3  # forward once, backward about twice that
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
 SCORING_S = 0.06  # an image at a quality: both regions' metrics
 CODECS_S = 4.0  # an image in every setting of the other codecs
+TRIAL_S = 6.0  # a trial, before and after its epochs: building, compiling, its files
 START_S = 20.0  # Ray, and the workers' imports
 END_S = 30.0  # the finalists' workers and the report
 
@@ -64,10 +65,12 @@ class Workload:
 class Plan:
     """A search about to run; the share of epochs that early stopping leaves is an estimate.
 
-    trials_s, finish_s: seconds expected of the trials, and of the finalists and the report after them.
+    n_confirming: trials besides, which train the best again. trials_s, finish_s: seconds expected of the trials, and of
+    the finalists and the report after them.
     """
 
     n_trials: int
+    n_confirming: int
     n_cells: int
     epochs: int
     stops_early: bool
@@ -81,14 +84,17 @@ class Plan:
             f"about {self.n_epochs_expected:.0f} in all after early stopping" if self.stops_early else "all of them"
         )
         cells = f"{min(self.n_trials, self.n_cells)} of {self.n_cells} cells tried"
+        again = f" and {self.n_confirming} that train the best again" if self.n_confirming else ""
         return (
-            f"plan: {self.n_trials} trials ({cells}), up to {self.epochs} epochs each, {in_all}\n"
+            f"plan: {self.n_trials} trials ({cells}){again}, up to {self.epochs} epochs each, {in_all}\n"
             f"expected time: about {math.ceil((self.trials_s + self.finish_s) / 60)} min"
         )
 
 
-def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machine, workload: Workload) -> Plan:
-    """Plan a search whose trials will be like specs (one for each trial, cells first)."""
+def make_plan(
+    space: Space, scale: Scale, specs: list[TrialSpec], machine: Machine, workload: Workload, n_confirming: int = 0
+) -> Plan:
+    """Plan a search whose trials will be like specs (one for each trial, cells first; the last n_confirming again)."""
     epochs = max(spec.epochs for spec in specs)
     share = expected_share(epochs, scale.grace_epochs, scale.reduction_factor) if space.stops_early else 1.0
     protocol = scale.protocol.for_images(workload.size_px)
@@ -98,7 +104,8 @@ def make_plan(space: Space, scale: Scale, specs: list[TrialSpec], machine: Machi
     testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
     codecs_s = CODECS_S * min(workload.n_tested, protocol.n_compared) / machine.n_slots / machine.n_threads
     return Plan(
-        n_trials=len(specs),
+        n_trials=len(specs) - n_confirming,
+        n_confirming=n_confirming,
         n_cells=len(space.cells()),
         epochs=epochs,
         stops_early=space.stops_early,
@@ -129,7 +136,7 @@ def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: M
     monitored = protocol.n_monitored * len(protocol.scored_qualities)
     watching_s = monitored * protocol.monitor_px**2 * macs
     scoring_s = workload.n_scored * len(protocol.scored_qualities) * _restoring_seconds(spec, workload.size_px, machine)
-    return share * spec.epochs * (training_s + watching_s) + scoring_s
+    return TRIAL_S + share * spec.epochs * (training_s + watching_s) + scoring_s
 
 
 def _restoring_seconds(spec: TrialSpec, size_px: int, machine: Machine) -> float:

@@ -263,7 +263,7 @@ SPACES: Mapping[str, Space] = {
         },
         sampled={
             "learning_rate": LogRange(1e-3, 4e-3),
-            "ema": (0.99, 0.998),
+            "ema": (None, 0.99),
             "ssim_weight": SSIM_WEIGHTS,
             # None: as the network's name says
             "width": By("architecture", (None,), {"native11k": (None, 16, 32), "native10k": (None, 16, 32)}),
