@@ -121,7 +121,6 @@ class Search:
 
     def __init__(self, camera: Camera, linear: LinearRestorer) -> None:
         self.camera, self.linear = camera, linear
-        self.coarseness: dict[str, float] = {}
 
     def level(self, shape: Mapping[str, float], coarseness: float, with_filter: bool) -> Level:
         """Return what validation images reach."""
@@ -132,11 +131,10 @@ class Search:
         restored = self.linear.restore(self.camera, "validation", degraded, encoder, fast=True)
         return self.camera.level("validation", degraded, restored)
 
-    def share(self, shape: Mapping[str, float], with_filter: bool) -> float:
-        """Return the bytes at parity of a shape, and keep where parity lies."""
+    def parity(self, shape: Mapping[str, float], with_filter: bool) -> tuple[float, float]:
+        """Return the bytes at parity of a shape, as a share of JPEG-75's, and the coarseness where it lies."""
         levels, at = approach(partial(self.level, shape, with_filter=with_filter))
-        self.coarseness[json.dumps(shape)] = at
-        return self.camera.share("validation", levels)
+        return self.camera.share("validation", levels), at
 
     def run(self, n_trials: int, with_filter: bool, first: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
         """Return the shapes tried with their shares, the best first."""
@@ -149,9 +147,9 @@ class Search:
         for _ in range(n_trials):
             trial = study.ask()
             shape = propose(trial)
-            share = self.share(shape, with_filter)
+            share, at = self.parity(shape, with_filter)
             study.tell(trial, share)
-            tried.append({"shape": shape, "share": share, "at": self.coarseness[json.dumps(shape)]})
+            tried.append({"shape": shape, "share": share, "at": at})
         return sorted(tried, key=lambda item: float(item["share"]))
 
     def on_test(self, item: Mapping[str, Any], with_filter: bool) -> dict[str, Any]:
@@ -179,7 +177,7 @@ def search_tables(camera: Camera, linear: LinearRestorer, n_alone: int, n_linear
     alone = search.run(n_alone, False, KNOWN)
     first = [*KNOWN, *(item["shape"] for item in alone[:3])]
     restored = search.run(n_linear, True, first)
-    by_alone = [search.share(item["shape"], False) for item in restored]
+    by_alone = [search.parity(item["shape"], False)[0] for item in restored]
     ways = {"alone": (alone, False), "with_linear": (restored, True)}
     found: dict[str, Any] = {way: _best_by_kind(search, tried, filtered) for way, (tried, filtered) in ways.items()}
     found |= {
