@@ -6,7 +6,7 @@ FOLDER holds a sub-folder of lossless images per camera. Each camera stands alon
 its division into training, validation and test images; filters are fitted to training images and regularised on
 validation images, which the search over quantisation tables chooses on too; what is reported is of test images. Bytes
 are those at which the means of MAE, MSE, PSNR and SSIM all reach those of JPEG-75 as Pillow writes it by default, as a
-share of its bytes. Everything runs with one thread.
+share of its bytes. Each camera has a process of its own, with one thread.
 """
 
 import argparse
@@ -16,8 +16,10 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,6 @@ def compare_codecs(camera: Camera, linear: LinearRestorer) -> dict[str, Any]:
 
 def encoder_at(shape: Mapping[str, float], coarseness: float) -> Encoder:
     """Return JPEG with tables of a shape at a coarseness of 0..1; kind 0 scales the standard's, 1 is radial."""
-    coarseness = min(max(coarseness, 0.0), 1.0)
     numbers = {name: value for name, value in shape.items() if name != "kind"}
     if shape["kind"]:
         low, high = BOUNDS["scale"]
@@ -155,17 +156,17 @@ class Search:
     def on_test(self, item: Mapping[str, Any], with_filter: bool) -> dict[str, Any]:
         """Return a shape's bytes at parity on test images, and how its files look there without a restorer."""
         camera, levels = self.camera, []
-        for step in LADDER:
-            encoder = encoder_at(item["shape"], item["at"] + step)
+        for at in sorted({min(max(item["at"] + step, 0.0), 1.0) for step in LADDER}):
+            encoder = encoder_at(item["shape"], at)
             degraded = degrade_all(camera.images["test"], encoder)
             restored = self.linear.restore(camera, "test", degraded, encoder) if with_filter else None
-            levels.append((encoder, camera.level("test", degraded, restored), camera.level("test", degraded)))
-        share = camera.share("test", [level for _, level, _ in levels])
-        encoder, _, undecorated = levels[len(LADDER) // 2]
+            levels.append(camera.level("test", degraded, restored))
+        encoder = encoder_at(item["shape"], item["at"])
+        undecorated = camera.level("test", degrade_all(camera.images["test"], encoder))
         return {
             "encoder": encoder.name,
             "validation": round(item["share"], 4),
-            "test": round(share, 4),
+            "test": round(camera.share("test", levels), 4),
             "file_psnr_db": round(undecorated.means["psnr_db"], 2),
             "file_ssim": round(undecorated.means["ssim"], 4),
         }
@@ -195,39 +196,45 @@ def _best_by_kind(search: Search, tried: Sequence[Mapping[str, Any]], with_filte
     return {kind: search.on_test(best[kind], with_filter) for kind in chosen}
 
 
-def main() -> None:
-    """Measure, print and write benchmarks/results/encoders.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--trials", type=int, default=80, help="shapes of tables tried without a restorer")
-    parser.add_argument("--linear-trials", type=int, default=40, help="with the linear restorer")
-    options = parser.parse_args()
+def measure(camera: Camera, n_alone: int, n_linear: int) -> dict[str, Any]:
+    """Return all that is found of a camera."""
     prepare_backend(1)
     use_one_thread()
     started = time.process_time()
     linear = LinearRestorer()
-    cameras: dict[str, Any] = {}
-    for camera in read_cameras(options.folder):
-        bytes_75, means_75, _ = camera.reference("test")
-        cameras[camera.name] = {
-            **camera.facts,
-            "jpeg_75": {"mean_bytes": round(bytes_75, 1), **{name: round(v, 6) for name, v in means_75.items()}},
-            "codecs": compare_codecs(camera, linear),
-            "tables": search_tables(camera, linear, options.trials, options.linear_trials),
-        }
+    bytes_75, means_75, _ = camera.reference("test")
+    return {
+        **camera.facts,
+        "jpeg_75": {"mean_bytes": round(bytes_75, 1), **{name: round(value, 6) for name, value in means_75.items()}},
+        "codecs": compare_codecs(camera, linear),
+        "tables": search_tables(camera, linear, n_alone, n_linear),
+        "processor_s": round(time.process_time() - started),
+    }
+
+
+def main() -> None:
+    """Measure, print and write benchmarks/results/encoders.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--trials", type=int, default=60, help="shapes of tables tried without a restorer")
+    parser.add_argument("--linear-trials", type=int, default=30, help="with the linear restorer")
+    options = parser.parse_args()
+    found = read_cameras(options.folder)
+    with ProcessPoolExecutor(len(found), get_context("spawn")) as processes:
+        numbers = processes.map(partial(measure, n_alone=options.trials, n_linear=options.linear_trials), found)
+        cameras = {camera.name: of_camera for camera, of_camera in zip(found, numbers, strict=True)}
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
         "versions": {name: version(name) for name in ("numpy", "pillow", "optuna", "keras")},
         "settings": {"seed": SEED, "ladder": LADDER, "qualities": {name: q for name, (_, q) in FAMILIES.items()}},
-        "processor_s": round(time.process_time() - started),
         "cameras": cameras,
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    for name, found in cameras.items():
+    for name, of_camera in cameras.items():
         print(f"{name}: bytes at parity with JPEG-75 in all four means, alone and with linear")
-        tables = {way: next(iter(found["tables"][way].values()))["test"] for way in ("alone", "with_linear")}
-        rows = {**found["codecs"], "jpeg, tables found": tables}
+        tables = {way: next(iter(of_camera["tables"][way].values()))["test"] for way in ("alone", "with_linear")}
+        rows = {**of_camera["codecs"], "jpeg, tables found": tables}
         for family, row in rows.items():
             print(f"  {family:20}", row.get("not_run") or f"{row['alone']:.3f}  {row['with_linear']:.3f}")
 
