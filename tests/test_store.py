@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from search.trial.store import SAMPLES, SCORES, STATE, LocalStore, write_atomically
+from models.training import TrainingState
+from search.trial.store import SAMPLES, SCORES, STATE, LocalStore, curve_of, write_atomically
 
 
 def test_a_saved_state_is_loaded_and_replaced_by_a_newer_one(tmp_path: Path) -> None:
@@ -33,3 +35,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("state", [b"", b"no state", b"PK\x03\x04torn"])
+def test_a_state_that_cannot_be_read_has_no_curve(state: bytes) -> None:
+    assert curve_of(state) == ()
+
+
+def test_the_curve_is_read_out_of_a_state() -> None:
+    curve = ({"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": None})
+    state = TrainingState(epoch=2, weights=(np.zeros(3),), optimizer=(), best_weights=(), curve=curve)
+    assert curve_of(state.to_bytes()) == curve

@@ -60,7 +60,7 @@ def curve_of(state: bytes) -> tuple[Mapping[str, float | None], ...]:
     try:
         with np.load(io.BytesIO(state)) as file:
             return tuple(json.loads(str(file["facts"]))["curve"])
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):  # EOFError: no bytes
         return ()
 
 
