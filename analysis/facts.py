@@ -41,7 +41,9 @@ EXTRA_FACTS: Mapping[str, Any] = {
 EXTRA_DATASET_FACTS: Mapping[str, Any] = {
     "splits": dict[str, dict[str, dict[str, int]]],
     "description": str,
-    "grouping": dict[str, int | dict[str, int]],
+    "division": str | None,
+    "grouping": dict[str, object] | None,
+    "today": dict[str, str | int | float | None] | None,
 }
 AXES = dict[str, list[str | int | float | bool | None]]
 SUBSETS = ("validation", "test")

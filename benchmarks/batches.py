@@ -1,12 +1,19 @@
-"""How much faster is a packed pair read than a BMP and a JPEG file, alone and as batches, at equal threads?"""
+"""How much faster do batches come from a pack than from files by Keras' ImageDataGenerator, and from random qualities?
+
+The generator reads the same BMP and JPEG files as the thesis did (section 3.3): two generators with one seed, whole
+images, rescaled, centre crops cut from the batch; with the thesis' augmentation too. A plain reader of the files, which
+cuts before it makes floats, stands beside it. Readers have one thread but where the name says otherwise, and ratios are
+of processor time: a core's worth, whatever else the machine does. All take turns in every process.
+"""
 
 import json
 import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
 from multiprocessing import get_context
@@ -16,151 +23,157 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.batches import Batch, BatchSettings, centre_window, training_batches
+from datasets.batches import BRIGHTNESS, Batch, BatchSettings, centre_window, training_batches
+from datasets.cores import n_cores
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
-from datasets.prefetch import map_ahead
 from datasets.smear import SIZE_PX, synthesize
 
 N_IMAGES = 128
-N_PROCESSES = 12  # decoding takes half as long again in some processes, by where the decoder's buffers come to lie
+N_PROCESSES = 4  # decoding takes half as long again in some processes, by where the decoder's buffers come to lie
 N_ROUNDS = 3  # in each
 SEED = 0
-SETTINGS = BatchSettings(quality=75, batch_size=16, crop_px=192)
-THREADS = (1, 2)
-AHEAD = 3 * SETTINGS.batch_size
-WINDOW = centre_window(SIZE_PX, SETTINGS.crop_px)
+QUALITY = 75
+FIXED = BatchSettings(quality=QUALITY, batch_size=16, crop_px=192)
+WINDOW = centre_window(SIZE_PX, FIXED.crop_px)
+DEGRADED, ORIGINAL = "jpeg", "bmp"  # folders of files
 RESULT = Path(__file__).resolve().parent / "results" / "batches.json"
 
-Pixels = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Reader = Callable[[PackedDataset, Path], Iterable[object]]
 
 
 def write_files(pack: PackedDataset, folder: Path) -> None:
-    """Write each pair of the pack as the two files it stands for."""
+    """Write each pair of the pack as the two files it stands for, in folders as flow_from_directory wants them."""
+    for kind in (DEGRADED, ORIGINAL):
+        (folder / kind / "all").mkdir(parents=True)
     for image in range(N_IMAGES):
-        Image.fromarray(np.asarray(pack.originals[image])).save(folder / f"{image}.bmp")
-        (folder / f"{image}.jpg").write_bytes(pack.jpeg_bytes(image, int(SETTINGS.quality)))
+        Image.fromarray(np.asarray(pack.originals[image])).save(folder / ORIGINAL / "all" / f"{image:03d}.bmp")
+        (folder / DEGRADED / "all" / f"{image:03d}.jpg").write_bytes(pack.jpeg_bytes(image, QUALITY))
 
 
-def pairs_of_files(folder: Path, n_threads: int) -> Iterator[Pixels]:
-    """Yield the central windows of every JPEG file and its BMP file."""
+def keras_batches(folder: Path, augmented: bool) -> Iterator[Batch]:
+    """Yield an epoch of batches as the thesis read them."""
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
-    def read(image: int) -> Pixels:
-        return read_file(folder / f"{image}.jpg"), read_file(folder / f"{image}.bmp")
+    options = {"horizontal_flip": True, "vertical_flip": True, "brightness_range": BRIGHTNESS} if augmented else {}
+    flows = [
+        ImageDataGenerator(rescale=1 / 255, **options).flow_from_directory(
+            folder / kind,
+            target_size=(SIZE_PX, SIZE_PX),
+            class_mode=None,
+            batch_size=FIXED.batch_size,
+            seed=SEED,
+        )
+        for kind in (DEGRADED, ORIGINAL)
+    ]
+    for degraded, original in islice(zip(*flows, strict=True), N_IMAGES // FIXED.batch_size):
+        yield degraded[:, *WINDOW], original[:, *WINDOW]
 
-    return map_ahead(read, range(N_IMAGES), n_threads, AHEAD)
 
-
-def pairs_of_pack(pack: PackedDataset, n_threads: int) -> Iterator[Pixels]:
-    """Yield the same windows from the pack."""
-
-    def read(image: int) -> Pixels:
-        return pack.degraded(image, int(SETTINGS.quality), WINDOW), pack.originals[image][WINDOW].copy()
-
-    return map_ahead(read, range(N_IMAGES), n_threads, AHEAD)
-
-
-def batches_of_files(folder: Path, n_threads: int) -> Iterator[Batch]:
+def plain_batches(folder: Path) -> Iterator[Batch]:
     """Yield batches as a plain reader makes them: every file to an array, cropped, float32 in [0, 1], stacked."""
 
-    def read(image: int) -> Batch:
-        degraded, original = (read_file(folder / f"{image}{suffix}") for suffix in (".jpg", ".bmp"))
-        return degraded.astype(np.float32) / np.float32(255), original.astype(np.float32) / np.float32(255)
+    def read(path: Path) -> NDArray[np.float32]:
+        with Image.open(path) as image:
+            return np.asarray(image)[WINDOW].astype(np.float32) / np.float32(255)
 
-    pairs = map_ahead(read, range(N_IMAGES), n_threads, AHEAD)
-    while chunk := list(islice(pairs, SETTINGS.batch_size)):
-        yield np.stack([degraded for degraded, _ in chunk]), np.stack([original for _, original in chunk])
-
-
-def batches_of_pack(pack: PackedDataset, n_threads: int) -> Iterator[Batch]:
-    """Yield the batches that a training gets."""
-    return training_batches(pack, np.arange(N_IMAGES), SETTINGS, epoch=0, n_threads=n_threads)
+    paths = [sorted((folder / kind / "all").iterdir()) for kind in (DEGRADED, ORIGINAL)]
+    for first in range(0, N_IMAGES, FIXED.batch_size):
+        degraded, original = (np.stack([read(p) for p in side[first : first + FIXED.batch_size]]) for side in paths)
+        yield degraded, original
 
 
-def read_file(path: Path) -> NDArray[np.uint8]:
-    """Return the central window of an image file."""
-    with Image.open(path) as image:
-        return np.asarray(image)[WINDOW]
+def packed_batches(settings: BatchSettings, n_threads: int = 1) -> Reader:
+    """Return a reader of the batches that a training gets."""
+    return lambda pack, folder: training_batches(pack, np.arange(N_IMAGES), settings, 0, n_threads)
 
 
-def seconds(reading: Iterable[object]) -> float:
-    """Return the wall time of reading everything."""
-    start = time.perf_counter()
+AUGMENTED = replace(FIXED, augmentation="flips-brightness")
+READERS: Mapping[str, Reader] = {
+    "keras": lambda pack, folder: keras_batches(folder, augmented=False),
+    "keras_augmented": lambda pack, folder: keras_batches(folder, augmented=True),
+    "plain": lambda pack, folder: plain_batches(folder),
+    "packed": packed_batches(FIXED),
+    "packed_augmented": packed_batches(AUGMENTED),
+    "packed_all_cores": packed_batches(FIXED, n_cores()),
+    "packed_random_quality": packed_batches(replace(FIXED, quality="random")),
+    "packed_random_quality_augmented": packed_batches(replace(AUGMENTED, quality="random")),
+}
+RATIOS = {  # what is how many times as fast as what
+    "packed_over_keras": ("packed", "keras"),
+    "packed_over_keras_augmented": ("packed_augmented", "keras_augmented"),
+    "random_quality_over_keras": ("packed_random_quality", "keras"),
+    "packed_over_plain": ("packed", "plain"),
+    "fixed_over_random_quality": ("packed", "packed_random_quality"),
+    "fixed_over_random_quality_augmented": ("packed_augmented", "packed_random_quality_augmented"),
+}
+
+
+def measure(folder: Path) -> list[dict[str, tuple[float, float]]]:
+    """Return, for each round, each reader's seconds of processor time and of wall time for all pairs."""
+    pack = open_pack(folder / "pack")
+    rounds = [{name: seconds(reader(pack, folder)) for name, reader in READERS.items()} for _ in range(N_ROUNDS + 1)]
+    return rounds[1:]  # the first imports Keras and fills the page cache
+
+
+def seconds(reading: Iterable[object]) -> tuple[float, float]:
+    """Return the processor time and the wall time of reading everything."""
+    started = time.process_time(), time.perf_counter()
     for _ in reading:
         pass
-    return time.perf_counter() - start
+    return time.process_time() - started[0], time.perf_counter() - started[1]
 
 
-def measure(folder: Path, n_threads: int) -> list[list[float]]:
-    """Return, for each round, the seconds of pairs from files, pairs from the pack, and batches from either.
-
-    The four take turns, so that another load on the machine falls on all alike.
-    """
-    pack = open_pack(folder / "pack")
-    rounds = [
-        [
-            seconds(pairs_of_files(folder, n_threads)),
-            seconds(pairs_of_pack(pack, n_threads)),
-            seconds(batches_of_files(folder, n_threads)),
-            seconds(batches_of_pack(pack, n_threads)),
-        ]
-        for _ in range(N_ROUNDS + 1)
-    ]
-    return rounds[1:]  # the first fills the page cache
-
-
-def summary(rounds: NDArray[np.float64]) -> dict[str, float]:
-    """Return pairs a second from files and from the pack, alone and as batches, and the ratios within a round: medians.
-
-    rounds: seconds [N, 4] as measure returns them.
-    """
-    per_s = N_IMAGES / np.median(rounds, axis=0)
+def summary(rounds: list[dict[str, tuple[float, float]]]) -> dict[str, dict[str, float]]:
+    """Return pairs a second of each reader and the ratios of processor time within a round: medians."""
     return {
-        "file_pairs_per_s": round(float(per_s[0]), 1),
-        "packed_pairs_per_s": round(float(per_s[1]), 1),
-        "pairs_ratio": round(float(np.median(rounds[:, 0] / rounds[:, 1])), 2),
-        "file_pairs_in_batches_per_s": round(float(per_s[2]), 1),
-        "packed_pairs_in_batches_per_s": round(float(per_s[3]), 1),
-        "batches_ratio": round(float(np.median(rounds[:, 2] / rounds[:, 3])), 2),
+        "pairs_per_core_second": {name: _rate([found[name][0] for found in rounds]) for name in READERS},
+        "pairs_per_wall_second": {name: _rate([found[name][1] for found in rounds]) for name in READERS},
+        "ratios": {
+            name: round(float(np.median([found[slow][0] / found[fast][0] for found in rounds])), 2)
+            for name, (fast, slow) in RATIOS.items()
+        },
     }
+
+
+def _rate(times: list[float]) -> float:
+    return round(float(N_IMAGES / np.median(times)), 1)
 
 
 def main() -> None:
     """Measure, print and write benchmarks/results/batches.json."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        quality = int(SETTINGS.quality)
-        write_pack(synthesize(N_IMAGES, SEED), folder / "pack", PackSettings(SIZE_PX, (quality,)))
+        write_pack(synthesize(N_IMAGES, SEED), folder / "pack", PackSettings(SIZE_PX, (QUALITY,)))
         write_files(open_pack(folder / "pack"), folder)
-        jobs = [(folder, n_threads) for _ in range(N_PROCESSES) for n_threads in THREADS]
         with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh_processes:
-            rounds = list(fresh_processes.map(measure, *zip(*jobs, strict=True)))
-    n_kinds = len(THREADS)
-    numbers = {
-        f"{n_threads}_threads": summary(np.concatenate(rounds[kind::n_kinds])) for kind, n_threads in enumerate(THREADS)
-    }
+            measured = list(fresh_processes.map(measure, [folder] * N_PROCESSES))
+    numbers = summary([found for rounds in measured for found in rounds])
+    packages = ("keras", "numpy", "pillow", "tensorflow")
     result = {
-        "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "pillow")},
+        "machine": {
+            "processor": platform.machine(),
+            "system": platform.system(),
+            "n_cpus": os.cpu_count(),
+            "n_cores_used": n_cores(),
+            "load_average_at_end": round(os.getloadavg()[0], 1),
+        },
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         "settings": {
             "n_images": N_IMAGES,
             "n_processes": N_PROCESSES,
             "n_rounds": N_ROUNDS,
             "seed": SEED,
             "size_px": SIZE_PX,
-            "quality": quality,
-            "crop_px": SETTINGS.crop_px,
-            "batch_size": SETTINGS.batch_size,
+            "quality": QUALITY,
+            "crop_px": FIXED.crop_px,
+            "batch_size": FIXED.batch_size,
         },
         "numbers": numbers,
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    for threads, found in numbers.items():
-        print(f"{threads.replace('_', ' ')}:")
-        print(f"  pairs: packed {found['packed_pairs_per_s']:.0f}/s, files {found['file_pairs_per_s']:.0f}/s")
-        print(f"  a packed pair is read {found['pairs_ratio']:.2f} times as fast")
-        print(f"  as batches {found['batches_ratio']:.2f} times as fast")
+    print(json.dumps(numbers, indent=2))
 
 
 if __name__ == "__main__":

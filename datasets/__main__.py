@@ -1,4 +1,4 @@
-"""`python -m datasets {pack,inspect,synthesize,fetch}`."""
+"""`python -m datasets {pack,inspect,encode,fetch,synthesize}`."""
 
 import os
 import signal

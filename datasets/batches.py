@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import InputError
-from datasets.jpeg import Window, compress_window, decode_window, encode_jpeg
+from datasets.jpeg import Window, compress_window, decode_compressed, encode_window
 from datasets.packed import PackedDataset
 from datasets.prefetch import map_ahead
 from datasets.qualities import quality_range
@@ -23,7 +23,7 @@ Batch = tuple[Pixels | tuple[Pixels, NDArray[np.float32]], Pixels]  # degraded, 
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], float]  # degraded, original: [crop, crop, 3]; brightness
 
 BRIGHTNESS = (0.8, 1.2)  # the thesis' section 3.3
-BATCHES_AHEAD = 3
+BATCHES_AHEAD = 2
 N_SYMMETRIES = 8
 ROWS_A_JOB = 4  # handing single samples to a thread costs a fifth of reading them
 
@@ -52,15 +52,6 @@ class BatchSettings:
                 raise ValueError(f"unknown {noun} {name!r}; known: {', '.join(known)}")
 
 
-class RawBatch(NamedTuple):
-    """A batch as bytes, a quarter of its size: uint8 [B, crop, crop, 3]; the brightness [B, 1, 1, 1]; tables."""
-
-    degraded: NDArray[np.uint8]
-    original: NDArray[np.uint8]
-    brightness: NDArray[np.float32]
-    tables: NDArray[np.float32] | None
-
-
 def training_batches(
     pack: PackedDataset, images: NDArray[np.int64], settings: BatchSettings, epoch: int, n_threads: int = 1
 ) -> Iterator[Batch]:
@@ -85,7 +76,8 @@ def validation_batches(
 ) -> Iterator[Batch]:
     """Yield centre crops of the images in their order, never augmented, a random quality fixed for each image.
 
-    files: takes in the JPEG files that the pack lacks, so that whoever keeps it has each compressed but once.
+    files: takes in a JPEG file of each crop and what it needs around it, some kB, so that whoever keeps it for the next
+    time, with the same settings, has each compressed but once, and the rest of the images never decoded.
     """
     _check_crop(pack, settings)
     window = centre_window(pack.size_px, settings.crop_px)
@@ -93,11 +85,12 @@ def validation_batches(
     def read(place: int) -> tuple[Sample, int]:
         image = int(images[place])
         quality = _drawn_quality(settings.quality, np.random.default_rng((settings.seed, image)))
-        if files is None or quality in pack.qualities:
+        if files is None:
             return (*_windows(pack, image, quality, window), 1), quality
+        original = pack.originals[image]
         if image not in files:
-            files[image] = encode_jpeg(np.asarray(pack.originals[image]), quality)
-        return (decode_window(files[image], pack.size_px, window), pack.originals[image][window], 1), quality
+            files[image] = encode_window(original, quality, window)
+        return (decode_compressed(files[image], original.shape[:2], window), original[window], 1), quality
 
     return _batches(read, len(images), settings, n_threads)
 
@@ -176,40 +169,47 @@ def _windows(
 def _batches(
     read: Callable[[int], tuple[Sample, int]], n_samples: int, settings: BatchSettings, n_threads: int
 ) -> Iterator[Batch]:
-    """Yield the batches of samples 0..n_samples - 1, read in n_threads threads and made floats in one more."""
+    """Yield the batches of samples 0..n_samples - 1, read in n_threads threads."""
 
-    def read_rows(job: tuple[int, range, RawBatch]) -> RawBatch | None:
-        first, rows, raw = job
-        for row in rows:
-            (raw.degraded[row], raw.original[row], raw.brightness[row]), quality = read(first + row)
-            if raw.tables is not None:
-                raw.tables[row] = tables_of_quality(quality)
-        return raw if rows.stop == len(raw.degraded) else None
+    def read_rows(job: _Job) -> Batch | None:
+        for row in job.rows:
+            (*sides, brightness), quality = read(job.first + row)
+            for place, pixels in zip((job.degraded, job.original), sides, strict=True):
+                np.divide(pixels, 255, out=place[row], dtype=np.float32)
+                if brightness != 1:
+                    np.multiply(place[row], np.float32(brightness), out=place[row])
+                    np.minimum(place[row], 1, out=place[row])
+            if job.tables is not None:
+                job.tables[row] = tables_of_quality(quality)
+        return job.batch() if job.rows.stop == len(job.degraded) else None
 
     n_ahead = BATCHES_AHEAD * -(-settings.batch_size // ROWS_A_JOB)
-    parts = map_ahead(read_rows, _jobs(n_samples, settings), n_threads, n_ahead)
     # parts come in order: with the last rows of a batch, all of it is there
-    return map_ahead(_to_unit, (raw for raw in parts if raw), n_threads=1, n_ahead=1)
+    return (batch for batch in map_ahead(read_rows, _jobs(n_samples, settings), n_threads, n_ahead) if batch)
 
 
-def _jobs(n_samples: int, settings: BatchSettings) -> Iterator[tuple[int, range, RawBatch]]:
-    """Yield the number of a batch's first sample, a few rows of the batch, and the batch, still to be filled."""
+class _Job(NamedTuple):
+    """A few rows to fill of a batch, whose first sample is `first`."""
+
+    first: int
+    rows: range
+    degraded: Pixels
+    original: Pixels
+    tables: NDArray[np.float32] | None
+
+    def batch(self) -> Batch:
+        return (self.degraded if self.tables is None else (self.degraded, self.tables)), self.original
+
+
+def _jobs(n_samples: int, settings: BatchSettings) -> Iterator[_Job]:
+    """Yield the rows of every batch, a few at a time."""
     for first in range(0, n_samples, settings.batch_size):
         n_rows = min(settings.batch_size, n_samples - first)
         shape = (n_rows, settings.crop_px, settings.crop_px, 3)
+        sides = np.empty(shape, np.float32), np.empty(shape, np.float32)
         tables = np.empty((n_rows, N_NUMBERS), np.float32) if settings.tables else None
-        brightness = np.empty((n_rows, 1, 1, 1), np.float32)
-        raw = RawBatch(np.empty(shape, np.uint8), np.empty(shape, np.uint8), brightness, tables)
         for row in range(0, n_rows, ROWS_A_JOB):
-            yield first, range(row, min(row + ROWS_A_JOB, n_rows)), raw
-
-
-def _to_unit(raw: RawBatch) -> Batch:
-    degraded, original = (np.divide(pixels, 255, dtype=np.float32) for pixels in (raw.degraded, raw.original))
-    if np.any(raw.brightness != 1):
-        for side in (degraded, original):
-            np.minimum(np.multiply(side, raw.brightness, out=side), 1, out=side)
-    return (degraded if raw.tables is None else (degraded, raw.tables)), original
+            yield _Job(first, range(row, min(row + ROWS_A_JOB, n_rows)), *sides, tables)
 
 
 def _check_crop(pack: PackedDataset, settings: BatchSettings) -> None:

@@ -11,19 +11,21 @@ from PIL import Image
 
 from datasets.console import note, quiet_libraries, run_command
 from datasets.cores import n_cores
+from datasets.encoders.files import plan_files, write_files
+from datasets.encoders.names import find_encoder, read_encoders
 from datasets.errors import InputError, printable, printable_lines
-from datasets.fetch import fetch_set
-from datasets.inspection import inspect_source, look_for_history, warn_of_history
-from datasets.inspection_report import make_table, worst, write_report
-from datasets.labels import find_labels
+from datasets.grouping.labels import find_labels
+from datasets.grouping.splits import GROUPED, RANDOM
+from datasets.inspection.findings import inspect_source, look_for_history, warn_of_history
+from datasets.inspection.report import make_table, worst, write_report
 from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
 from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from datasets.progress import Progress
-from datasets.public_sets import find_set, list_sets
+from datasets.public_sets.fetch import fetch_set
+from datasets.public_sets.public_set import find_set, list_sets
 from datasets.smear import synthesize
-from datasets.source import find_sources
-from datasets.splits import GROUPED, RANDOM
+from datasets.sources.source import find_sources
 from datasets.staging import check_apart, check_new, staged
 
 N_SAMPLED = 32  # images that a pack looks at for an earlier compression: some seconds
@@ -51,12 +53,23 @@ class OneLineParser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m datasets", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,fetch,synthesize}")
+    commands = parser.add_subparsers(required=True, metavar="{pack,inspect,encode,fetch,synthesize}")
     pack = commands.add_parser("pack", help="turn a folder of lossless images into a packed dataset")
     pack.add_argument("source", type=Path, help="a sub-folder of BMP, PNG or TIFF images per camera system")
     pack.add_argument("out", type=Path, help="the pack to make; must not exist")
     pack.add_argument("--size", type=int, default=360, help="side of the centre crop in pixels (default: 360)")
     pack.add_argument("--qualities", type=int, nargs="+", default=QUALITIES, metavar="Q", help="JPEG qualities, 1..100")
+    pack.add_argument(
+        "--encoders",
+        type=Path,
+        metavar="FILE",
+        help="pack the files of these encoders too, one a line: jpeg-flat12-c0.6",
+    )
+    pack.add_argument(
+        "--today",
+        metavar="NAME",
+        help="what images are stored by today, as Pillow writes it by default (default: jpeg-q75)",
+    )
     pack.add_argument(
         "--split",
         choices=(GROUPED, RANDOM),
@@ -74,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="of a source: make a folder with a row per image and the worst images"
     )
     inspect.set_defaults(run=_inspect)
+    encode = commands.add_parser("encode", help="write images as an encoder does, from lossless files; pixels alone")
+    encode.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a BMP, PNG or TIFF file, or a folder")
+    encode.add_argument("-o", "--out", type=Path, required=True, help="the folder to write into")
+    encode.add_argument("--encoder", required=True, metavar="NAME", help="such as jpeg-q50 or jpeg-flat12-c0.6")
+    encode.add_argument("--again", action="store_true", help="encode images that are lossy already, which loses more")
+    encode.add_argument("--force", action="store_true", help="replace files that exist")
+    encode.set_defaults(run=_encode)
     fetch = commands.add_parser("fetch", help="download a public set of images as a source folder for pack")
     fetch.add_argument("name", nargs="?", help="of the set, or a file SET.json that describes one; without: list them")
     fetch.add_argument("out", type=Path, nargs="?", help="the folder to make; must not exist (default: ./NAME)")
@@ -87,7 +107,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    settings = PackSettings(options.size, tuple(options.qualities), split=options.split)
+    settings = PackSettings(
+        options.size,
+        tuple(options.qualities),
+        split=options.split,
+        encoders=read_encoders(options.encoders) if options.encoders else (),
+        today=find_encoder(options.today).plain() if options.today else None,
+    )
     check_apart(options.source, options.out)
     check_new(options.out)
     images = find_sources(options.source, options.size, note)
@@ -132,6 +158,15 @@ def _inspect_source(folder: Path, out: Path | None) -> None:
         print(f"  and {n_more} more: --out FOLDER writes a row per image")
 
 
+def _encode(options: argparse.Namespace) -> None:
+    encoder = find_encoder(options.encoder)
+    planned = plan_files(options.images, options.out, encoder, options.force, note)
+    with Progress("encoding", "images") as progress:
+        n_bytes = write_files(planned, encoder, options.again, progress.tell)
+    kb = n_bytes / len(planned) / 1000
+    print(f"{len(planned)} images as {encoder.name}, {kb:.2f} kB an image, in {printable(str(options.out))}")
+
+
 def _fetch(options: argparse.Namespace) -> None:
     if options.name is None:
         for public in list_sets():
@@ -157,6 +192,15 @@ def _synthesize(options: argparse.Namespace) -> None:
     print(f"{options.count} images in {printable(str(options.out))}")
 
 
+def _today(pack: PackedDataset) -> list[str]:
+    """Say what images are stored by today, and what optimised Huffman tables alone would save."""
+    today = pack.today
+    if not today or not today.get("mean_optimised_bytes"):
+        return []
+    share = today["mean_optimised_bytes"] / today["mean_bytes"]
+    return [f"  today {today['encoder']}; the same pixels with optimised Huffman tables take {share:.3f} of its bytes"]
+
+
 def _summary(pack: PackedDataset) -> str:
     manifest = pack.manifest
     systems = ", ".join(f"{n} {system}" for system, n in manifest["systems"].items())
@@ -170,6 +214,11 @@ def _summary(pack: PackedDataset) -> str:
             f"  JPEG {quality}: {pack.offsets[quality][-1] / len(pack.names) / 1000:.2f} kB an image"
             for quality in pack.qualities
         ),
+        *(
+            f"  {encoder.name}: {files.offsets[-1] / len(pack.names) / 1000:.2f} kB an image"
+            for encoder, files in pack.encoded.items()
+        ),
+        *_today(pack),
         f"  fingerprint {pack.fingerprint[:16]}, Pillow {manifest['versions']['pillow']}, "
         f"libjpeg {manifest['versions']['libjpeg']}",
     ]

@@ -63,11 +63,15 @@ def library(codec: Codec) -> str:
     return f"{codec.format} {features.version(codec.format.lower())}"
 
 
-def encode(codec: Codec, image: NDArray[np.uint8], setting: int) -> bytes:
-    """Compress uint8 [H, W, 3] at a setting. Raises InputError where this installation lacks the codec."""
+def encode(codec: Codec, image: NDArray[np.uint8], setting: int | None) -> bytes:
+    """Compress uint8 [H, W, 3] at a setting, or as the options alone say. Raises InputError where the codec is lacking.
+
+    Pillow scales quantisation tables by a quality, so there is none beside them.
+    """
     _require(codec)
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, codec.format, quality=setting, **codec.options)
+    quality = {} if setting is None else {"quality": setting}
+    Image.fromarray(image).save(buffer, codec.format, **quality, **codec.options)
     return buffer.getvalue()
 
 

@@ -31,25 +31,49 @@ def decode_jpeg(data: bytes | memoryview) -> NDArray[np.uint8]:
 def decode_window(data: bytes | memoryview, size_px: int, window: Window) -> NDArray[np.uint8]:
     """Return a window of a size_px x size_px image that encode_jpeg compressed, as uint8 [H, W, 3].
 
-    The same pixels as a slice of decode_jpeg's, for less work: the rows below the window are not decoded, the header
-    is left to the decoder, and only the window becomes an array.
+    The same pixels as a slice of decode_jpeg's, for less work.
     """
-    rows, columns = window
-    n_rows = min(rows.stop + 1, size_px)  # one more than wanted, for colours are interpolated between rows
-    image = Image.frombytes("RGB", (size_px, n_rows), _shortened(data, n_rows), "jpeg", "RGB", "")
-    return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
+    return _decode_part(data, (size_px, size_px), window)
 
 
 def compress_window(image: NDArray[np.uint8], quality: int, window: Window) -> NDArray[np.uint8]:
-    """Return a window of uint8 [H, W, 3] as the JPEG file of the whole image shows it, for less work.
+    """Return a window of uint8 [H, W, 3] as the JPEG file of the whole image shows it, for less work."""
+    return decode_compressed(encode_window(image, quality, window), image.shape[:2], window)
+
+
+def encode_window(image: NDArray[np.uint8], quality: int, window: Window) -> bytes:
+    """Compress the macroblocks of uint8 [H, W, 3] that hold a window, for `decode_compressed`.
 
     Blocks are compressed alone and colours interpolated between neighbours, so the macroblocks that hold the window and
     two pixels around it give the same pixels as the whole image.
     """
-    rows, columns = (_macroblocks(side, length) for side, length in zip(window, image.shape[:2], strict=True))
-    shown = decode_jpeg(encode_jpeg(np.ascontiguousarray(image[rows, columns]), quality))
-    top, left = window[0].start - rows.start, window[1].start - columns.start
-    return shown[top : top + window[0].stop - window[0].start, left : left + window[1].stop - window[1].start]
+    return encode_jpeg(np.ascontiguousarray(image[_held(image.shape[:2], window)]), quality)
+
+
+def decode_compressed(data: bytes, shape: tuple[int, ...], window: Window) -> NDArray[np.uint8]:
+    """Return the window that `encode_window` compressed of an image of `shape`, height and width: uint8 [H, W, 3]."""
+    rows, columns = _held(shape, window)
+    inside = (
+        slice(window[0].start - rows.start, window[0].stop - rows.start),
+        slice(window[1].start - columns.start, window[1].stop - columns.start),
+    )
+    return _decode_part(data, (rows.stop - rows.start, columns.stop - columns.start), inside)
+
+
+def _decode_part(data: bytes | memoryview, shape: tuple[int, ...], window: Window) -> NDArray[np.uint8]:
+    """Return a window of a baseline JPEG file of `shape`, height and width, as uint8 [H, W, 3].
+
+    The rows below the window are not decoded, the header is left to the decoder, and only the window becomes an array.
+    """
+    rows, columns = window
+    n_rows = min(rows.stop + 1, shape[0])  # one more than wanted, for colours are interpolated between rows
+    image = Image.frombytes("RGB", (shape[1], n_rows), _shortened(data, n_rows), "jpeg", "RGB", "")
+    return np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
+
+
+def _held(shape: tuple[int, ...], window: Window) -> Window:
+    """Return the rows and columns that must be compressed for a window of an image of `shape`, height and width."""
+    return _macroblocks(window[0], shape[0]), _macroblocks(window[1], shape[1])
 
 
 def _macroblocks(side: slice, length_px: int) -> slice:

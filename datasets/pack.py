@@ -1,9 +1,9 @@
-"""Packing: source images become one folder with originals, JPEG bytes at every quality, an index and a manifest."""
+"""Packing: source images become one folder with originals, the files of every encoder, an index and a manifest."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,32 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.codecs import why_missing
 from datasets.cores import n_cores
-from datasets.duplicates import Thumbnails, thumbnail
+from datasets.encoders.compress import as_codec, compress
+from datasets.encoders.encoder import JPEG, Encoder
 from datasets.errors import InputError
-from datasets.groups import find_groups
-from datasets.jpeg import SUBSAMPLING, codec_versions, encode_jpeg
+from datasets.grouping.duplicates import Thumbnails, thumbnail
+from datasets.grouping.groups import find_groups
+from datasets.grouping.splits import GROUPED, RANDOM, SPLITS, SUBSETS, split_images
+from datasets.jpeg import SUBSAMPLING, codec_versions
 from datasets.pack_files import PackFiles, Prepared, Row, write_durably
-from datasets.pack_format import FORMAT_VERSION, INDEX, MANIFEST, pack_fingerprint
+from datasets.pack_format import (
+    FORMAT_VERSION,
+    INDEX,
+    MANIFEST,
+    TODAY_OPTIMISED,
+    bytes_column,
+    pack_fingerprint,
+    plain_jpeg,
+)
 from datasets.prefetch import map_ahead
-from datasets.source import SourceImage, centre_crop
-from datasets.splits import GROUPED, RANDOM, SPLITS, SUBSETS, split_images
+from datasets.sources.source import SourceImage, centre_crop
 from datasets.staging import Staging, staged
 
 JOURNAL = "journal.jsonl"
 QUALITIES = (10, 25, 40, 50, 60, 75, 80, 90)  # the thesis' section 3.2
+TODAY_QUALITY = 75
 LEAST_SIZE_PX = 16
 
 
@@ -33,13 +45,17 @@ LEAST_SIZE_PX = 16
 class PackSettings:
     """How to pack: the side of the centre crop, the JPEG qualities, what is said of the images' origin, how to split.
 
-    split: "grouped", where images of one group stand on one side, or "random", as in the thesis.
+    split: "grouped", where images of one group stand on one side, or "random", as in the thesis. encoders: others than
+    JPEG of the qualities as Pillow writes it by default. today: what images are stored by today, which savings are
+    counted against; where it is not said, JPEG-75 if that is among the qualities.
     """
 
     size_px: int = 360
     qualities: tuple[int, ...] = QUALITIES
     description: str = ""
     split: str = GROUPED
+    encoders: tuple[Encoder, ...] = ()
+    today: Encoder | None = None
 
     def __post_init__(self) -> None:
         if self.size_px < LEAST_SIZE_PX:
@@ -51,6 +67,20 @@ class PackSettings:
             raise InputError(f"name each JPEG quality once, got {list(self.qualities)}")
         if self.split not in (GROUPED, RANDOM):
             raise InputError(f"a split is {GROUPED} or {RANDOM}, got {self.split}")
+        for encoder in self.all_encoders:
+            if lack := why_missing(as_codec(encoder)):
+                raise InputError(f"{encoder.name} cannot be packed here: {lack}")
+
+    @property
+    def all_encoders(self) -> tuple[Encoder, ...]:
+        """Every encoder once: JPEG of the qualities, the others, and today's."""
+        plain = map(plain_jpeg, self.qualities)
+        return tuple(dict.fromkeys((*plain, *self.encoders, *([self.today_encoder] if self.today_encoder else []))))
+
+    @property
+    def today_encoder(self) -> Encoder | None:
+        """What images are stored by today; None where that is not said."""
+        return self.today or (plain_jpeg(TODAY_QUALITY) if TODAY_QUALITY in self.qualities else None)
 
 
 def prepare(settings: PackSettings, image: SourceImage) -> Prepared:
@@ -61,9 +91,13 @@ def prepare(settings: PackSettings, image: SourceImage) -> Prepared:
             f"{image.name} was changed while it was packed (now {pixels.dtype} {list(pixels.shape)}): pack it again"
         )
     cropped = np.ascontiguousarray(centre_crop(pixels, settings.size_px))
-    jpegs = tuple(encode_jpeg(cropped, quality) for quality in settings.qualities)
+    encoded = tuple(compress(cropped, encoder) for encoder in settings.all_encoders)
+    today = settings.today_encoder
+    optimised = None
+    if today and today.codec == JPEG:
+        optimised = len(compress(cropped, replace(today, optimised=True)))
     height, width = pixels.shape[:2]
-    return Prepared(height, width, cropped, jpegs, thumbnail(cropped))
+    return Prepared(height, width, cropped, encoded, thumbnail(cropped), optimised)
 
 
 def prepare_in_threads(images: Sequence[SourceImage], settings: PackSettings) -> Iterator[Prepared]:
@@ -93,7 +127,9 @@ def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings,
     """
     how = how or Packing()
     split_images(len(images))  # too few are refused before any work
-    command = json.dumps([how.source, FORMAT_VERSION, settings.size_px, settings.qualities, codec_versions()])
+    named = [encoder.name for encoder in settings.all_encoders]
+    today = settings.today_encoder.name if settings.today_encoder else None
+    command = json.dumps([how.source, FORMAT_VERSION, settings.size_px, named, today, codec_versions()])
     with staged(out, command if how.source else "") as staging:
         for folder in staging.left:
             how.say(
@@ -106,7 +142,7 @@ def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings,
 def _write_files(
     images: Sequence[SourceImage], staging: Staging, settings: PackSettings, how: Packing
 ) -> dict[str, Any]:
-    with PackFiles(staging.contents, staging.folder / JOURNAL, settings.size_px, settings.qualities) as pack_files:
+    with PackFiles(staging.contents, staging.folder / JOURNAL, settings.size_px, settings.all_encoders) as pack_files:
         try:
             thumbnails = _append_all(images, pack_files, settings, how)
             files = pack_files.finish()
@@ -158,6 +194,8 @@ def _describe(
         "size_px": settings.size_px,
         "qualities": sorted(settings.qualities),
         "subsampling": SUBSAMPLING,
+        "encoders": [encoder.as_facts() for encoder in settings.all_encoders[len(settings.qualities) :]],
+        "today": _today(columns, settings.today_encoder),
         "split": settings.split,
         "split_seeds": SPLITS,
         "n_images": len(rows),
@@ -168,6 +206,18 @@ def _describe(
         "versions": codec_versions(),
         "files": files,
         "fingerprint": pack_fingerprint(files, settings.size_px),
+    }
+
+
+def _today(columns: dict[str, Any], today: Encoder | None) -> dict[str, Any] | None:
+    """Return the mean bytes of today's files, and what they would be if only their Huffman tables were optimised."""
+    if today is None:
+        return None
+    optimised = columns.get(TODAY_OPTIMISED)
+    return {
+        "encoder": today.name,
+        "mean_bytes": float(np.mean(columns[bytes_column(today)])),
+        "mean_optimised_bytes": float(np.mean(optimised)) if optimised else None,
     }
 
 

@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.pack_format import ORIGINALS, jpeg_file
-from datasets.source import SourceImage
+from datasets.encoders.encoder import Encoder
+from datasets.pack_format import ORIGINALS, TODAY_OPTIMISED, bytes_column, encoded_file
+from datasets.sources.source import SourceImage
 
 CHECKPOINT_IMAGES = 256  # each checkpoint waits for the disk, which takes some 50 ms
 READ_BYTES = 1 << 22
@@ -25,14 +26,16 @@ Row = dict[str, Any]
 class Prepared:
     """What becomes of a source image. height, width: of the source in pixels.
 
-    pixels: uint8 [size, size, 3]; jpegs: a file for each quality; thumbnail: uint8 [S, S].
+    pixels: uint8 [size, size, 3]; encoded: a file for each encoder; thumbnail: uint8 [S, S]; today_optimised_bytes: of
+    today's encoder with optimised Huffman tables, None where the pack has no today.
     """
 
     height: int
     width: int
     pixels: NDArray[np.uint8]
-    jpegs: tuple[bytes, ...]
+    encoded: tuple[bytes, ...]
     thumbnail: NDArray[np.uint8]
+    today_optimised_bytes: int | None = None
 
 
 class PackFiles:
@@ -41,13 +44,14 @@ class PackFiles:
     rows: what the index will say of each image so far, with its source's stamp.
     """
 
-    def __init__(self, folder: Path, journal: Path, size_px: int, qualities: Sequence[int]) -> None:
+    def __init__(self, folder: Path, journal: Path, size_px: int, encoders: Sequence[Encoder]) -> None:
         self.rows: list[Row] = []
         self.n_kept = 0  # images on disk, come what may
         self._shape = (size_px, size_px, 3)
-        self._qualities = tuple(qualities)
+        # The files that grow by a varying number of bytes an image, and the columns that say by how many.
+        self._columns = {encoded_file(encoder): bytes_column(encoder) for encoder in encoders}
         self._stack = ExitStack()  # on a full disk, closing fails too: every file must have its turn
-        self._files = {name: self._open(folder / name) for name in (ORIGINALS, *map(jpeg_file, qualities))}
+        self._files = {name: self._open(folder / name) for name in (ORIGINALS, *self._columns)}
         self._journal = self._open(journal)
         self._hashes = {name: hashlib.sha256() for name in self._files}
 
@@ -74,11 +78,14 @@ class PackFiles:
         self._cut(len(header))
 
     def append(self, image: SourceImage, prepared: Prepared) -> None:
-        """Write an image; its source's name, system and size and the lengths of its JPEG files become a row."""
+        """Write an image; its source's name, system and size and the lengths of its encoded files become a row."""
         self._write(ORIGINALS, prepared.pixels.data.cast("B"))
-        for quality, jpeg in zip(self._qualities, prepared.jpegs, strict=True):
-            self._write(jpeg_file(quality), jpeg)
-        lengths = {f"jpeg_bytes_q{q}": len(jpeg) for q, jpeg in zip(self._qualities, prepared.jpegs, strict=True)}
+        lengths = {}
+        for (name, column), data in zip(self._columns.items(), prepared.encoded, strict=True):
+            self._write(name, data)
+            lengths[column] = len(data)
+        if prepared.today_optimised_bytes is not None:
+            lengths[TODAY_OPTIMISED] = prepared.today_optimised_bytes
         self.rows.append(
             {
                 "stamp": image.stamp,
@@ -132,8 +139,8 @@ class PackFiles:
         ends = dict.fromkeys(self._files, 0) | {ORIGINALS: header_bytes}
         for n_usable, (row, image) in enumerate(zip(rows, images, strict=False)):
             ends[ORIGINALS] += int(np.prod(self._shape))
-            for quality in self._qualities:
-                ends[jpeg_file(quality)] += int(row[f"jpeg_bytes_q{quality}"])
+            for name, column in self._columns.items():
+                ends[name] += int(row[column])
             is_same = image.stamp and (row["name"], row["stamp"]) == (image.name, image.stamp)
             if not is_same or any(ends[name] > size for name, size in sizes.items()):
                 return rows[:n_usable]
@@ -142,11 +149,11 @@ class PackFiles:
     def _cut(self, header_bytes: int) -> None:
         """Cut all files behind the images that are there, hash them up to there, and write the journal anew."""
         lengths = {ORIGINALS: header_bytes + len(self.rows) * int(np.prod(self._shape))}
-        lengths |= {jpeg_file(q): sum(row[f"jpeg_bytes_q{q}"] for row in self.rows) for q in self._qualities}
+        lengths |= {name: sum(row[column] for row in self.rows) for name, column in self._columns.items()}
         for name, file in self._files.items():
             file.seek(lengths[name])
             file.truncate()
-        for name in map(jpeg_file, self._qualities):
+        for name in self._columns:
             self._hash_up_to(name, lengths[name])
         self._journal.seek(0)
         self._journal.truncate()

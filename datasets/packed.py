@@ -1,9 +1,9 @@
-"""An opened pack: memory maps of originals and JPEG bytes, and the index that says what each image is."""
+"""An opened pack: memory maps of originals and encoded files, and the index that says what each image is."""
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -13,11 +13,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from datasets.duplicates import group_thumbnails, thumbnail
+from datasets.encoders.compress import degrade, show
+from datasets.encoders.encoder import Encoder, encoder_from_facts
 from datasets.errors import InputError, explain
+from datasets.grouping.duplicates import group_thumbnails, thumbnail
+from datasets.grouping.splits import SPLITS
 from datasets.jpeg import Window, compress_window, decode_jpeg, decode_window, encode_jpeg
-from datasets.pack_format import FORMAT_VERSION, INDEX, MANIFEST, ORIGINALS, jpeg_file, pack_fingerprint
-from datasets.splits import SPLITS
+from datasets.pack_format import (
+    FORMAT_VERSION,
+    INDEX,
+    MANIFEST,
+    ORIGINALS,
+    bytes_column,
+    encoded_file,
+    pack_fingerprint,
+    plain_jpeg,
+    plain_quality,
+)
 
 CHUNK_BYTES = 1 << 22
 
@@ -34,6 +46,10 @@ def _is_file(value: object) -> bool:
     return isinstance(value, dict) and _is_count(value.get("bytes")) and isinstance(value.get("sha256"), str)
 
 
+def _is_today(value: object) -> bool:
+    return value is None or (isinstance(value, dict) and {"encoder", "mean_bytes"} <= value.keys())
+
+
 KINDS: dict[str, Callable[[Any], bool]] = {  # what a manifest must say
     "size_px": lambda value: _is_count(value) and value > 0,
     "qualities": lambda value: isinstance(value, list) and bool(value) and all(map(_is_count, value)),
@@ -45,15 +61,31 @@ KINDS: dict[str, Callable[[Any], bool]] = {  # what a manifest must say
     "files": lambda value: isinstance(value, dict) and all(map(_is_file, value.values())),
     "fingerprint": lambda value: isinstance(value, str),
 }
+LATER_KINDS: dict[str, Callable[[Any], bool]] = {  # what it may say, and those of earlier versions do not
+    "encoders": lambda value: isinstance(value, list),
+    "today": _is_today,
+}
+
+
+@dataclass(frozen=True)
+class EncodedFiles:
+    """Every image's file of one encoder, one behind the other.
+
+    data: uint8, memory-mapped; image i is at offsets[i] : offsets[i + 1].
+    """
+
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class PackedDataset:
     """A pack, open for reading; images are numbered 0..n_images - 1.
 
-    originals: uint8 [N, H, W, 3], memory-mapped. jpeg[quality]: uint8, memory-mapped; image i is at
-    offsets[quality][i] : offsets[quality][i + 1]. subsets[split][i]: "train", "validation", "test" or "" (left out).
-    groups: int [N], the first image of each one's group; None where the pack does not say.
+    originals: uint8 [N, H, W, 3], memory-mapped. jpeg[quality]: uint8, memory-mapped, JPEG as Pillow writes it by
+    default; image i is at offsets[quality][i] : offsets[quality][i + 1]. subsets[split][i]: "train", "validation",
+    "test" or "" (left out). groups: int [N], the first image of each one's group; None where the pack does not say.
+    encoded: the files of other encoders.
     """
 
     folder: Path
@@ -65,6 +97,7 @@ class PackedDataset:
     jpeg: dict[int, NDArray[np.uint8]]
     offsets: dict[int, NDArray[np.int64]]
     groups: NDArray[np.int64] | None = None
+    encoded: dict[Encoder, EncodedFiles] = field(default_factory=dict)
 
     @property
     def size_px(self) -> int:
@@ -78,6 +111,17 @@ class PackedDataset:
     def fingerprint(self) -> str:
         return str(self.manifest["fingerprint"])
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """What the pack holds files of: JPEG at its qualities, then others."""
+        return (*map(plain_jpeg, self.qualities), *self.encoded)
+
+    @property
+    def today(self) -> dict[str, Any] | None:
+        """What images are stored by today: encoder, mean_bytes, mean_optimised_bytes; None where it is not said."""
+        today: dict[str, Any] | None = self.manifest.get("today")
+        return today
+
     def images_of(self, split: str, subset: str) -> NDArray[np.int64]:
         """Return the numbers of the images in a subset of a split, ascending."""
         return np.flatnonzero(self.subsets[split] == subset)
@@ -86,6 +130,26 @@ class PackedDataset:
         """Return the JPEG file of an image at one of the pack's qualities."""
         start, end = self.offsets[quality][image : image + 2]
         return self.jpeg[quality][start:end].data
+
+    def files_of(self, encoder: Encoder) -> EncodedFiles:
+        """Return the files of an encoder. Raises InputError, with those that there are, where the pack has none."""
+        if encoder in self.encoded:
+            return self.encoded[encoder]
+        quality = plain_quality(encoder)
+        if quality is None or quality not in self.offsets:
+            known = ", ".join(known.name for known in self.encoders)
+            raise InputError(
+                f"the pack {self.folder} has no files of {encoder.name}, only of {known}: pack the sources again with "
+                "--encoders"
+            )
+        return EncodedFiles(self.jpeg[quality], self.offsets[quality])
+
+    def shown(self, image: int, encoder: Encoder) -> NDArray[np.uint8]:
+        """Return an image as its file of any encoder shows it: uint8 [H, W, 3]. The pack's own are decoded."""
+        if encoder not in self.encoders:
+            return degrade(np.asarray(self.originals[image]), encoder)[1]
+        files = self.files_of(encoder)
+        return show(files.data[slice(*files.offsets[image : image + 2])].data, encoder)
 
     def degraded(self, image: int, quality: int, window: Window | None = None) -> NDArray[np.uint8]:
         """Return an image, or a window of it, as its JPEG at any quality shows it: uint8 [H, W, 3].
@@ -139,13 +203,8 @@ def _open(folder: Path, manifest: dict[str, Any]) -> PackedDataset:
     n_images, size_px = manifest["n_images"], manifest["size_px"]
     if originals.dtype != np.uint8 or originals.shape != (n_images, size_px, size_px, 3):
         raise ValueError(f"{ORIGINALS} holds {originals.dtype} {list(originals.shape)}")
-    offsets = {
-        quality: np.concatenate([[0], np.cumsum(index[f"jpeg_bytes_q{quality}"], dtype=np.int64)])
-        for quality in manifest["qualities"]
-    }
-    for quality, ends in offsets.items():
-        if len(ends) != n_images + 1 or ends[-1] != manifest["files"][jpeg_file(quality)]["bytes"]:
-            raise ValueError(f"{INDEX} does not fit {jpeg_file(quality)}")
+    files = {encoder: _encoded_files(folder, manifest, index, encoder) for encoder in _encoders(manifest)}
+    plain = {quality: files.pop(plain_jpeg(quality)) for quality in manifest["qualities"]}
     return PackedDataset(
         folder=folder,
         manifest=manifest,
@@ -153,10 +212,25 @@ def _open(folder: Path, manifest: dict[str, Any]) -> PackedDataset:
         systems=tuple(index["system"]),
         subsets={split: np.array(index[split]) for split in SPLITS},
         originals=originals,
-        jpeg={quality: np.memmap(folder / jpeg_file(quality), np.uint8, "r") for quality in manifest["qualities"]},
-        offsets=offsets,
+        jpeg={quality: found.data for quality, found in plain.items()},
+        offsets={quality: found.offsets for quality, found in plain.items()},
         groups=np.array(index["group"], np.int64) if "group" in index else None,
+        encoded=files,
     )
+
+
+def _encoders(manifest: dict[str, Any]) -> tuple[Encoder, ...]:
+    """Return the encoders of a pack; those of an earlier version have JPEG alone, as Pillow writes it by default."""
+    plain = map(plain_jpeg, manifest["qualities"])
+    return tuple(dict.fromkeys((*plain, *map(encoder_from_facts, manifest.get("encoders", ())))))
+
+
+def _encoded_files(folder: Path, manifest: dict[str, Any], index: dict[str, Any], encoder: Encoder) -> EncodedFiles:
+    name = encoded_file(encoder)
+    offsets = np.concatenate([[0], np.cumsum(index[bytes_column(encoder)], dtype=np.int64)])
+    if len(offsets) != manifest["n_images"] + 1 or offsets[-1] != manifest["files"][name]["bytes"]:
+        raise ValueError(f"{INDEX} does not fit {name}")
+    return EncodedFiles(np.memmap(folder / name, np.uint8, "r"), offsets)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -174,9 +248,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     if missing := KINDS.keys() - manifest.keys():
         raise InputError(f"{path} is damaged (it lacks {', '.join(sorted(missing))}): pack the sources again")
-    if wrong := [name for name, is_right in KINDS.items() if not is_right(manifest[name])]:
+    known = {**KINDS, **{name: is_right for name, is_right in LATER_KINDS.items() if name in manifest}}
+    if wrong := [name for name, is_right in known.items() if not is_right(manifest[name])]:
         raise InputError(f"{path} is damaged (its {', '.join(wrong)} cannot be): pack the sources again")
-    expected = {INDEX, ORIGINALS, *map(jpeg_file, manifest["qualities"])}
+    expected = {INDEX, ORIGINALS, *map(encoded_file, _encoders(manifest))}
     fingerprint = pack_fingerprint(manifest["files"], manifest["size_px"])
     if fingerprint != manifest["fingerprint"] or manifest["files"].keys() != expected:
         raise InputError(f"{path} was edited: it does not fit its files; pack the sources again")

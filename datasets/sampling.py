@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.duplicates import group_thumbnails, thumbnail
+from datasets.grouping.duplicates import group_thumbnails, thumbnail
 from datasets.packed import PackedDataset
 
 SEED = 0  # of the order within a system, so that neighbours by name, which a slide's images are, do not come together

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from datasets.errors import InputError
-from datasets.source import SourceImage
+from datasets.sources.source import SourceImage
 
 Plane = NDArray[np.float32]  # [H, W], or [C, H, W] where said
 Points = NDArray[np.complex64]  # [H, W] pixel positions x + iy, relative to a centre

@@ -12,7 +12,7 @@ from PIL import Image
 
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
-from datasets.source import SourceImage
+from datasets.sources.source import SourceImage
 
 N_IMAGES = 8
 SIZE_PX = 32  # of the pack; the sources are a little larger

@@ -1,6 +1,7 @@
 """Crops and augmentations by name: the eight symmetries before compression, windows on chroma's grid, ranges."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ from datasets.batches import (
     AUGMENTATIONS,
     CROPS,
     N_SYMMETRIES,
+    Batch,
     BatchSettings,
     training_batches,
     turn,
     validation_batches,
 )
-from datasets.jpeg import decode_jpeg, encode_jpeg
+from datasets.jpeg import Window, decode_jpeg, encode_jpeg, encode_window
 from datasets.packed import PackedDataset
 from datasets.tables import tables_of_quality
 
@@ -114,32 +116,34 @@ def test_tables_told_are_those_of_what_is_shown(small_pack: PackedDataset) -> No
     assert place == len(IMAGES)
 
 
-def test_each_validation_file_is_made_but_once(small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[int] = []
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """List the qualities of all windows that are compressed to be kept."""
+    qualities: list[int] = []
 
-    def encode(image: NDArray[np.uint8], quality: int) -> bytes:
-        encoded.append(quality)
-        return encode_jpeg(image, quality)
+    def encode(image: NDArray[np.uint8], quality: int, window: Window) -> bytes:
+        qualities.append(quality)
+        return encode_window(image, quality, window)
 
-    monkeypatch.setattr("datasets.batches.encode_jpeg", encode)
-    settings = replace(SETTINGS, quality="61-64")  # of which the pack keeps no files
+    monkeypatch.setattr("datasets.batches.encode_window", encode)
+    return qualities
+
+
+def _assert_same(some: list[Batch], others: list[Batch]) -> None:
+    for batch, other in zip(some, others, strict=True):
+        for side, other_side in zip(batch, other, strict=True):
+            np.testing.assert_array_equal(side, other_side)
+
+
+@pytest.mark.parametrize("quality", ["61-64", 75])  # of 75 the pack keeps files
+def test_each_validation_file_is_made_but_once(small_pack: PackedDataset, encoded: list[int], quality: Any) -> None:
+    settings = replace(SETTINGS, quality=quality)
     files: dict[int, bytes] = {}
-    anew = [batch for batch in validation_batches(small_pack, IMAGES, settings)]
+    anew = list(validation_batches(small_pack, IMAGES, settings))
     assert encoded == []
     for _ in range(3):
-        kept = list(validation_batches(small_pack, IMAGES, settings, files=files))
-        for (degraded, original), (degraded_too, original_too) in zip(anew, kept, strict=True):
-            np.testing.assert_array_equal(degraded, degraded_too)
-            np.testing.assert_array_equal(original, original_too)
+        _assert_same(list(validation_batches(small_pack, IMAGES, settings, files=files)), anew)
     assert len(encoded) == len(files) == len(IMAGES)
-    assert set(encoded) <= {61, 62, 63, 64}
-
-
-def test_validation_files_that_the_pack_holds_are_not_kept_twice(small_pack: PackedDataset) -> None:
-    files: dict[int, bytes] = {}
-    list(validation_batches(small_pack, IMAGES, replace(SETTINGS, quality=75), files=files))
-    assert 75 in small_pack.qualities
-    assert files == {}
 
 
 @pytest.mark.parametrize(

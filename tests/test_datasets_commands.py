@@ -13,7 +13,7 @@ from PIL import Image
 from datasets.cli import main
 from datasets.packed import open_pack
 from datasets.smear import draw_smear
-from datasets.source import find_sources
+from datasets.sources.source import find_sources
 from tests.pack_fixture import N_IMAGES, UNUSABLE, tiny_image, tiny_sources, write_source_folder, write_tiny_pack
 
 Capture = pytest.CaptureFixture[str]

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from datasets.duplicates import REACH_PX, SIDE_PX, group_thumbnails
-from datasets.groups import join
+from datasets.grouping.duplicates import REACH_PX, SIDE_PX, group_thumbnails
+from datasets.grouping.groups import join
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, group_images, open_pack
 from search.scoring.images import IMAGES_FILE, describe_images

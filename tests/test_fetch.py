@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import fetch
 from datasets.cli import main
 from datasets.errors import InputError
-from datasets.public_sets import find_set, list_sets
-from datasets.source import find_sources
+from datasets.public_sets import fetch
+from datasets.public_sets.public_set import find_set, list_sets
+from datasets.sources.source import find_sources
 from tests.pack_fixture import tiny_image
 
 Capture = pytest.CaptureFixture[str]

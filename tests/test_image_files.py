@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from datasets.errors import InputError
-from datasets.image_file import check_image, read_image
+from datasets.sources.image_file import check_image, read_image
 from tests.image_bytes import bmp, directory, png, png_chunk, tags_of, tiff, tiff_of_two
 from tests.pack_fixture import HEIGHT, WIDTH, tiny_image
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from datasets.cli import main
 from datasets.errors import InputError
-from datasets.labels import find_labels
+from datasets.grouping.labels import find_labels
+from datasets.grouping.splits import RANDOM, SUBSETS, split_images
 from datasets.packed import open_pack
 from datasets.smear import draw_smear
-from datasets.splits import RANDOM, SUBSETS, split_images
 from tests.pack_fixture import tiny_image, write_source_folder
 
 Capture = pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn, idctn
 
-from datasets.jpeg_history import JpegHistory, describe, find_history
+from datasets.inspection.jpeg_history import JpegHistory, describe, find_history
 from datasets.smear import SYSTEMS, draw_smear
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

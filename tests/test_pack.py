@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.errors import InputError
+from datasets.grouping.splits import SPLITS, SUBSETS, split_images
 from datasets.jpeg import codec_versions
 from datasets.pack import QUALITIES, PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
-from datasets.source import SourceImage, centre_crop
-from datasets.splits import SPLITS, SUBSETS, split_images
+from datasets.sources.source import SourceImage, centre_crop
 from datasets.staging import staged
 from tests import pack_fixture
 from tests.pack_fixture import HEIGHT, N_IMAGES, PACK_FILES, SIZE_PX, WIDTH, tiny_image, tiny_sources, write_tiny_pack

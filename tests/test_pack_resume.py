@@ -13,7 +13,7 @@ from datasets import pack_files
 from datasets.errors import InputError
 from datasets.pack import Packing, PackSettings, write_pack
 from datasets.packed import open_pack
-from datasets.source import SourceImage
+from datasets.sources.source import SourceImage
 from tests.pack_fixture import tiny_sources
 
 N_IMAGES, BREAKS_AT = 30, 17

@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
-from datasets.source import find_sources
+from datasets.sources.source import find_sources
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import BASELINE
 from search.trial.reporting import Verdict

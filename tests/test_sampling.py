@@ -12,7 +12,7 @@ from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
 from datasets.smear import draw_smear
-from datasets.source import SourceImage
+from datasets.sources.source import SourceImage
 from search.space.scale import Protocol
 
 SIZE_PX = 64

@@ -81,6 +81,9 @@ def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(s
 def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: PackedDataset) -> None:
     facts = json.loads((smoke[0] / "run.json").read_text())
     assert facts["dataset"]["fingerprint"] == small_pack.fingerprint
+    assert facts["dataset"]["grouping"] == small_pack.manifest["grouping"]
+    assert facts["dataset"]["division"] == "grouped"
+    assert facts["dataset"]["today"] == small_pack.today
     assert (facts["space"], facts["scale"], facts["n_trials"]) == ("smoke", "demo", 2)
 
 

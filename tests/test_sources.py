@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.errors import InputError
-from datasets.source import LOSSY_SUFFIXES, centre_crop, find_sources, read_image
+from datasets.sources.source import LOSSY_SUFFIXES, centre_crop, find_sources, read_image
 from tests.pack_fixture import HEIGHT, SYSTEMS, UNUSABLE, WIDTH, tiny_image, write_source_folder
 
 PIXELS = tiny_image(0)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import InputError
-from datasets.splits import SPLITS, SUBSETS, split_images
+from datasets.grouping.splits import SPLITS, SUBSETS, split_images
 
 THESIS_IMAGES = 60_296
 n_images_of_a_pack = st.integers(6, 2000)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from datasets.errors import InputError
-from datasets.source import find_sources
+from datasets.sources.source import find_sources
 from tests.pack_fixture import tiny_image, write_source_folder
 
 
@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_read_is_named(source: Path, monkeypatch: pytest
             raise PermissionError(13, "Permission denied")
         return scan(path)
 
-    monkeypatch.setattr("datasets.walk.os.scandir", refuse)
+    monkeypatch.setattr("datasets.sources.walk.os.scandir", refuse)
     with pytest.raises(InputError, match=f"{name} cannot be read: Permission denied; change its permissions"):
         _find(source)
 

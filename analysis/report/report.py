@@ -28,11 +28,6 @@ from analysis.tables.write import WRITERS
 
 PAGE, PICK, CELLS = "index.html", "pick.json", "tables/cells.parquet"
 TITLES = {"decision": "Decision", "comparison": "Comparison", "trials": "Trials", "data": "Data"}
-GROUPED_BY = {
-    "identical_pixels": "identical pixels",
-    "near_duplicates": "one field of view",
-    "labels": "one label, such as a patient or slide",
-}
 GROUPS = {  # how the names of tables begin that are folded together, and under which title
     "quality_": "Every mean by quality and model",
     "relative_": "What restoring changes of each image",
@@ -157,20 +152,33 @@ def _data_lines(findings: Findings) -> list[str]:
         f"{dataset['n_images']} images of {dataset['size_px']} x {dataset['size_px']} pixels from {dataset['path']} "
         f"(fingerprint {dataset['fingerprint']}). Camera systems: {systems}. Split {dataset['split']}: {subsets} "
         "images.",
-        *_grouping(dataset.get("grouping")),
+        *_grouping(dataset),
+        *_today(dataset),
     ]
 
 
-def _grouping(grouping: Mapping[str, Any] | None) -> list[str]:
-    """Say what kept images on one side of a split; nothing of a run that does not tell."""
-    if grouping is None:
+def _grouping(dataset: Mapping[str, Any]) -> list[str]:
+    """Say what grouped the images of a pack, and whether its groups were kept together; nothing of an older pack."""
+    facts = dataset.get("grouping") or {}
+    if not {"by", "n_grouped_images", "largest_group"} <= facts.keys() or not isinstance(facts["by"], dict):
         return []
-    by = grouping.get("by", {})
-    ways = ", ".join(f"{GROUPED_BY.get(way, way)} ({count} groups)" for way, count in by.items() if count)
+    by = ", ".join(f"{str(way).replace('_', ' ')} ({count} groups)" for way, count in facts["by"].items())
+    kept = "each on one side of a split" if dataset.get("division") == "grouped" else "divided regardless of groups"
     return [
-        f"On one side of a split stand images of {ways or 'no common kind'}: {grouping.get('n_grouped_images', 0)} "
-        f"images belong to groups of several, the largest of {grouping.get('largest_group', 1)}; there are "
-        f"{grouping.get('n_groups', 'unknown')} groups in all."
+        f"Images are grouped by {by}: {facts['n_grouped_images']} of {dataset['n_images']} images share a group with "
+        f"others, the largest has {facts['largest_group']}; {kept}."
+    ]
+
+
+def _today(dataset: Mapping[str, Any]) -> list[str]:
+    """Say what optimised Huffman tables alone would save of the files stored today; nothing where that is unknown."""
+    today = dataset.get("today") or {}
+    stored, optimised = today.get("mean_bytes"), today.get("mean_optimised_bytes")
+    if not stored or not optimised:
+        return []
+    return [
+        f"Files as stored today ({today.get('encoder')}) take {stored / 1000:.2f} kB an image. With optimised Huffman "
+        f"tables the same pixels take {optimised / stored:.1%} of that, without any restorer."
     ]
 
 

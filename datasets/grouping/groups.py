@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.duplicates import Thumbnails, group_thumbnails
+from datasets.grouping.duplicates import Thumbnails, group_thumbnails
 
 N_NAMED = 3  # of what a note lists
 

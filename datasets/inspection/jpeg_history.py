@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_banded
 from scipy.stats import binom
 
+from datasets.encoders.step_tables import standard_steps
+
 Plane = NDArray[np.float32]  # [H, W]
 
 SIDE_PX = 768  # of the centre that is looked at
@@ -35,22 +37,8 @@ _k = np.arange(8)
 COSINES = np.sqrt(np.where(_k == 0, 1, 2) / 8)[:, None] * np.cos((2 * _k[None] + 1) * _k[:, None] * np.pi / 16)
 COSINES = COSINES.astype(np.float32)  # the orthonormal DCT of 8 numbers
 ORDER = np.add.outer(_k, _k)  # of a coefficient: low at the top left
+LUMA_TABLE, CHROMA_TABLE = 0, 1  # of standard_steps
 IS_LOW = (ORDER > 0) & (ORDER <= 6)  # those that survive compression most often
-# ITU-T T.81, tables K.1 and K.2, which libjpeg scales by the quality.
-LUMA_STEPS = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-)
-CHROMA_STEPS = np.full((8, 8), 99)
-CHROMA_STEPS[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 
 @dataclass(frozen=True)
@@ -123,7 +111,7 @@ def find_quality(luma: Plane, grid: tuple[int, int]) -> tuple[float, int]:
     The former is the log10 of a likelihood ratio.
     """
     coefficients = np.abs(_blocks(luma, *grid)).reshape(-1, 8, 8)
-    return max((_evidence(coefficients, _steps(LUMA_STEPS, quality), IS_LOW), quality) for quality in range(1, 101))
+    return max((_evidence(coefficients, _steps(quality, LUMA_TABLE), IS_LOW), quality) for quality in range(1, 101))
 
 
 def _subsampling(image: NDArray[np.uint8], grid: tuple[int, int], quality: int) -> str:
@@ -131,7 +119,7 @@ def _subsampling(image: NDArray[np.uint8], grid: tuple[int, int], quality: int) 
     planes = [image.astype(np.float32) @ weights for weights in CHROMA]
     if all(np.ptp(plane) < 1 for plane in planes):
         return GREY
-    steps = _steps(CHROMA_STEPS, quality)
+    steps = _steps(quality, CHROMA_TABLE)
     evidence = {
         name: max(
             sum(_evidence(np.abs(_blocks(plane, *place)).reshape(-1, 8, 8), steps, ORDER > 0) for plane in shrunken)
@@ -197,10 +185,9 @@ def _count_zeros(blocks: Plane) -> NDArray[np.int16]:
     return np.where(is_constant, 0, n_zeros).astype(np.int16)
 
 
-def _steps(table: NDArray[np.int64], quality: int) -> NDArray[np.float32]:
-    """Return the table that libjpeg makes of one of T.81's for a quality of 1..100."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((table * scale + 50) // 100, 1, 255).astype(np.float32)
+def _steps(quality: int, channel: int) -> NDArray[np.float32]:
+    """Return the table that libjpeg makes of luma or of chroma for a quality of 1..100."""
+    return np.asarray(standard_steps(quality)[channel], np.float32)
 
 
 def _evidence(coefficients: Plane, steps: NDArray[np.float32], wanted: NDArray[np.bool_]) -> float:

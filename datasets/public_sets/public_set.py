@@ -52,7 +52,9 @@ class PublicSet:
 
 def list_sets() -> list[PublicSet]:
     """List the sets that lowq knows, by name."""
-    entries = [entry for entry in files("datasets").joinpath(FOLDER).iterdir() if entry.name.endswith(".json")]
+    entries = [
+        entry for entry in files("datasets.public_sets").joinpath(FOLDER).iterdir() if entry.name.endswith(".json")
+    ]
     names = sorted(entry.name.removesuffix(".json") for entry in entries)
     return [find_set(name) for name in names]
 
@@ -69,7 +71,7 @@ def find_set(name: str) -> PublicSet:
             raise InputError(
                 f"{name} describes no set of images ({error}): compare it with datasets/{FOLDER}"
             ) from error
-    entry = files("datasets").joinpath(FOLDER, f"{name}.json")
+    entry = files("datasets.public_sets").joinpath(FOLDER, f"{name}.json")
     if not re.fullmatch(r"[\w.-]+", name) or not entry.is_file():
         known = ", ".join(public.name for public in list_sets())
         raise InputError(f"no public set is called {name}: known are {known}, or name a file SET.json")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import InputError
-from datasets.image_fault import LOSS
-from datasets.image_file import check_image, read_image
-from datasets.walk import Found, find_files
+from datasets.sources.image_fault import LOSS
+from datasets.sources.image_file import check_image, read_image
+from datasets.sources.walk import Found, find_files
 
 SUFFIXES = (".bmp", ".png", ".tif", ".tiff")
 LOSSY_SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".heic", ".jxl", ".gif")

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from datasets.errors import InputError
-from datasets.source import SUFFIXES
+from datasets.sources.source import SUFFIXES
 
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
 Member = tuple[str, IO[bytes]]

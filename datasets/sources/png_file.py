@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.image_fault import LOSS as ITS_LOSS
-from datasets.image_fault import Header, ImageFault, check_fourth_channel, damaged, not_rgb, several
+from datasets.sources.image_fault import LOSS as ITS_LOSS
+from datasets.sources.image_fault import Header, ImageFault, check_fourth_channel, damaged, not_rgb, several
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RGB, RGBA = 2, 6  # PNG specification, 11.2.1: colour types

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from datasets.errors import printable
-from datasets.inspection import CLIPPED_SHARE, PREVIEW_PX, Finding
+from datasets.inspection.findings import CLIPPED_SHARE, PREVIEW_PX, Finding
 from datasets.staging import staged
 
 IMAGES_FILE, WORST_FILE = "images.csv", "worst.png"

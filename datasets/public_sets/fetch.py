@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datasets.errors import InputError, explain
-from datasets.public_sets import PublicSet, RemoteFile
+from datasets.public_sets.public_set import PublicSet, RemoteFile
+from datasets.public_sets.unpack import unpack
 from datasets.staging import Staging, staged
-from datasets.unpack import unpack
 
 READ_BYTES = 1 << 16
 TIMEOUT_S = 30.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.image_fault import (
+from datasets.sources.image_fault import (
     LOSS,
     Header,
     ImageFault,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.image_fault import LOSS, Header, ImageFault, check_fourth_channel, check_rows, damaged, not_rgb
+from datasets.sources.image_fault import LOSS, Header, ImageFault, check_fourth_channel, check_rows, damaged, not_rgb
 
 CORE_HEADER = 12  # bytes: BITMAPCOREHEADER of OS/2
 RAW, BIT_FIELDS, ALPHA_BIT_FIELDS = 0, 3, 6  # biCompression

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.duplicates import group_thumbnails, thumbnail
 from datasets.errors import InputError
-from datasets.jpeg_history import JpegHistory, describe, find_history
+from datasets.grouping.duplicates import group_thumbnails, thumbnail
+from datasets.inspection.jpeg_history import JpegHistory, describe, find_history
 from datasets.prefetch import map_ahead
-from datasets.source import SourceImage, find_images, source_image, system_of
-from datasets.walk import Found
+from datasets.sources.source import SourceImage, find_images, source_image, system_of
+from datasets.sources.walk import Found
 
 BLANK_LEVELS = 2.0  # standard deviation of grey levels below which an image shows nothing
 CLIPPED_SHARE = 0.05  # of the pixels that are 0 or 255 in a channel: black frames, saturated light

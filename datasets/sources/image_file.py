@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets import bmp_file, png_file, tiff_file
 from datasets.errors import InputError, explain
-from datasets.image_fault import LOSS, Header, ImageFault, check_size, damaged
+from datasets.sources import bmp_file, png_file, tiff_file
+from datasets.sources.image_fault import LOSS, Header, ImageFault, check_size, damaged
 
 # What the readers of a damaged file raise; that a file is damaged is told with its name, whatever it was.
 UNREADABLE: tuple[type[Exception], ...] = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError)

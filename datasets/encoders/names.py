@@ -1,0 +1,82 @@
+"""Encoders by name: "jpeg-q50", "jpeg-flat12-c0.6", "avif-q60-444"; and files that list them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from datasets.encoders.encoder import SUBSAMPLINGS, Encoder
+from datasets.encoders.step_tables import RadialTables, ScaledTables
+from datasets.errors import InputError, explain
+
+SETTING = re.compile(r"(q|flat|radial)(\d+(?:\.\d+)?)")
+NUMBER = re.compile(r"(a|p|c|ca|dc)(\d+(?:\.\d+)?)")
+NUMBERS = {"a": "slope", "p": "exponent", "c": "chroma_scale", "ca": "chroma_slope", "dc": "dc"}
+FORM = (
+    "an encoder is named such as jpeg-q50, jpeg-q45-c0.6, jpeg-flat12-c0.6, jpeg-radial8-a0.2-p1.2-c1.5-ca0.1-dc0.8, "
+    f"with -422, -444, -plain, -progressive or -smooth20 behind; codecs: {', '.join(SUBSAMPLINGS)}"
+)
+COMMENT = "#"
+
+
+def find_encoder(name: str) -> Encoder:
+    """Return the encoder of a name. Raises InputError, with the form of names, for any other text."""
+    codec, *words = name.split("-")
+    setting = SETTING.fullmatch(words[0]) if words else None
+    if codec not in SUBSAMPLINGS or setting is None:
+        raise InputError(f"{name[:80]!r} is no encoder: {FORM}")
+    numbers: dict[str, float] = {}
+    options: dict[str, Any] = {}
+    for word in words[1:]:
+        if found := NUMBER.fullmatch(word):
+            numbers[NUMBERS[found[1]]] = float(found[2])
+        else:
+            options |= _option(name, word)
+    encoder = Encoder(codec, **_coarseness(name, setting[1], setting[2], numbers), **options)
+    if encoder.name != name:
+        raise InputError(f"{name[:80]!r} is no encoder: this one is written {encoder.name}")
+    return encoder
+
+
+def read_encoders(path: Path) -> tuple[Encoder, ...]:
+    """Return the encoders that a text file lists, a name a line, comments behind #. Raises InputError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {explain(error)}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8: write one encoder a line") from error
+    encoders = []
+    for number, line in enumerate(lines, 1):
+        if text := line.split(COMMENT)[0].strip():
+            try:
+                encoders.append(find_encoder(text))
+            except InputError as error:
+                raise InputError(f"{path}, line {number}: {error}") from error
+    if not encoders:
+        raise InputError(f"{path} lists no encoder: write one a line, such as jpeg-q50")
+    return tuple(encoders)
+
+
+def _option(name: str, word: str) -> dict[str, Any]:
+    if word in ("420", "422", "444"):
+        return {"subsampling": ":".join(word)}
+    if word == "plain":
+        return {"optimised": False}
+    if word == "progressive":
+        return {"progressive": True}
+    if found := re.fullmatch(r"smooth(\d+)", word):
+        return {"smoothing": int(found[1])}
+    raise InputError(f"{name[:80]!r} is no encoder ({word!r} means nothing): {FORM}")
+
+
+def _coarseness(name: str, kind: str, value: str, numbers: dict[str, float]) -> dict[str, Any]:
+    """Return the quality or the tables."""
+    if kind != "q":
+        return {"tables": RadialTables(float(value), **numbers)}
+    if not value.isdecimal():
+        raise InputError(f"{name[:80]!r} is no encoder: a quality is a whole number")
+    if not numbers:
+        return {"quality": int(value)}
+    if set(numbers) != {"chroma_scale"}:
+        raise InputError(f"{name[:80]!r} is no encoder: of the standard's tables only chroma is scaled, as in -c0.6")
+    return {"tables": ScaledTables(int(value), numbers["chroma_scale"])}

@@ -1,0 +1,122 @@
+"""`python -m datasets encode`: files that an encoder writes, nothing overwritten, nothing encoded twice unasked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.cli import main
+from datasets.encoders.compress import compress
+from datasets.encoders.names import find_encoder
+from datasets.jpeg import encode_jpeg
+from tests.pack_fixture import tiny_image
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """Return a folder with two images in sub-folders."""
+    for number, name in enumerate(("left/a.png", "right/b.bmp")):
+        (tmp_path / "sources" / name).parent.mkdir(parents=True)
+        Image.fromarray(tiny_image(number)).save(tmp_path / "sources" / name)
+    return tmp_path / "sources"
+
+
+def _encode(*arguments: object) -> int:
+    return main(["encode", *map(str, arguments)])
+
+
+def _complaint(capture: Capture, *arguments: object) -> str:
+    assert _encode(*arguments) == 2
+    found = capture.readouterr()
+    assert (found.out, found.err.count("\n")) == ("", 1)
+    return found.err
+
+
+@pytest.mark.parametrize("name", ["jpeg-q50", "jpeg-flat12-c0.6", "webp-q80"])
+def test_a_folder_becomes_the_files_of_the_encoder(sources: Path, tmp_path: Path, capsys: Capture, name: str) -> None:
+    out = tmp_path / "out"
+    assert _encode(sources, "-o", out, "--encoder", name) == 0
+    suffix = ".webp" if name.startswith("webp") else ".jpg"
+    written = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    assert written == [f"left/a{suffix}", f"right/b{suffix}"]
+    files = [(out / file).read_bytes() for file in written]
+    assert files == [compress(tiny_image(number), find_encoder(name)) for number in (0, 1)]
+    kb = sum(map(len, files)) / 2000
+    assert capsys.readouterr().out == f"2 images as {name}, {kb:.2f} kB an image, in {out}\n"
+
+
+def test_what_is_passed_over_in_a_folder_is_said(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    (sources / "left" / "notes.txt").write_text("mine")
+    assert _encode(sources, "-o", tmp_path / "out", "--encoder", "jpeg-q50") == 0
+    assert "passed over: 1 file (1 .txt) in left" in capsys.readouterr().err
+
+
+def test_a_file_is_written_beside_others(sources: Path, tmp_path: Path) -> None:
+    assert _encode(sources / "left" / "a.png", "-o", tmp_path, "--encoder", "jpeg-q50") == 0
+    assert _encode(sources / "right" / "b.bmp", "-o", tmp_path, "--encoder", "jpeg-q50") == 0
+    assert (tmp_path / "a.jpg").stat().st_mode & 0o444
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg", "sources"]
+
+
+def test_nothing_is_overwritten_unless_told(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "b.jpg").write_bytes(b"mine")
+    images = [sources / "left" / "a.png", sources / "right" / "b.bmp"]
+    said = _complaint(capsys, *images, "-o", tmp_path, "--encoder", "jpeg-q50")
+    assert "b.jpg exists: name another folder, or give --force to replace it" in said
+    assert not (tmp_path / "a.jpg").exists()
+    assert (tmp_path / "b.jpg").read_bytes() == b"mine"
+    assert _encode(*images, "-o", tmp_path, "--encoder", "jpeg-q50", "--force") == 0
+    assert (tmp_path / "b.jpg").read_bytes() == compress(tiny_image(1), find_encoder("jpeg-q50"))
+
+
+@pytest.mark.parametrize("name", ["c.jpg", "c.png"])
+def test_a_jpeg_is_not_encoded_again_unless_told(sources: Path, tmp_path: Path, capsys: Capture, name: str) -> None:
+    (tmp_path / name).write_bytes(encode_jpeg(tiny_image(2), 90))
+    images = [sources / "left" / "a.png", tmp_path / name]
+    said = _complaint(capsys, *images, "-o", tmp_path / "out", "--encoder", "jpeg-q50")
+    assert f"{name} is lossy already: its loss cannot be undone" in said
+    assert not (tmp_path / "out").exists()
+    assert _encode(*images, "-o", tmp_path / "out", "--encoder", "jpeg-q50", "--again") == 0
+    shown = np.asarray(Image.open(tmp_path / name))
+    assert (tmp_path / "out" / "c.jpg").read_bytes() == compress(shown, find_encoder("jpeg-q50"))
+
+
+def test_two_images_of_one_name_are_refused(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    Image.fromarray(tiny_image(3)).save(sources / "left" / "a.bmp")
+    said = _complaint(capsys, sources, "-o", tmp_path / "out", "--encoder", "jpeg-q50")
+    assert "a.jpg would be written for several images" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_is_not_its_own_target(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "c.jpg").write_bytes(encode_jpeg(tiny_image(2), 90))
+    told = (tmp_path / "c.jpg", "-o", tmp_path, "--encoder", "jpeg-q50", "--again", "--force")
+    assert "is its own source: name another folder" in _complaint(capsys, *told)
+
+
+@pytest.mark.parametrize(
+    ("image", "encoder", "message"),
+    [
+        ("absent.png", "jpeg-q50", "absent.png cannot be read: No such file or directory"),
+        ("grey.png", "jpeg-q50", "grey.png"),
+        ("broken.png", "jpeg-q50", "broken.png"),
+        ("grey.png", "jpeg-q500", "a quality must be a whole number of 1..100, got 500"),
+    ],
+)
+def test_what_cannot_be_encoded_is_one_line(
+    tmp_path: Path, capsys: Capture, image: str, encoder: str, message: str
+) -> None:
+    Image.fromarray(tiny_image(0)).convert("L").save(tmp_path / "grey.png")
+    (tmp_path / "broken.png").write_bytes((tmp_path / "grey.png").read_bytes()[:60])
+    assert message in _complaint(capsys, tmp_path / image, "-o", tmp_path / "out", "--encoder", encoder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "out").write_text("a file")
+    said = _complaint(capsys, sources / "left" / "a.png", "-o", tmp_path / "out", "--encoder", "jpeg-q50")
+    assert "cannot write" in said
+    assert (tmp_path / "out").read_text() == "a file"
