@@ -1,4 +1,4 @@
-"""`python -m models describe [NETWORK ...]`."""
+"""`python -m models COMMAND`."""
 
 import os
 import sys

@@ -1,0 +1,127 @@
+"""Restore JPEG files with a trained model.
+
+from models.restore import load, restore
+
+pixels = restore(load(), Path("smear.jpg").read_bytes())
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.jpeg_file import JpegFile, read_jpeg, upright
+from datasets.qualities import quality_range
+from datasets.tables import describe_tables
+from models.evaluation import to_8_bits
+from models.names import is_of_plugin
+from models.plugins import read_plugin, use_plugin
+from models.restoring.consistency import CELLS, Stored, project
+from models.restoring.from_run import model_of_run
+from models.restoring.likeness import FAR, distance
+from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, read_model_file
+from models.restoring.network import load_network
+from models.restoring.reach import Reach, ReachError, find_reach
+from models.restoring.tiles import CORE_PX, Network, tiles_of
+
+DEFAULT_MODEL = Path(__file__).parent / "restoring" / f"default{SUFFIX}"
+CONSISTENT = (*CELLS, "off")
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+UNTILED_PIXELS = 4_000_000  # of a network whose reach is not known: larger images would need too much memory
+
+
+class CannotRestoreError(ValueError):
+    """A file can be read, but this model cannot restore it; the words follow its name."""
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A loaded model: what its file says, its network, and how far a restored pixel sees (None: not known)."""
+
+    model_file: ModelFile
+    network: Network
+    reach: Reach | None
+
+
+def load(model: Path | str | None = None, plugin: Path | str | None = None) -> Restorer:
+    """Load a model file, the pick of a run, or without a name the model that comes with lowq.
+
+    plugin: the file of Python that the model's network is defined in, where it is not built in. Raises ModelFileError
+    or PluginError with one line.
+    """
+    if plugin is not None:
+        use_plugin(read_plugin(Path(plugin)))
+    model_file = open_model(Path(model) if model is not None else None)
+    keras_model = load_network(model_file)
+    try:
+        reach = find_reach(keras_model, not is_of_plugin(model_file.facts["spec"]["architecture"]))
+    except ReachError:
+        reach = None
+    return Restorer(model_file, Network(keras_model), reach)
+
+
+def open_model(path: Path | None) -> ModelFile:
+    """Open a model file, that of a run, or without a path the one that comes with lowq. Raises ModelFileError."""
+    if path is None:
+        return read_model_file(DEFAULT_MODEL)
+    if path.is_dir():
+        return read_model_file(path / IN_RUN) if (path / IN_RUN).is_file() else model_of_run(path)
+    return read_model_file(path)
+
+
+def restore(restorer: Restorer, data: bytes, consistent: str = "wide") -> NDArray[np.uint8]:
+    """Restore a JPEG file: its bytes -> uint8 [H, W, 3], upright as its EXIF orientation says; grey stays grey.
+
+    consistent: "wide" moves the result onto the images that the file could have come from, with cells that hold the
+    original; "narrow" so that compressing it again gives the file's own coefficients; "off" leaves it as the network
+    gives it. Raises JpegError where the file is no JPEG that is read here, CannotRestoreError where the network cannot.
+    """
+    jpeg = read_jpeg(data)
+    return upright(restore_pixels(restorer, jpeg, consistent), jpeg.turn)
+
+
+def restore_pixels(
+    restorer: Restorer, jpeg: JpegFile, consistent: str = "wide", core_px: int = CORE_PX
+) -> NDArray[np.uint8]:
+    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles."""
+    if consistent not in CONSISTENT:
+        raise ValueError(f"unknown consistency {consistent!r}; known: {', '.join(CONSISTENT)}")
+    height, width = jpeg.pixels.shape[:2]
+    least = restorer.reach.multiple if restorer.reach else 1
+    if min(height, width) < least:
+        raise CannotRestoreError(f"is {width} x {height} px, and this network needs {least} px on each side")
+    if restorer.reach is None and height * width > UNTILED_PIXELS:
+        raise CannotRestoreError(
+            f"is {width} x {height} px: of this network it is not known how far it sees, so images of more than "
+            f"{UNTILED_PIXELS // 1_000_000} million pixels, which need tiles, cannot be restored by it"
+        )
+    stored = Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, jpeg.quality is not None)
+    tables = describe_tables(jpeg.tables)
+    shown = np.empty_like(jpeg.pixels)
+    for tile in tiles_of(height, width, restorer.reach, core_px):
+        restored = restorer.network(jpeg.pixels[tile.window], tables)[tile.inner]
+        if consistent != "off" and jpeg.planes:
+            restored = project(restored, stored.part(*tile.core), consistent)
+        if jpeg.is_grey:
+            restored = np.repeat((restored @ GREY)[..., None], 3, axis=2)
+        shown[tile.core] = to_8_bits(restored)
+    return shown
+
+
+def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:
+    """Say in which ways a file is other than what a model was trained for; nothing where it is not."""
+    encoder, frame = restorer.model_file.facts["encoder"], jpeg.frame
+    found = []
+    if frame.subsampling != encoder.get("subsampling", frame.subsampling):
+        found.append(f"its chroma is stored as {frame.subsampling}, the model's was as {encoder['subsampling']}")
+    if jpeg.quality is None:
+        found.append(f"its tables are not libjpeg's (nearest: quality {jpeg.nearest_quality})")
+    low, high = quality_range(encoder.get("quality", "1-100"))
+    if not low <= jpeg.nearest_quality <= high:
+        trained = f"{low}" if low == high else f"{low} to {high}"
+        found.append(f"its quality is {jpeg.nearest_quality}, the model's was {trained}")
+    far, what = distance(jpeg.pixels, restorer.model_file.facts["training_data"].get("statistics") or {})
+    if far > FAR:
+        found.append(f"it looks like no camera of the training images (its {what} is {far:.0f} deviations off)")
+    return found
