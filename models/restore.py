@@ -20,7 +20,7 @@ from models.plugins import read_plugin, use_plugin
 from models.restoring.consistency import CELLS, Stored, project
 from models.restoring.from_run import model_of_run
 from models.restoring.likeness import FAR, distance
-from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, read_model_file
+from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, ModelFileError, read_model_file
 from models.restoring.network import load_network
 from models.restoring.reach import Reach, ReachError, find_reach
 from models.restoring.tiles import CORE_PX, Network, tiles_of
@@ -53,6 +53,10 @@ def load(model: Path | str | None = None, plugin: Path | str | None = None) -> R
     if plugin is not None:
         use_plugin(read_plugin(Path(plugin)))
     model_file = open_model(Path(model) if model is not None else None)
+    try:
+        quality_range(model_file.facts["encoder"].get("quality", "1-100"))
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(f"{model_file.name}: what it says of its encoder cannot be: {error}") from error
     keras_model = load_network(model_file)
     try:
         reach = find_reach(keras_model, not is_of_plugin(model_file.facts["spec"]["architecture"]))
@@ -121,7 +125,7 @@ def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:
     if not low <= jpeg.nearest_quality <= high:
         trained = f"{low}" if low == high else f"{low} to {high}"
         found.append(f"its quality is {jpeg.nearest_quality}, the model's was {trained}")
-    far, what = distance(jpeg.pixels, restorer.model_file.facts["training_data"].get("statistics") or {})
+    far = distance(jpeg.pixels, restorer.model_file.facts["training_data"].get("statistics") or {})
     if far > FAR:
-        found.append(f"it looks like no camera of the training images (its {what} is {far:.0f} deviations off)")
+        found.append(f"it looks like no camera of the training images ({far:.0f} standard deviations off)")
     return found
