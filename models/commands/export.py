@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from datasets.errors import InputError, printable
 from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
@@ -56,10 +59,10 @@ def describe_training_images(pack: PackedDataset, split: str) -> dict[str, Any]:
     from models.restoring.likeness import statistics_of
 
     images = deal_images(pack, pack.images_of(split, "train"), N_DESCRIBED)
-    systems = {pack.systems[image] for image in images}
-    return statistics_of(
-        {name: (pack.originals[i] for i in images if pack.systems[i] == name) for name in sorted(systems)}
-    )
+    systems: dict[str, list[NDArray[np.uint8]]] = {}
+    for image in images.tolist():
+        systems.setdefault(pack.systems[image], []).append(pack.originals[image])  # of a mapped file: not yet read
+    return statistics_of(systems)
 
 
 def _statistics(dataset: dict[str, Any]) -> dict[str, Any] | None:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from models.colour import RGB_TO_YCBCR
 
 CELL_PX = 8
-# Of the synthetic smear's three cameras, in standard deviations: 45 images, whole, at JPEG-25 or corners of 120 px, were
-# at most 4.3 from their own; of 60 images none was less than 6.2 from both others.
+# In standard deviations. Of the synthetic smear's three cameras 45 images, whole, at JPEG-25 or corners of 120 px, were
+# at most 4.3 from the nearest; without their own, none of 60 images was less than 6.2 from it.
 FAR = 5.0
 LEAST_SPREAD = 0.003  # of 1: systems whose images are all alike would find everything far
 STATISTICS = ("Y", "Cb", "Cr")
