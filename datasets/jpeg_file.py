@@ -120,16 +120,16 @@ def read_jpeg(data: bytes) -> JpegFile:
     """Decode a file. Raises JpegError where it is none, damaged, or of a kind that is not read."""
     frame = read_frame(data)
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        with _opened(data) as image:
             if image.size != (frame.width, frame.height):
                 raise JpegError("is damaged (it has two sizes): replace it by a good copy")
             tables: dict[int, list[int]] = image.quantization  # type: ignore[attr-defined]
             steps = tuple(np.reshape(tables[table], (8, 8)).astype(np.int64) for table in frame.tables)
             is_rgb = len(frame.names) == 3 and (frame.names == RGB_NAMES or image.info.get("adobe_transform") == 0)
             turn, icc_profile = _orientation(image), image.info.get("icc_profile") or None
-            pixels = _in_bands(image, frame)
-            pixels = np.repeat(pixels, 3, axis=2) if len(frame.names) == 1 else pixels
-        planes = () if is_rgb else _planes(data, frame, pixels)
+        planes = () if is_rgb else _planes(data, frame)
+        is_grey = len(frame.names) == 1
+        pixels = np.repeat(_decoded(data, frame, "L"), 3, axis=2) if is_grey else _decoded(data, frame, "RGB")
     except JpegError:
         raise
     except UNREADABLE as error:
@@ -221,44 +221,43 @@ def libjpeg_tables(quality: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return luma, chroma
 
 
-def _planes(data: bytes, frame: Frame, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8] | Plane, ...]:
+def _planes(data: bytes, frame: Frame) -> tuple[NDArray[np.uint8] | Plane, ...]:
     """Return Y, and Cb and Cr as they are stored where that can be told.
 
     Decoded to half its size, a file of 4:2:0 shows its chroma pixel by pixel: libjpeg then enlarges none of it.
     """
     kind = frame.subsampling
     if kind == "grey":
-        return (pixels[..., 0],)
+        return (_decoded(data, frame, "L")[..., 0],)
     if kind == "4:4:4":
-        return tuple(_ycbcr(data, frame, slice(0, 3)).transpose(2, 0, 1))
+        return tuple(_decoded(data, frame, "YCbCr").transpose(2, 0, 1))
     if kind == "4:2:2":  # what it is that is shown in full was interpolated from
-        luma, *chroma = _ycbcr(data, frame, slice(0, 3)).transpose(2, 0, 1)
+        luma, *chroma = _decoded(data, frame, "YCbCr").transpose(2, 0, 1)
         return (luma, *(shrink(plane.astype(np.float32), (1, 2)) for plane in chroma))
-    luma = _ycbcr(data, frame, slice(0, 1))[..., 0]
+    luma = _decoded(data, frame, "YCbCr", slice(0, 1))[..., 0]
     if kind == "4:2:0" and min(frame.height, frame.width) > 1:
-        return (luma, *_ycbcr(data, frame, slice(1, 3), 2).transpose(2, 0, 1))
+        return (luma, *_decoded(data, frame, "YCbCr", slice(1, 3), 2).transpose(2, 0, 1))
     return (luma,)
 
 
-def _ycbcr(data: bytes, frame: Frame, channels: slice, shrink_by: int = 1) -> NDArray[np.uint8]:
-    """Decode some of Y, Cb and Cr: uint8 [H, W, C], or of half the size."""
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+def _decoded(
+    data: bytes, frame: Frame, mode: str, channels: slice = slice(0, 3), shrink_by: int = 1
+) -> NDArray[np.uint8]:
+    """Decode some channels, uint8 [H, W, C], for little more memory than they and Pillow's own image take."""
+    with _opened(data) as image:
+        image.draft(mode, (frame.width // shrink_by, frame.height // shrink_by))
+        image.load()
         width, height = image.size
-        image.draft("YCbCr", (width // shrink_by, height // shrink_by))
-        return _in_bands(image, frame, channels)
+        whole = np.empty((height, width, len(range(len(image.getbands()))[channels])), np.uint8)
+        for top in range(0, height, BAND_PX):
+            bottom = min(top + BAND_PX, height)
+            band = np.asarray(image if height <= BAND_PX else image.crop((0, top, width, bottom)))
+            whole[top:bottom] = band.reshape(bottom - top, width, -1)[..., channels]
+        return whole
 
 
-def _in_bands(image: Image.Image, frame: Frame, channels: slice = slice(0, 3)) -> NDArray[np.uint8]:
-    """Return some channels of an image, [H, W, C], for little more memory than they and Pillow's own take."""
-    image.load()
-    width, height = image.size
-    n_channels = 1 if len(frame.names) == 1 else len(range(3)[channels])
-    whole = np.empty((height, width, n_channels), np.uint8)
-    for top in range(0, height, BAND_PX):
-        bottom = min(top + BAND_PX, height)
-        band = np.asarray(image if height <= BAND_PX else image.crop((0, top, width, bottom)))
-        whole[top:bottom] = band.reshape(bottom - top, width, -1)[..., channels]
-    return whole
+def _opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=("JPEG",))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -239,4 +239,17 @@ def test_the_command_says_what_it_wrote_and_overwrites_nothing(run: Path, capsys
     assert "exists: name another file, or replace it with --force" in capsys.readouterr().err
     assert main(["export", str(run), "-o", str(out), "--force"]) == 0
     assert main(["export", str(run), "-o", str(run / "a.onnx9")]) == 2
-    assert "a model file ends in .lowq" in capsys.readouterr().err
+    assert "a model file ends in .lowq, an ONNX file in .onnx" in capsys.readouterr().err
+
+
+def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="no onnxruntime: pip install 'lowq[export]'")
+    export_run(run, run / "a.lowq", OTHER.trial_id)
+    for out, arguments in (("of_run", [run, "--trial", OTHER.trial_id]), ("of_file", [run / "a.lowq"])):
+        assert main(["export", *map(str, arguments), "-o", str(run / f"{out}.onnx")]) == 0
+        assert capsys.readouterr().out.startswith(f"{OTHER.trial_id}: ")
+    assert (run / "of_run.onnx").read_bytes() == (run / "of_file.onnx").read_bytes()
+    session = onnxruntime.InferenceSession(run / "of_run.onnx")
+    assert [put.name for put in session.get_inputs()] == ["degraded"]
+    assert main(["export", str(run / "a.lowq"), "-o", str(run / "b.lowq")]) == 2
+    assert "is a model file already" in capsys.readouterr().err

@@ -1,6 +1,7 @@
-"""`python -m models export`: a run's restorer as a model file."""
+"""`python -m models export`: a run's restorer as a model file, or as ONNX for other programs."""
 
 import argparse
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,21 @@ from numpy.typing import NDArray
 from datasets.errors import InputError, printable
 from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
-from models.restoring.model_file import SUFFIX, ModelFile, write_model_file
+from models.restoring.model_file import SUFFIX, ModelFile, write_model_file, write_whole
 
 N_DESCRIBED = 256  # training images, dealt over camera systems: some seconds
 
+ONNX = ".onnx"
 NO_LICENCE = "not stated: ask who trained it"
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to those of `python -m models`."""
-    command = commands.add_parser("export", help="makes a model file of a run's restorer")
-    command.add_argument("run_folder", type=Path, metavar="RUN", help="a directory that a search wrote")
+    command = commands.add_parser("export", help="makes a model file of a run's restorer, or ONNX of either")
+    command.add_argument("source", type=Path, metavar="RUN|FILE", help="a directory that a search wrote, a model file")
     command.add_argument("--trial", metavar="ID", help="which restorer (default: the pick's)")
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help=f"ends in {SUFFIX}")
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help=f"ends in {SUFFIX} or {ONNX}")
+    command.add_argument("--plugin", type=Path, metavar="FILE", help="defines the model's network, if it is one's own")
     command.add_argument("--licence", default=NO_LICENCE, help="of the weights, as the file says it")
     command.add_argument("--force", action="store_true", help="replaces what is there already")
     command.set_defaults(run=run)
@@ -30,12 +33,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Export a restorer, and say what was written."""
-    if options.out.suffix != SUFFIX:
-        raise InputError(f"a model file ends in {SUFFIX}, got {options.out}: name it so")
+    if options.out.suffix not in (SUFFIX, ONNX):
+        raise InputError(f"a model file ends in {SUFFIX}, an ONNX file in {ONNX}, got {options.out}: name it so")
+    if options.out.suffix == SUFFIX and options.source.is_file():
+        raise InputError(f"{options.source} is a model file already: name an output that ends in {ONNX}, or a run")
     if options.out.exists() and not options.force:
         raise InputError(f"{options.out} exists: name another file, or replace it with --force")
-    model_file = export_run(options.run_folder, options.out, options.trial, options.licence)
-    print(f"{model_file.name}: {options.out.stat().st_size:,} bytes in {printable(str(options.out))}")
+    if options.out.suffix == ONNX:
+        name = _export_onnx(options)
+    else:
+        name = export_run(options.source, options.out, options.trial, options.licence).name
+    print(f"{name}: {options.out.stat().st_size:,} bytes in {printable(str(options.out))}")
     return 0
 
 
@@ -52,6 +60,28 @@ def export_run(run: Path, file: Path, trial_id: str | None = None, licence: str 
     model_file = model_of_run(run, trial_id, licence, _statistics(dataset))
     write_model_file(file, model_file)
     return model_file
+
+
+def _export_onnx(options: argparse.Namespace) -> str:
+    """Write a model, or a run's restorer, as an ONNX file; returns its name."""
+    if not importlib.util.find_spec("onnx"):
+        raise InputError("there is no onnx here: pip install 'lowq[export]'")
+    from models.restore import load, open_model
+    from models.restoring.from_run import model_of_run
+    from models.restoring.network import load_network
+    from models.restoring.onnx_file import ExportError, to_onnx
+
+    if options.trial:
+        model_file = model_of_run(options.source, options.trial)
+        model = load_network(model_file)
+    else:
+        model_file = open_model(options.source)
+        model = load(options.source, options.plugin).network.model
+    try:
+        write_whole(options.out, to_onnx(model))
+    except ExportError as error:
+        raise InputError(f"{model_file.name}: {error}") from error
+    return model_file.name
 
 
 def describe_training_images(pack: PackedDataset, split: str) -> dict[str, Any]:

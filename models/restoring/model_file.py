@@ -94,10 +94,15 @@ def read_model_file(path: Path) -> ModelFile:
 
 def write_model_file(path: Path, model_file: ModelFile) -> None:
     """Write a model file, which appears when it is whole."""
+    write_whole(path, model_file.to_bytes())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, which appears when it is whole, in the place of an earlier one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(model_file.to_bytes())
+        temporary.write_bytes(data)
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
