@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from datasets.console import quiet_libraries, run_command
 from datasets.errors import InputError
-from models.commands import export, restore
+from models.commands import export, restore, safety
 from models.footprint import CONTEXT_RESERVE_MB, FOOTPRINTS, GPU_MARGIN, training_memory_mb
 from models.names import LOSSES, PERCEPTUAL
 from models.plugins import PluginError, check_plugin, read_plugin
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m models", description="Restores JPEG files; networks, and what they need.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (restore, export):
+    for module in (restore, export, safety):
         module.add_parser(commands)
     command = commands.add_parser("describe", help="size, reach and memory of networks")
     command.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(FOOTPRINTS)} (default: all)")
