@@ -34,7 +34,7 @@ class _Graph:
 
     def add(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         name = f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(self.helper.make_node(kind, list(inputs), [name], **attributes))
+        self.nodes.append(self.helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
     def constant(self, values: Any, dtype: Any = np.float32) -> str:
