@@ -239,7 +239,7 @@ def test_the_command_says_what_it_wrote_and_overwrites_nothing(run: Path, capsys
     assert "exists: name another file, or replace it with --force" in capsys.readouterr().err
     assert main(["export", str(run), "-o", str(out), "--force"]) == 0
     assert main(["export", str(run), "-o", str(run / "a.onnx9")]) == 2
-    assert "a model file ends in .lowq, an ONNX file in .onnx" in capsys.readouterr().err
+    assert "a model file ends in .lowq, an ONNX file in .onnx, a page in .html" in capsys.readouterr().err
 
 
 def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m models export`: a run's restorer as a model file, or as ONNX for other programs."""
+"""`python -m models export`: a run's restorer as a model file, as ONNX, or as a page that restores."""
 
 import argparse
 import importlib.util
@@ -15,7 +15,7 @@ from models.restoring.model_file import SUFFIX, ModelFile, write_model_file, wri
 
 N_DESCRIBED = 256  # training images, dealt over camera systems: some seconds
 
-ONNX = ".onnx"
+ONNX, PAGE = ".onnx", ".html"
 NO_LICENCE = "not stated: ask who trained it"
 
 
@@ -24,8 +24,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = commands.add_parser("export", help="makes a model file of a run's restorer, or ONNX of either")
     command.add_argument("source", type=Path, metavar="RUN|FILE", help="a directory that a search wrote, a model file")
     command.add_argument("--trial", metavar="ID", help="which restorer (default: the pick's)")
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help=f"ends in {SUFFIX} or {ONNX}")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help=f"ends in {SUFFIX}, {ONNX} or {PAGE}"
+    )
     command.add_argument("--plugin", type=Path, metavar="FILE", help="defines the model's network, if it is one's own")
+    command.add_argument("--runtime", type=Path, metavar="FILE", help="for a page: npm's package of onnxruntime-web")
     command.add_argument("--licence", default=NO_LICENCE, help="of the weights, as the file says it")
     command.add_argument("--force", action="store_true", help="replaces what is there already")
     command.set_defaults(run=run)
@@ -33,14 +36,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Export a restorer, and say what was written."""
-    if options.out.suffix not in (SUFFIX, ONNX):
-        raise InputError(f"a model file ends in {SUFFIX}, an ONNX file in {ONNX}, got {options.out}: name it so")
+    if options.out.suffix not in (SUFFIX, ONNX, PAGE):
+        raise InputError(
+            f"a model file ends in {SUFFIX}, an ONNX file in {ONNX}, a page in {PAGE}, got {options.out}: name it so"
+        )
+    if options.out.suffix == PAGE and not options.runtime:
+        raise InputError("a page needs --runtime FILE, the package of onnxruntime-web: `npm pack onnxruntime-web`")
     if options.out.suffix == SUFFIX and options.source.is_file():
-        raise InputError(f"{options.source} is a model file already: name an output that ends in {ONNX}, or a run")
+        raise InputError(
+            f"{options.source} is a model file already: name an output that ends in {ONNX} or {PAGE}, or a run"
+        )
     if options.out.exists() and not options.force:
         raise InputError(f"{options.out} exists: name another file, or replace it with --force")
-    if options.out.suffix == ONNX:
-        name = _export_onnx(options)
+    if options.out.suffix in (ONNX, PAGE):
+        name = _export_elsewhere(options)
     else:
         name = export_run(options.source, options.out, options.trial, options.licence).name
     print(f"{name}: {options.out.stat().st_size:,} bytes in {printable(str(options.out))}")
@@ -62,14 +71,15 @@ def export_run(run: Path, file: Path, trial_id: str | None = None, licence: str 
     return model_file
 
 
-def _export_onnx(options: argparse.Namespace) -> str:
-    """Write a model, or a run's restorer, as an ONNX file; returns its name."""
+def _export_elsewhere(options: argparse.Namespace) -> str:
+    """Write a model, or a run's restorer, as an ONNX file or a page that holds one; returns its name."""
     if not importlib.util.find_spec("onnx"):
         raise InputError("there is no onnx here: pip install 'lowq[export]'")
     from models.restore import load, open_model
     from models.restoring.from_run import model_of_run
     from models.restoring.network import load_network
     from models.restoring.onnx_file import ExportError, to_onnx
+    from models.restoring.web_page import RuntimeFileError, make_page
 
     if options.trial:
         model_file = model_of_run(options.source, options.trial)
@@ -78,8 +88,13 @@ def _export_onnx(options: argparse.Namespace) -> str:
         model_file = open_model(options.source)
         model = load(options.source, options.plugin).network.model
     try:
-        write_whole(options.out, to_onnx(model))
-    except ExportError as error:
+        made = to_onnx(model)
+        if options.out.suffix == PAGE:
+            if len(model.inputs) > 1:
+                raise ExportError("a page cannot tell a network the file's tables: export another model")
+            made = make_page(model_file, made, options.runtime)
+        write_whole(options.out, made)
+    except (ExportError, RuntimeFileError) as error:
         raise InputError(f"{model_file.name}: {error}") from error
     return model_file.name
 
