@@ -35,7 +35,7 @@ TURNS = {  # EXIF's orientation -> what turns the stored image upright
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION_TAG = 0x0112
-BAND_PX = 1024
+BAND_PX = 128
 
 Plane = NDArray[np.float32]  # [h, w], of 0..255
 
@@ -127,9 +127,10 @@ def read_jpeg(data: bytes) -> JpegFile:
             steps = tuple(np.reshape(tables[table], (8, 8)).astype(np.int64) for table in frame.tables)
             is_rgb = len(frame.names) == 3 and (frame.names == RGB_NAMES or image.info.get("adobe_transform") == 0)
             turn, icc_profile = _orientation(image), image.info.get("icc_profile") or None
-        planes = () if is_rgb else _planes(data, frame)
         is_grey = len(frame.names) == 1
+        # first what takes most: Pillow keeps four bytes a pixel of RGB beside it
         pixels = np.repeat(_decoded(data, frame, "L"), 3, axis=2) if is_grey else _decoded(data, frame, "RGB")
+        planes = () if is_rgb else _planes(data, frame)
     except JpegError:
         raise
     except UNREADABLE as error:
@@ -226,17 +227,14 @@ def _planes(data: bytes, frame: Frame) -> tuple[NDArray[np.uint8] | Plane, ...]:
 
     Decoded to half its size, a file of 4:2:0 shows its chroma pixel by pixel: libjpeg then enlarges none of it.
     """
-    kind = frame.subsampling
-    if kind == "grey":
-        return (_decoded(data, frame, "L")[..., 0],)
+    kind, luma, chroma = frame.subsampling, _decoded(data, frame, "L")[..., 0], slice(1, 3)
     if kind == "4:4:4":
-        return tuple(_decoded(data, frame, "YCbCr").transpose(2, 0, 1))
+        return (luma, *_decoded(data, frame, "YCbCr", chroma).transpose(2, 0, 1))
     if kind == "4:2:2":  # what it is that is shown in full was interpolated from
-        luma, *chroma = _decoded(data, frame, "YCbCr").transpose(2, 0, 1)
-        return (luma, *(shrink(plane.astype(np.float32), (1, 2)) for plane in chroma))
-    luma = _decoded(data, frame, "YCbCr", slice(0, 1))[..., 0]
+        shown = _decoded(data, frame, "YCbCr", chroma).transpose(2, 0, 1)
+        return (luma, *(shrink(plane.astype(np.float32), (1, 2)) for plane in shown))
     if kind == "4:2:0" and min(frame.height, frame.width) > 1:
-        return (luma, *_decoded(data, frame, "YCbCr", slice(1, 3), 2).transpose(2, 0, 1))
+        return (luma, *_decoded(data, frame, "YCbCr", chroma, 2).transpose(2, 0, 1))
     return (luma,)
 
 

@@ -5,6 +5,7 @@ from models.restore import load, restore
 pixels = restore(load(), Path("smear.jpg").read_bytes())
 """
 
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,13 +83,16 @@ def restore(restorer: Restorer, data: bytes, consistent: str = "wide") -> NDArra
     gives it. Raises JpegError where the file is no JPEG that is read here, CannotRestoreError where the network cannot.
     """
     jpeg = read_jpeg(data)
-    return upright(restore_pixels(restorer, jpeg, consistent), jpeg.turn)
+    return upright(restore_pixels(restorer, jpeg, consistent, in_place=True), jpeg.turn)
 
 
 def restore_pixels(
-    restorer: Restorer, jpeg: JpegFile, consistent: str = "wide", core_px: int = CORE_PX
+    restorer: Restorer, jpeg: JpegFile, consistent: str = "wide", core_px: int = CORE_PX, in_place: bool = False
 ) -> NDArray[np.uint8]:
-    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles."""
+    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles.
+
+    in_place: put what is restored where the file's pixels were, as soon as no tile needs them any more.
+    """
     if consistent not in CONSISTENT:
         raise ValueError(f"unknown consistency {consistent!r}; known: {', '.join(CONSISTENT)}")
     height, width = jpeg.pixels.shape[:2]
@@ -102,15 +106,28 @@ def restore_pixels(
         )
     stored = Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, jpeg.quality is not None)
     tables = describe_tables(jpeg.tables)
-    shown = np.empty_like(jpeg.pixels)
+    shown = jpeg.pixels if in_place else np.empty_like(jpeg.pixels)
+    done: deque[tuple[slice, NDArray[np.uint8]]] = deque()  # rows of tiles that tiles below may look into
     for tile in tiles_of(height, width, restorer.reach, core_px):
+        rows, columns = tile.core
+        if columns.start == 0:
+            while done and done[0][0].stop <= tile.window[0].start:
+                _put(shown, done)
+            done.append((rows, np.empty((rows.stop - rows.start, width, 3), np.uint8)))
         restored = restorer.network(jpeg.pixels[tile.window], tables)[tile.inner]
         if consistent != "off" and jpeg.planes:
             restored = project(restored, stored.part(*tile.core), consistent)
         if jpeg.is_grey:
             restored = np.repeat((restored @ GREY)[..., None], 3, axis=2)
-        shown[tile.core] = to_8_bits(restored)
+        done[-1][1][:, columns] = to_8_bits(restored)
+    while done:
+        _put(shown, done)
     return shown
+
+
+def _put(shown: NDArray[np.uint8], done: deque[tuple[slice, NDArray[np.uint8]]]) -> None:
+    rows, restored = done.popleft()
+    shown[rows] = restored
 
 
 def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:

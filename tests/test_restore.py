@@ -113,7 +113,10 @@ def test_the_pixels_are_the_networks_where_consistency_is_off(drawn: Restorer) -
 @pytest.mark.parametrize("sampling", [0, 1, 2])
 def test_tiles_leave_no_seam_with_consistency(drawn: Restorer, sampling: int) -> None:
     jpeg = read_jpeg(jpeg_bytes(subsampling=sampling))
-    np.testing.assert_array_equal(restore_pixels(drawn, jpeg, core_px=48), restore_pixels(drawn, jpeg))
+    whole = restore_pixels(drawn, jpeg)
+    np.testing.assert_array_equal(restore_pixels(drawn, jpeg, core_px=48), whole)
+    np.testing.assert_array_equal(restore_pixels(drawn, jpeg, core_px=16, in_place=True), whole)
+    assert (jpeg.pixels == whole).all()
 
 
 def test_grey_stays_grey_and_turned_files_come_upright(drawn: Restorer) -> None:

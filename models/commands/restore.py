@@ -170,7 +170,7 @@ class _Worker:
         jpeg = read_jpeg(data)
         found = doubts(self.restorer, jpeg)
         try:
-            pixels = restore_pixels(self.restorer, jpeg, self.consistent)
+            pixels = restore_pixels(self.restorer, jpeg, self.consistent, in_place=True)
         except CannotRestoreError as error:
             return Outcome(job, LEFT_OUT, str(error))
         if jpeg.is_grey:
