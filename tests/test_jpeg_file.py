@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,17 @@ from PIL import Image
 from scipy.fft import idctn
 
 from datasets import jpeg_file
-from datasets.jpeg_file import TURNS, JpegError, JpegFile, find_quality, libjpeg_tables, read_frame, read_jpeg, upright
+from datasets.jpeg_file import (
+    TURNS,
+    JpegError,
+    JpegFile,
+    find_quality,
+    libjpeg_tables,
+    read_bytes,
+    read_frame,
+    read_jpeg,
+    upright,
+)
 from models.restoring.consistency import stored_coefficients
 from tests.pack_fixture import tiny_image
 
@@ -162,6 +173,19 @@ def test_what_is_not_restored_is_told_with_the_reason(data: bytes, words: str) -
     with pytest.raises(JpegError, match=words) as raised:
         read_jpeg(data)
     assert "\n" not in str(raised.value)
+
+
+def test_only_what_may_be_a_jpeg_is_read_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(saved())
+    assert read_bytes(path) == saved()
+    monkeypatch.setattr(jpeg_file, "LIMIT_BYTES", 100)
+    with pytest.raises(JpegError, match="has 0 MB, more than the 0 MB of a file"):
+        read_bytes(path)
+    for content, words in ((b"", "is empty"), (b"GIF89a", "is no JPEG file")):
+        path.write_bytes(content)
+        with pytest.raises(JpegError, match=words):
+            read_bytes(path)
 
 
 def mutated(data: bytes, seed: int) -> bytes:

@@ -94,10 +94,42 @@ def _slices_space(degraded: keras.KerasTensor, last: object) -> keras.KerasTenso
     return degraded[:, ::-1]
 
 
+def _joins_resolutions(degraded: keras.KerasTensor, last: object) -> keras.KerasTensor:
+    small = keras.layers.Conv2D(3, 3, strides=2, padding="same")(degraded)
+    return keras.layers.Add()([degraded, small])
+
+
+def _is_left_small(degraded: keras.KerasTensor, last: object) -> keras.KerasTensor:
+    return keras.layers.MaxPooling2D(2)(degraded)
+
+
+def _is_uneven(degraded: keras.KerasTensor, last: object) -> keras.KerasTensor:
+    return keras.layers.UpSampling2D((1, 2))(keras.layers.MaxPooling2D((1, 2))(degraded))
+
+
+def _enlarges_smoothly(degraded: keras.KerasTensor, last: object) -> keras.KerasTensor:
+    return keras.layers.UpSampling2D(2, interpolation="bicubic")(keras.layers.MaxPooling2D(2)(degraded))
+
+
 @pytest.mark.parametrize(
     ("network", "words"),
-    [(_pools_the_image, "GlobalAveragePooling2D"), (_shrinks, "by a border"), (_slices_space, "GetItem")],
+    [
+        (_pools_the_image, "GlobalAveragePooling2D"),
+        (_shrinks, "by a border"),
+        (_slices_space, "GetItem"),
+        (_is_uneven, "differs between rows and columns"),
+        (_enlarges_smoothly, "bicubic interpolation"),
+    ],
 )
 def test_what_is_not_known_to_be_local_has_no_reach(network: object, words: str) -> None:
     with pytest.raises(ReachError, match=words):
         find_reach(build_restorer(network), is_known=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("network", "words"), [(_joins_resolutions, "of different resolution"), (_is_left_small, "another resolution")]
+)
+def test_resolutions_must_fit(network: object, words: str) -> None:
+    image = keras.Input((None, None, 3))
+    with pytest.raises(ReachError, match=words):
+        find_reach(keras.Model(image, network(image, None)))  # type: ignore[operator]

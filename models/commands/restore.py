@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasets.console import note
 from datasets.cores import n_cores
@@ -20,6 +21,9 @@ from datasets.image_output import FORMATS, WITH_PROFILE, image_bytes, write_imag
 from datasets.jpeg_file import JpegError, read_bytes, read_frame, read_jpeg, upright
 from datasets.progress import Progress
 from datasets.walk import find_files
+
+if TYPE_CHECKING:  # it loads Keras, which a mistake need not wait for
+    from models.restore import Restorer
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 STANDARD_OUTPUT = "-"
@@ -77,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--jobs must be at least 1, got {n_jobs}")
     jobs = find_jobs(options.sources, options.out, options.format)
     from models.backend import prepare_backend
-    from models.restore import load  # loads Keras, which a mistake need not wait for
+    from models.restore import load
 
     prepare_backend(max(1, n_cores() // min(n_jobs, len(jobs))))
     worker = _Worker(load(options.model, options.plugin), options.consistent, options.force)
@@ -143,7 +147,7 @@ def _find(source: str) -> Iterator[tuple[Path, str]]:
 class _Worker:
     """Restores files, from several threads."""
 
-    def __init__(self, restorer: object, consistent: str, force: bool) -> None:
+    def __init__(self, restorer: "Restorer", consistent: str, force: bool) -> None:
         self.restorer, self.consistent, self.force = restorer, consistent, force
         self.large = threading.Lock()
 
@@ -164,9 +168,8 @@ class _Worker:
             return Outcome(job, LEFT_OUT, "needs more memory than there is")
 
     def _restore(self, job: Job, data: bytes) -> Outcome:
-        from models.restore import CannotRestoreError, Restorer, doubts, restore_pixels
+        from models.restore import CannotRestoreError, doubts, restore_pixels
 
-        assert isinstance(self.restorer, Restorer)
         jpeg = read_jpeg(data)
         found = doubts(self.restorer, jpeg)
         try:
