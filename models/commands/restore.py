@@ -64,9 +64,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("--jobs", type=int, metavar="N", help="files at a time (default: as many as cores)")
     command.add_argument(
         "--consistent",
-        nargs="?",
         choices=("wide", "narrow", "off"),
-        const="wide",
         default="wide",
         help="keeps to images that the file could have come from: wide (default) so that no error grows, narrow so "
         "that compressing again gives the same file",

@@ -70,16 +70,22 @@ def project(restored: Floats, stored: Stored, cells: str = "wide") -> Floats:
     cells: "wide", so that the error of Y, Cb and Cr does not grow, or "narrow", so that compressing it again gives the
     stored coefficients. Returns float32 [H, W, 3], not clipped.
     """
-    ycbcr = (restored.reshape(-1, 3) @ (255 * RGB_TO_YCBCR.T)).reshape(restored.shape)
+    ycbcr = _mixed([restored[..., channel] for channel in range(3)], 255 * RGB_TO_YCBCR)
     for place, (plane, steps) in enumerate(zip(stored.planes, stored.steps, strict=True)):
-        own, factors = ycbcr[..., place], stored.factors if place else (1, 1)
+        own, factors = ycbcr[place], stored.factors if place else (1, 1)
         if place == 0:
             own = own - CENTRE
         averaged = _averaged(own, factors)
         change = _change(averaged, plane, steps, cells, stored.is_known)
         height, width = (side * factor for side, factor in zip(change.shape, factors, strict=True))
-        ycbcr[:height, :width, place] += np.repeat(np.repeat(change, factors[0], axis=0), factors[1], axis=1)
-    return np.asarray((ycbcr.reshape(-1, 3) @ (YCBCR_TO_RGB.T / 255)).reshape(restored.shape), np.float32)
+        ycbcr[place][:height, :width] += np.repeat(np.repeat(change, factors[0], axis=0), factors[1], axis=1)
+    return np.stack(_mixed(ycbcr, YCBCR_TO_RGB / 255), axis=-1)
+
+
+def _mixed(channels: Sequence[Floats], matrix: Floats) -> list[Floats]:
+    """Return channels as the rows of a matrix mix them; numpy's own product of so narrow matrices wakes all cores."""
+    first, second, third = channels
+    return [row[0] * first + row[1] * second + row[2] * third for row in np.asarray(matrix, np.float32)]
 
 
 def stored_coefficients(plane: Plane, steps: NDArray[np.int64]) -> Floats:
