@@ -36,7 +36,7 @@ WORST_RGB_FACTOR = float(np.linalg.cond(YCBCR_TO_RGB.astype(np.float64)))
 
 _k = np.arange(BLOCK_PX)
 COSINES = np.sqrt(np.where(_k == 0, 1, 2) / BLOCK_PX)[:, None] * np.cos((2 * _k[None] + 1) * _k[:, None] * np.pi / 16)
-COSINES = COSINES.astype(np.float32)  # the orthonormal DCT of 8 numbers
+COSINES = COSINES.astype(np.float32)  # the orthonormal DCT of 8 numbers; einsum takes it, as matmul wakes all cores
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def project(restored: Floats, stored: Stored, cells: str = "wide") -> Floats:
     return np.stack(_mixed(ycbcr, YCBCR_TO_RGB / 255), axis=-1)
 
 
-def _mixed(channels: Sequence[Floats], matrix: Floats) -> list[Floats]:
-    """Return channels as the rows of a matrix mix them; numpy's own product of so narrow matrices wakes all cores."""
+def _mixed(channels: Sequence[Floats], matrix: NDArray[Any]) -> list[Floats]:
+    """Return channels as the rows of a matrix mix them."""
     first, second, third = channels
     return [row[0] * first + row[1] * second + row[2] * third for row in np.asarray(matrix, np.float32)]
 
@@ -101,16 +101,16 @@ def _read_off(plane: Plane) -> Floats:
 def transform(plane: Floats) -> Floats:
     """Return the DCT of each block of a plane with whole blocks: [H, W] -> [H / 8, 8, W / 8, 8]."""
     height, width = plane.shape
-    down = COSINES @ plane.reshape(height // BLOCK_PX, BLOCK_PX, width)
-    across = down.reshape(-1, BLOCK_PX) @ COSINES.T
-    return np.asarray(across).reshape(height // BLOCK_PX, BLOCK_PX, width // BLOCK_PX, BLOCK_PX)
+    down = np.einsum("ij,hjw->hiw", COSINES, plane.reshape(height // BLOCK_PX, BLOCK_PX, width))
+    blocks = down.reshape(height // BLOCK_PX, BLOCK_PX, width // BLOCK_PX, BLOCK_PX)
+    return np.asarray(np.einsum("hiwj,kj->hiwk", blocks, COSINES))
 
 
 def transform_back(coefficients: Floats) -> Floats:
     """Undo `transform`: [h, 8, w, 8] -> [8 * h, 8 * w]."""
     rows, _, columns, _ = coefficients.shape
-    across = (coefficients.reshape(-1, BLOCK_PX) @ COSINES).reshape(rows, BLOCK_PX, columns * BLOCK_PX)
-    return np.asarray(COSINES.T @ across).reshape(rows * BLOCK_PX, columns * BLOCK_PX)
+    across = np.einsum("hiwk,kj->hiwj", coefficients, COSINES).reshape(rows, BLOCK_PX, columns * BLOCK_PX)
+    return np.asarray(np.einsum("ij,hiw->hjw", COSINES, across)).reshape(rows * BLOCK_PX, columns * BLOCK_PX)
 
 
 def is_certain(plane: Plane) -> NDArray[np.bool_]:
