@@ -2,6 +2,8 @@
 
 python benchmarks/default_model.py models/restoring/default.lowq
 
+Its safety card is added by `python -m models safety FILE PACK -o FILE --force --images 6`, with the pack in --packs.
+
 One thread, some minutes: native10k as a search trains it at the scale `small`, on more images and fewer epochs. The
 same machine, versions and seed make the same file. What it restores are files that look like the smear: a model for
 one's own camera is what a search makes.

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from statistics import mean, median
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as python -m models has it
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -225,7 +227,7 @@ def mutated(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
             restore(own, damage(sources[seed % len(sources)], seed))
             ends["restored"] += 1
         except (JpegError, CannotRestoreError) as error:
-            ends[str(error).split(" (")[0].split(":")[0][:40]] += 1
+            ends[re.sub(r"[0-9.]+", "N", str(error).split(" (")[0].split(":")[0])] += 1
         slowest = max(slowest, time.process_time() - started)
     return {"ends": dict(ends.most_common()), "slowest_s": slowest}
 
