@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 BIN_JAX := .venv-jax/bin
 # The tests of models/ that need neither TensorFlow nor Ray; they take both backends.
-JAX_TESTS := $(addprefix tests/test_,$(addsuffix .py,augmentation backends batches colour course evaluation losses metrics \
+JAX_TESTS := $(addprefix tests/test_,$(addsuffix .py,augmentation backends batches colour consistency course evaluation losses metrics \
 	native networks qualities ridge sizes training weighted_losses))
 
 .PHONY: search test test-jax test-cluster lint

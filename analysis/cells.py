@@ -4,7 +4,7 @@ A cell is the mean of a metric over the images of a trial, split, region, camera
 JPEG-75's and its own input's means of the same images.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +62,11 @@ class _Yardstick:
     reference: int
     lower: int
 
-    def paired(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Keep the rows whose images have a score at the reference quality; all where no image has one."""
-        known = self.baseline.known[self.reference]
-        return rows[known[self.baseline.place_images(rows)]] if known.any() else rows
+    def paired(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, Places]:
+        """Keep the rows whose images have a score at the reference quality, all where none has; and their places."""
+        images, known = self.baseline.place_images(rows), self.baseline.known[self.reference]
+        has_score = known[images]
+        return (rows[has_score], images[has_score]) if known.any() else (rows, images)
 
 
 @dataclass(frozen=True)
@@ -81,24 +82,21 @@ class _Sides:
 def cells_of(run: Run) -> pd.DataFrame:
     """Average the scores of every trial of a run, over all camera systems and over each."""
     baselines = [record.trial_id for record in run.baselines]
-    parts = [
-        average(run.scores, baselines, run.reference_quality, by_system, run.images.groups or None)
-        for by_system in (False, True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return average(run.scores, baselines, run.reference_quality, (False, True), run.images.groups or None)
 
 
 def average(
     scores: pd.DataFrame,
     baseline_ids: Collection[str],
     reference_quality: int,
-    by_system: bool = False,
+    by_system: Sequence[bool] = (False,),
     groups: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
     """Average every trial's scores, and those of JPEG as it is over the same images.
 
     scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run;
-    groups: image -> group of images that belong together, for the intervals.
+    by_system: whether over each camera system, over all, or both; groups: image -> group of images that belong
+    together, for the intervals.
     Returns a row per metric, trial_id, KEYS and system (ALL, or each):
     mean, reference_mean: over the same images; a score that is no number makes its mean NaN. sd, low, high: over
         images, the latter the 95 % interval of the mean; NaN where there are too few fields.
@@ -114,19 +112,19 @@ def average(
     baseline = baseline_of(scores, baseline_ids)
     places = baseline.place_qualities([reference_quality, STEP_QUALITY])
     yardstick = _Yardstick(baseline, int(places[0]), int(places[1]))
-    keys = [*KEYS, *(["system"] if by_system else [])]
-    parts = [
-        _average_trial(yardstick.paired(rows), yardstick, keys, groups).assign(trial_id=str(trial_id))
-        for trial_id, rows in scores.groupby("trial_id", sort=True, observed=True)
-    ]
+    parts: list[dict[str, Any]] = []
+    for trial_id, every in scores.groupby("trial_id", sort=True, observed=True):
+        rows, images = yardstick.paired(every)
+        sides = _sides(rows, yardstick, images)
+        for split_up in by_system:
+            keys = [*KEYS, *(["system"] if split_up else [])]
+            parts += _average_cells(rows, sides, (yardstick, images), keys, groups, str(trial_id))
     columns = ["trial_id", *KEYS, "system", "metric", *MEASURED]
     if not parts:
         return pd.DataFrame(columns=columns)
-    table = pd.concat(parts, ignore_index=True)
-    if not by_system:
-        table["system"] = ALL
-    by_metric = np.argsort(pd.Categorical(table["metric"], METRICS).codes, kind="stable")
-    return table.iloc[by_metric].reset_index(drop=True)[columns]
+    table = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in columns})
+    by_metric = pd.MultiIndex.from_arrays([table["system"] != ALL, pd.Categorical(table["metric"], METRICS).codes])
+    return table.iloc[np.argsort(by_metric, kind="stable")].reset_index(drop=True)
 
 
 def cell_notes(cells: pd.DataFrame) -> list[str]:
@@ -197,26 +195,36 @@ def is_perfect(scores: Floats) -> NDArray[np.bool_]:
     return np.isinf(scores)
 
 
-def _average_trial(
-    rows: pd.DataFrame, yardstick: _Yardstick, keys: list[str], groups: Mapping[int, int] | None
-) -> pd.DataFrame:
+def _average_cells(
+    rows: pd.DataFrame,
+    sides: Mapping[str, _Sides],
+    baseline: tuple[_Yardstick, Places],
+    keys: list[str],
+    groups: Mapping[int, int] | None,
+    trial_id: str,
+) -> list[dict[str, Any]]:
+    """Return the columns of a trial's cells, of each metric."""
     by_cell = rows.groupby(keys, sort=True, observed=True)
     cells = Grouping(by_cell.ngroups, by_cell.ngroup().to_numpy(np.int64), _groups(by_cell, rows["image"], groups))
-    words = dict.fromkeys(set(keys) - {"input_quality"}, str)
-    index = by_cell.size().index.to_frame(index=False).astype(words)
-    images = yardstick.baseline.place_images(rows)
-    sides = _sides(rows, yardstick, images)
+    index = by_cell.size().index.to_frame(index=False)
+    yardstick, images = baseline
     finite = ~_left_out(sides["psnr_db"])
     shared: dict[str, Any] = {
+        "trial_id": np.full(cells.n, trial_id, object),
+        "system": np.full(cells.n, ALL, object),
+        **{name: index[name].to_numpy(int if name == "input_quality" else object) for name in keys},
         "mean_bytes": cells.mean(rows[BYTES].to_numpy(np.float64)),
         "reference_bytes": cells.mean(yardstick.baseline.scores[BYTES][yardstick.reference, images]),
     }
-    parts = []
-    for metric in METRICS:
-        beside = cells.of(finite).mean(sides[metric].own[finite])
-        measured = _average_metric(sides[metric], cells, metric)
-        parts.append(pd.DataFrame({**index, **measured, **shared, "mean_beside_psnr": beside, "metric": metric}))
-    return pd.concat(parts, ignore_index=True)
+    return [
+        {
+            **shared,
+            **_average_metric(sides[metric], cells, metric),
+            "metric": np.full(cells.n, metric, object),
+            "mean_beside_psnr": cells.of(finite).mean(sides[metric].own[finite]),
+        }
+        for metric in METRICS
+    ]
 
 
 def _average_metric(sides: _Sides, cells: Grouping, metric: str) -> dict[str, NDArray[Any]]:
@@ -233,7 +241,7 @@ def _average_metric(sides: _Sides, cells: Grouping, metric: str) -> dict[str, ND
     found = means_of(change, cells.of(changed))
     return {
         **{"mean": own.mean, "sd": own.sd, "low": own.low, "high": own.high, "reference_mean": reference},
-        **{"n_images": own.n, "n_fields": own.n_groups, "n_left_out": cells.count() - own.n},
+        **{"n_images": own.n, "n_fields": own.n_groups, "n_left_out": cells.counts - own.n},
         **{"step": step, "margin": gain / step, "reaches": gain >= 0},
         **{"gain": gain, "gain_low": gained.low, "gain_high": gained.high},
         **{"change": found.mean, "change_sd": found.sd, "change_low": found.low, "change_high": found.high},

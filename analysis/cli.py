@@ -18,7 +18,9 @@ from analysis.report.printed_means import report_printed
 from analysis.report.report import require_report_place, write_report
 from analysis.report.two_runs import pair_tables, summarise_pair, write_pair
 from analysis.run import open_run
-from analysis.tables.frames import sizes_frame, summary_table
+from analysis.tables.frames import columns_of
+from analysis.tables.of_comparison import summary_table
+from analysis.tables.run_frames import sizes_frame
 from analysis.tables.write import to_text
 
 USER_ERROR = 2
@@ -88,7 +90,7 @@ def _split_table(findings: Findings, split: str) -> list[str]:
     run = findings.run
     trials = run.finalists if split == "test" else run.trials
     shown = trials[:N_TRIALS_PRINTED]
-    table = summary_table(findings, [*run.baselines, *shown], split)
+    table = summary_table(findings, columns_of(findings, split, N_TRIALS_PRINTED), split)
     lines = [
         f"{split} images, {WHO[split]}, by input quality: mean PSNR in dB and mean SSIM of the whole image, and how",
         f"many of the 8 means (4 metrics, whole image and centre crop) reach those of JPEG-{run.reference_quality}:",

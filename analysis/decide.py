@@ -6,16 +6,16 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from analysis.cells import ALL
 from analysis.run import Run
-from analysis.statistics import Interval, bootstrap_ratio
+from analysis.statistics import Interval
 from analysis.strict import RULE as STRICT_RULE
-from analysis.strict import StrictPick
+from analysis.strict import StrictPick, bytes_of, pairs_with_reference
 from models.names import METRICS, REGIONS
 
 RULE = (
@@ -24,6 +24,8 @@ RULE = (
 )
 METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
 N_REQUIREMENTS = len(METRICS) * len(REGIONS)
+PLACE = ["trial_id", "input_quality"]
+CANDIDATE_COLUMNS = [*PLACE, "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
 # Our judgement, no measurement: under so many images a few of them can turn a mean.
 FEW_IMAGES = 100
 
@@ -34,6 +36,7 @@ class Pick:
 
     quality, trial_id, saved: the picked JPEG quality, its restorer, and how many percent fewer bytes the files of the
         same test images take than at the reference quality; all None when there is no pick.
+    mean_bytes, reference_bytes: of these files and of the reference's.
     closest: the (trial_id, quality) of the pick, or else of what came closest; None where nothing was tested.
     reason: why there is no pick, empty when there is one. warnings: why to doubt the answer.
     """
@@ -46,6 +49,8 @@ class Pick:
     closest: tuple[str, int] | None
     reason: str
     warnings: tuple[str, ...] = ()
+    mean_bytes: float | None = None
+    reference_bytes: float | None = None
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
@@ -67,12 +72,11 @@ def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) ->
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
     rows = cells[(cells["split"] == "test") & (cells["system"] == ALL) & cells["trial_id"].isin(able)]
     rows = rows[rows["input_quality"] < run.reference_quality]
-    listed = [
-        {"trial_id": trial_id, "input_quality": quality, **_weakest(group)}
-        for (trial_id, quality), group in rows.groupby(["trial_id", "input_quality"])
-    ]
-    columns = ["trial_id", "input_quality", "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
-    table = pd.DataFrame(listed, columns=columns)
+    by_place = rows.groupby(PLACE)
+    counts = by_place.agg(n_reached=("reaches", "sum"), n_images=("n_images", "min")).astype(int)
+    weakest = rows.sort_values("margin", na_position="first", kind="stable").drop_duplicates(PLACE).set_index(PLACE)
+    table = counts.join(weakest[["margin", "region", "metric"]]).rename(columns={"margin": "smallest_margin"})
+    table = table.assign(passes=table["n_reached"] == N_REQUIREMENTS).reset_index()[CANDIDATE_COLUMNS]
     return table.sort_values(["input_quality", "smallest_margin"], ascending=[True, False], ignore_index=True)
 
 
@@ -89,8 +93,9 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     if passing.empty:
         reason = _shortfall(best, cells, reference)
         return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
-    saved = _saved(run, trial_id, quality)
-    return Pick(reference, quality, trial_id, saved, n_images, (trial_id, quality), "", warnings)
+    pairs = pairs_with_reference(run, [trial_id])
+    pick = Pick(reference, quality, trial_id, None, n_images, (trial_id, quality), "", warnings)
+    return replace(pick, **bytes_of(pairs[pairs["input_quality"] == quality]))
 
 
 def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
@@ -100,9 +105,12 @@ def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
 
 
 def to_json(pick: Pick, strict: StrictPick) -> str:
-    """Return both picks as strict JSON: that by means, and under "strict" the other; "in_words" says it."""
+    """Return both picks as strict JSON: that by means, and under "strict" the other; "in_words" says it.
+
+    Both have quality, trial_id, mean_bytes and reference_bytes, null where nothing is picked.
+    """
     words = " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
-    strictly = {"rule": STRICT_RULE, **asdict(strict), "in_words": strict.sentence()}
+    strictly = {"rule": STRICT_RULE, **asdict(strict), "trial_id": strict.trial_id, "in_words": strict.sentence()}
     facts = {"rule": RULE, **asdict(pick), "saved_percent": pick.saved and pick.saved.estimate}
     return json.dumps(finite({**facts, "strict": strictly, "in_words": words}), indent=2, allow_nan=False)
 
@@ -119,19 +127,6 @@ def finite(value: Any) -> Any:
 def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:
     rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
     return rows[rows["input_quality"] == quality]
-
-
-def _weakest(group: pd.DataFrame) -> dict[str, Any]:
-    n_reached = int(group["reaches"].sum())
-    weakest = group.sort_values("margin", na_position="first").iloc[0]
-    return {
-        "passes": n_reached == N_REQUIREMENTS,
-        "n_reached": n_reached,
-        "smallest_margin": weakest["margin"],
-        "region": weakest["region"],
-        "metric": weakest["metric"],
-        "n_images": int(group["n_images"].min()),
-    }
 
 
 def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mapping[str, str]) -> str:
@@ -161,18 +156,6 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
         f"JPEG-{reference_quality} has {row['reference_mean']:.4g}: short by "
         f"{abs(row['mean'] - row['reference_mean']):.2g}{steps}."
     )
-
-
-def _saved(run: Run, trial_id: str, quality: int) -> Interval:
-    whole = run.scores[(run.scores["split"] == "test") & (run.scores["region"] == "full")]
-    restored = whole[(whole["trial_id"] == trial_id) & (whole["input_quality"] == quality)].set_index("image")
-    is_baseline = whole["trial_id"].isin([record.trial_id for record in run.baselines])
-    is_reference = is_baseline & (whole["input_quality"] == run.reference_quality)
-    reference = whole[is_reference].drop_duplicates("image").set_index("image")  # a split each; the files are the same
-    images = restored.index.intersection(reference.index)
-    sizes = reference.loc[images, "jpeg_bytes"]
-    fields = run.images.fields_of(pd.Series(images.astype(int)))
-    return bootstrap_ratio(sizes - restored.loc[images, "jpeg_bytes"], sizes, fields).in_percent
 
 
 def _doubt(n_images: int) -> str:

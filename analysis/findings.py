@@ -56,7 +56,7 @@ class Findings:
         return tuple(describe_left_out(item) for item in self.run.facts.get("left_out", []))
 
     def able(self, split: str) -> list[TrialRecord]:
-        """Return the trials with scores of a split that can be shown as the best one, best margin first."""
+        """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""
         return able_of(self.run, self.suspects, split)
 
 
@@ -76,12 +76,9 @@ def find(run: Run) -> Findings:
 
 
 def able_of(run: Run, suspects: Mapping[str, str], split: str) -> list[TrialRecord]:
-    """Return the trials of a run with scores of a split that can be shown as the best one, best margin first."""
-    return [
-        record
-        for record in run.trials
-        if record.status in ALIVE and record.trial_id not in suspects and run.has_scores(record, split)
-    ]
+    """Return the trials of a run with scores of a split that can be shown as the best one, the best first."""
+    able = [record for record in run.trials if record.status in ALIVE and record.trial_id not in suspects]
+    return [record for record in able if run.has_scores(record, split)]
 
 
 def _best(run: Run, suspects: Mapping[str, str], pick: Pick) -> TrialRecord | None:

@@ -1,9 +1,8 @@
-"""Printed tables of means read as a study: the thesis' numbers, checked, examined, and decided by its own rule."""
+"""Printed tables of means read as a study: the thesis' numbers, checked and examined."""
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from analysis.decide import METRIC_TITLES
 from analysis.study import AXES, Study
 from analysis.suspects import SWAPPED, Oddity, examine
 from models.names import METRIC_DIRECTIONS
-from models.names import METRICS as OUR_METRICS
 from search.space.spec import RANDOM, TrialStatus
 
 COLUMNS = (
@@ -31,6 +29,28 @@ DATASETS = {"tiny": "tiny", "data100": "data100", "data101": "data101", "tinydat
 LOSSES, ACTIVATIONS = ("mae", "mse", "hf", "perceptual"), ("none", "tanh")
 METRICS = {"mae": "mae", "mse": "mse", "psnr": "psnr_db", "ssim": "ssim"}
 CELL = ["trial_id", "input_quality", "metric"]
+QUALITY = r"[1-9]\d?|100"
+
+
+def _one_of(known: Collection[str]) -> tuple[str, Callable[["pd.Series[str]"], "pd.Series[bool]"]]:
+    return f"one of {', '.join(known)}", lambda cells: cells.str.lower().isin(list(known))
+
+
+# What the cells of each column must be, and whether they are.
+RULES: Mapping[str, tuple[str, Callable[["pd.Series[str]"], "pd.Series[bool]"]]] = {
+    "table": ("a whole number", lambda cells: cells.str.fullmatch(r"\d+")),
+    "network": _one_of(NETWORKS),
+    "output_activation": _one_of(ACTIVATIONS),
+    "dataset": _one_of(DATASETS),
+    "loss": _one_of(LOSSES),
+    "metric": _one_of(METRICS),
+    "training_quality": (
+        f"a JPEG quality, 1..100, or {RANDOM}",
+        lambda cells: cells.str.fullmatch(f"{QUALITY}|{RANDOM}"),
+    ),
+    "input_quality": ("a JPEG quality, 1..100", lambda cells: cells.str.fullmatch(QUALITY)),
+    "value": ("a finite number", lambda cells: pd.to_numeric(cells, errors="coerce").abs() < math.inf),
+}
 
 
 def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -48,18 +68,25 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         )
     if text.empty:
         raise RunError(f"a table of printed means has a row for each, found none in {path}; name another file")
-    rows = pd.DataFrame({"table": _each(text, "table", _whole, path), "network": text["network"].str.strip()})
-    for column, name, known in (
-        ("architecture", "network", NETWORKS),
-        ("output_activation", "output_activation", dict.fromkeys(ACTIVATIONS)),
-        ("split", "dataset", DATASETS),
-        ("loss", "loss", dict.fromkeys(LOSSES)),
-        ("metric", "metric", METRICS),
-    ):
-        rows[column] = _each(text, name, _named(known), path)
-    rows["training_quality"] = _each(text, "training_quality", _training_quality, path).astype(object)
-    rows["input_quality"] = _each(text, "input_quality", _quality, path)
-    rows["mean"], rows["printed"] = _each(text, "value", _number, path), [_digits(value) for value in text["value"]]
+    text = text.apply(lambda cells: cells.str.strip())
+    for name, (rule, holds) in RULES.items():
+        wrong = text[~holds(text[name])]
+        if len(wrong):
+            line, cell = int(wrong.index[0]) + 2, wrong[name].iloc[0]  # line 1 is the head
+            raise RunError(f"{path}, line {line}: {name} must be {rule}, found {cell[:60]!r}")
+    words = text.apply(lambda cells: cells.str.lower())
+    rows = pd.DataFrame({"table": text["table"].astype(int), "network": text["network"]})
+    rows = rows.assign(
+        architecture=words["network"].map(NETWORKS),
+        output_activation=words["output_activation"],
+        split=words["dataset"].map(DATASETS),
+        loss=words["loss"],
+        metric=words["metric"].map(METRICS),
+        training_quality=pd.Series([q if q == RANDOM else int(q) for q in text["training_quality"]], dtype=object),
+        input_quality=text["input_quality"].astype(int),
+        mean=text["value"].astype(float),
+        printed=[_digits(value) for value in text["value"]],
+    )
     rows["model"] = [_model(row) for row in rows.to_dict("records")]
     rows["trial_id"] = rows["model"] + "-table" + rows["table"].astype(str)
     twice = rows[rows.duplicated(CELL)]
@@ -74,53 +101,6 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise RunError(f"{path} must be a CSV file, found {error}; name a run directory or a table") from error
-
-
-def _each(text: pd.DataFrame, name: str, read: Callable[[str], Any], path: Path) -> "pd.Series[Any]":
-    """Read every cell of a column. Raises RunError with the line of the first that cannot be."""
-    cells = []
-    for line, cell in enumerate(text[name], start=2):  # line 1 is the head
-        try:
-            cells.append(read(cell.strip()))
-        except ValueError as error:
-            raise RunError(f"{path}, line {line}: {name} must be {error}, found {cell[:60]!r}") from error
-    return pd.Series(cells, index=text.index)
-
-
-def _named(known: Mapping[str, str | None]) -> Callable[[str], str]:
-    def read(cell: str) -> str:
-        name = cell.lower()
-        if name not in known:
-            raise ValueError(f"one of {', '.join(known)}")
-        return known[name] or name
-
-    return read
-
-
-def _whole(cell: str) -> int:
-    if not cell.isdecimal():
-        raise ValueError("a whole number")
-    return int(cell)
-
-
-def _quality(cell: str) -> int:
-    if not (cell.isdecimal() and 1 <= int(cell) <= 100):
-        raise ValueError("a JPEG quality, 1..100")
-    return int(cell)
-
-
-def _training_quality(cell: str) -> int | str:
-    return RANDOM if cell == RANDOM else _quality(cell)
-
-
-def _number(cell: str) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError("a finite number")
-    return number
 
 
 def _digits(cell: str) -> str:
@@ -220,9 +200,8 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     trials = printed[["trial_id", "model", "table", *AXES[:1], *AXES[2:]]].drop_duplicates(
         "trial_id", ignore_index=True
     )
-    trials = trials.assign(
-        global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, margin=np.nan, psnr_gain_db=np.nan
-    )
+    unknown = dict.fromkeys(("margin", "merit", "psnr_gain_db"), np.nan)
+    trials = trials.assign(global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown)
     trials["epochs_run"] = [_epochs(row, reference) for row in trials.to_dict("records")]
     trials["epochs_allowed"] = trials["epochs_run"].where(trials["split"] == "tiny")
     cells = printed[["trial_id", "input_quality", "metric", "mean", "printed"]].assign(
@@ -263,102 +242,3 @@ def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Oddity]:
         )
         findings.append(Oddity(BOLD, (cell["trial_id"],), place, sentence))
     return findings
-
-
-RULE = (
-    "the lowest quality at which one model's printed means of all four metrics over the test images are at least as "
-    "good as what Table 3 asks of whole images, on every split that the tables hold; suspects that are kept "
-    "out do not count, and of several models the one with the highest mean PSNR is named"
-)
-LIMITS = (
-    "The tables print means of whole images only: nothing is said of centre crops, of spread, or of single images. "
-    "Table 3 is measured on other images than the test images that it is compared with."
-)
-
-
-PLACE = ["name", "model", "input_quality", "split", "metric"]
-
-
-@dataclass(frozen=True)
-class PrintedPick:
-    """The answer of printed tables.
-
-    quality, model, trials, saved_percent: the picked JPEG quality, its restorer, where its means stand, and how many
-        bytes fewer its files take by Table 1; None or empty when there is no pick.
-    evidence: a row for each split and metric of the pick. reason: why there is none, or empty. qualities: those judged.
-    """
-
-    reference_quality: int
-    qualities: tuple[int, ...]
-    quality: int | None
-    model: str | None
-    trials: tuple[str, ...]
-    saved_percent: float | None
-    evidence: tuple[Mapping[str, Any], ...]
-    reason: str
-    warning: str = LIMITS
-
-    def to_json(self) -> str:
-        """Return the pick as strict JSON."""
-        return json.dumps({"rule": RULE, **asdict(self)}, indent=2, allow_nan=False)
-
-    def sentence(self) -> str:
-        """Say the answer in plain words."""
-        if self.quality is None:
-            return f"No JPEG quality can be picked: {self.reason}"
-        of = f"the lowest of {', '.join(map(str, self.qualities))}"
-        saved = "of unknown size" if self.saved_percent is None else f"{self.saved_percent:.0f} % smaller"
-        return (
-            f"Quality {self.quality}, {of}, restored by {self.model}, is at least as good as "
-            f"JPEG-{self.reference_quality} in the printed means of all four metrics on "
-            f"{' and '.join(str(row['split']) for row in self.evidence[:: len(OUR_METRICS)])}. Its files are {saved}."
-        )
-
-
-def judge(study: Study, printed: pd.DataFrame, reference: Reference) -> pd.DataFrame:
-    """Judge every model at every quality on every split with test images.
-
-    Returns a row for each model, input_quality, split and metric that is printed: name (as the thesis calls it),
-    trial_id, unfit ("" or why), mean, printed, required, reaches.
-    """
-    rows = printed[printed["split"] != "tiny"]
-    required = rows["metric"].map(reference.requirements).astype(float)
-    better = (rows["mean"] - required) * rows["metric"].map(METRIC_DIRECTIONS).astype(float)
-    return rows.assign(
-        name=rows["network"] + "-" + rows["training_quality"].astype(str),
-        unfit=[study.unfit.get(trial, "") for trial in rows["trial_id"]],
-        required=required,
-        reaches=better >= 0,
-    )[[*PLACE, "trial_id", "unfit", "mean", "printed", "required", "reaches"]]
-
-
-def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
-    """Apply RULE to what was judged."""
-    n_wanted = len(OUR_METRICS) * judged["split"].nunique()
-    qualities = tuple(sorted((int(quality) for quality in judged["input_quality"].unique()), reverse=True))
-    fit = judged[judged["unfit"] == ""]
-    models = fit.assign(cell=fit["split"] + fit["metric"]).groupby(["input_quality", "model"])
-    passes = models["reaches"].all() & (models["cell"].nunique() == n_wanted)
-    passing = passes[passes]
-    if passing.empty:
-        shortfall = "no model reaches what Table 3 asks on every split."
-        reason = shortfall if n_wanted else "the file has no means of test images."
-        return PrintedPick(REFERENCE_QUALITY, qualities, None, None, (), None, (), reason)
-    quality = min(int(quality) for quality, _ in passing.index)
-    named = [model for where, model in passing.index if where == quality]
-    there = fit[(fit["input_quality"] == quality) & fit["model"].isin(named)]
-    model = there[there["metric"] == "psnr_db"].groupby("model")["mean"].mean().idxmax()
-    own = there[there["model"] == model].sort_values("split", kind="stable")
-    sizes = reference.sizes_kb
-    saved = 100 * (1 - sizes[quality] / sizes[REFERENCE_QUALITY]) if quality in sizes else None
-    evidence = tuple(own[["split", "metric", "mean", "required", "trial_id"]].to_dict("records"))
-    return PrintedPick(
-        reference_quality=REFERENCE_QUALITY,
-        qualities=qualities,
-        quality=quality,
-        model=str(own["name"].iloc[0]),
-        trials=tuple(own["trial_id"].unique()),
-        saved_percent=saved,
-        evidence=tuple({str(name): value for name, value in row.items()} for row in evidence),
-        reason="",
-    )

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.checks import RunError as RunError
 from analysis.facts import read_facts
 from analysis.images import Images, read_images
+from analysis.ranking import Ranking, ranking_of
 from analysis.records import RESUME, read_earlier_splits, read_records
 from analysis.scores import SCORE_COLUMNS as SCORE_COLUMNS
 from analysis.scores import read_scores
@@ -53,13 +54,12 @@ class Run:
 
     @property
     def trials(self) -> list[TrialRecord]:
-        """The trials, best monitored margin first, those without a margin last; JPEG as it is is none of them."""
-        tried = [record for record in self.records if not record.spec.is_baseline]
-        return sorted(tried, key=_rank)
+        """The trials, the best of the ranking first, those without a margin last; JPEG as it is is none of them."""
+        return sorted((record for record in self.records if not record.spec.is_baseline), key=self.ranking.key)
 
     @property
     def finalists(self) -> list[TrialRecord]:
-        """The trials scored on the test split, best monitored margin first."""
+        """The trials scored on the test split, the best of the ranking first."""
         return [record for record in self.trials if self.has_scores(record, "test")]
 
     @property
@@ -71,6 +71,10 @@ class Run:
     def is_synthetic(self) -> bool:
         """Whether the description of the images says that they were drawn."""
         return "synthetic" in str(self.facts["dataset"].get("description", "")).lower()
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        return ranking_of(self.records)
 
     def baseline_of(self, record: TrialRecord | None) -> TrialRecord | None:
         """Return JPEG as it is on the images of a trial's split; of the first split where that has none."""
@@ -120,10 +124,6 @@ def newest_run(folder: Path = RUNS) -> Path:
     if not facts:
         raise RunError(f"a run directory is wanted, found none in {folder}; make one with python search/run.py")
     return facts[-1].parent
-
-
-def _rank(record: TrialRecord) -> tuple[bool, float, str]:
-    return (record.margin is None, 0.0 if record.margin is None else -record.margin, record.trial_id)
 
 
 def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ evidence, so they are resampled and counted together. None: every image stands f
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,16 +58,23 @@ class Grouping:
 
     def of(self, kept: NDArray[np.bool_]) -> "Grouping":
         """Return the cells of the values that are kept; a cell may become empty."""
+        if kept.all():
+            return self
         return Grouping(self.n, self.cell[kept], None if self.group is None else self.group[kept])
 
-    def count(self, values: NDArray[np.bool_] | None = None) -> Places:
-        """Count the values of each cell, or those that are true."""
-        return np.bincount(self.cell if values is None else self.cell[values], minlength=self.n)
+    @cached_property
+    def counts(self) -> Places:
+        """The number of values of each cell."""
+        return np.bincount(self.cell, minlength=self.n)
+
+    def count(self, values: NDArray[np.bool_]) -> Places:
+        """Count the values of each cell that are true."""
+        return np.bincount(self.cell[values], minlength=self.n)
 
     def mean(self, values: Floats) -> Floats:
         """Return the mean of each cell; NaN where it is empty or holds a NaN."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(np.bincount(self.cell, weights=values, minlength=self.n) / self.count())
+            return np.asarray(np.bincount(self.cell, weights=values, minlength=self.n) / self.counts)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def means_of(values: Floats, cells: Grouping) -> Means:
     With groups the variance of the mean is cluster-robust, G / (G - 1) * sum over groups of (sum of residuals)^2 / N^2,
     with G - 1 degrees of freedom (Cameron and Miller, Journal of Human Resources 50 (2015), for a mean).
     """
-    count, mean = cells.count(), cells.mean(values)
+    count, mean = cells.counts, cells.mean(values)
     with np.errstate(invalid="ignore", divide="ignore"):
         residuals = values - mean[cells.cell]
         squares = np.bincount(cells.cell, weights=residuals**2, minlength=cells.n)
@@ -185,6 +193,18 @@ def sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
     starts = np.searchsorted(places[order], np.arange(labels.size))
     sums: Floats = np.add.reduceat(values[..., order], starts, axis=-1)
     return sums
+
+
+def on_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which of N have no other that costs at most as much and is at least as good, one of the two being better.
+
+    What has no finite cost or quality is on no front, and keeps none off it.
+    """
+    cost, quality = np.asarray(costs, np.float64), np.asarray(qualities, np.float64)
+    known: NDArray[np.bool_] = np.isfinite(cost) & np.isfinite(quality)
+    as_good: NDArray[np.bool_] = (cost <= cost[:, None]) & (quality >= quality[:, None]) & known
+    beaten = as_good & ((cost < cost[:, None]) | (quality > quality[:, None]))
+    return known & ~beaten.any(axis=1)
 
 
 def _by_group(residuals: Floats, cells: Grouping, groups: Places) -> tuple[Places, Floats]:

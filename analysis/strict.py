@@ -46,7 +46,8 @@ class StrictPick:
     """What is demonstrated of one run.
 
     model, trial_ids: the model that is judged, and its trials, one for each seed and split; empty where there is none.
-    quality, saved: the lowest quality demonstrated, and the percent of bytes it saves; None where no quality is.
+    quality, saved, mean_bytes, reference_bytes: the lowest quality demonstrated, the percent of bytes it saves, and
+        the mean bytes of its files and of the reference's; None where no quality is.
     steps: a row per quality judged, trial and camera system, as `judge` returns them.
     reason: why the next quality is not demonstrated, or why nothing was judged. fields_needed, images_needed: how many
         fields and test images a camera system it would take if what was seen stays so; None where no number suffices
@@ -58,11 +59,18 @@ class StrictPick:
     trial_ids: tuple[str, ...] = ()
     quality: int | None = None
     saved: Interval | None = None
+    mean_bytes: float | None = None
+    reference_bytes: float | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
     reason: str = ""
     fields_needed: int | None = None
     images_needed: int | None = None
     n_seen: int = 0
+
+    @property
+    def trial_id(self) -> str | None:
+        """The trial to use: of those of the model that is demonstrated the best on validation images."""
+        return None if self.quality is None else self.trial_ids[0]
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
@@ -101,7 +109,7 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
         failed = [step for step in steps if not step["passes"]]
         if failed:
             return replace(pick, **_shortfall(int(quality), failed))
-        pick = replace(pick, quality=int(quality), saved=_saved(at_quality))
+        pick = replace(pick, quality=int(quality), **bytes_of(at_quality))
     return pick
 
 
@@ -109,13 +117,10 @@ def declared_model(run: Run, validation_suspects: Mapping[str, str]) -> tuple[li
     """Return the trials of the model that is judged, or none and why; chosen without a look at test scores.
 
     A model's trials differ in seed and split alone. Of those that were all tested and are not suspect by what their
-    records and validation images tell, the best is the one whose smallest monitored margin is the largest.
+    records and validation images tell, the best is the one whose worst trial ranks highest on monitored images.
     """
-    able = {
-        record.trial_id: record.margin
-        for record in run.finalists
-        if record.margin is not None and record.trial_id not in validation_suspects
-    }
+    merits = {record.trial_id: run.ranking.merit(record) for record in run.finalists}
+    able = {name: merit for name, merit in merits.items() if merit is not None and name not in validation_suspects}
     if not able:
         return [], "no trial that can be picked has been scored on the test split, which the search does when it ends."
     models: dict[tuple[TrialSpec, str], list[TrialRecord]] = {}
@@ -157,6 +162,19 @@ def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
             "reference_bytes": pairs["jpeg_bytes_reference"],
         }
     )
+
+
+def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
+    """Return mean_bytes and reference_bytes of the files of pairs, and as saved the percent of bytes between them."""
+    images = pairs.drop_duplicates("image")
+    fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
+    saved = bootstrap_ratio(fewer, reference, images["group"]).in_percent
+    means = images[["jpeg_bytes", "reference_bytes"]].mean()
+    return {
+        "saved": saved,
+        "mean_bytes": float(means["jpeg_bytes"]),
+        "reference_bytes": float(means["reference_bytes"]),
+    }
 
 
 def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int) -> list[dict[str, Any]]:
@@ -249,12 +267,6 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
     where = f"at quality {quality}, {worst['system']}, {worst['trial_id']} ({worst['n_images']} images)"
     needed = {"fields_needed": fields, "images_needed": images}
     return {"reason": f"{where}: {worst['fails']}.{others} {ends}", **needed}
-
-
-def _saved(pairs: pd.DataFrame) -> Interval:
-    images = pairs.drop_duplicates("image")
-    fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
-    return bootstrap_ratio(fewer, reference, images["group"]).in_percent
 
 
 def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.ranking import bytes_at_parity
 from analysis.records import settings_of
 from analysis.run import LINEAR, Run
 from search.records import TrialRecord
@@ -16,9 +17,15 @@ from search.space.spec import RANDOM, TrialStatus
 AXES = ("architecture", "global_residual", "output_activation", "training_quality", "loss", "split")
 UNFIT = (TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.FAILED)
 BASELINE = "identity"
+# What is no setting of a trial, in a frame of trials.
+OUTCOMES = {
+    *("trial_id", "status", "epochs_run", "margin", "input_margin", "merit", "psnr_gain_db", "parameters"),
+    *("macs_per_pixel", "bytes_at_parity", "restore_ms", "weights_bytes", "seconds", "trained_batch_size", "device"),
+    *("error", "model", "table"),
+}
 CHOICE = (
     "Where several trials share a cell, one stands for them: of those that are neither dead, diverged, failed nor "
-    "suspect the longest trained, of these the one with the best margin on validation images."
+    "suspect the longest trained, of these the best of the ranking on validation images."
 )
 
 
@@ -26,8 +33,9 @@ CHOICE = (
 class Study:
     """Trials and what is known of them.
 
-    trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, ...; cells: as `analysis.cells.cells_of` returns
-    them; columns `printed` and `mislabelled` hold the digits that a source printed, and whether under another metric's
+    trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, merit (of the ranking), ...; cells: as
+    `analysis.cells.cells_of` returns them; columns `printed` and `mislabelled` hold the digits that a source printed,
+    and whether under another metric's
     name. unfit: trial_id -> in a word why it is kept out of what is best and of conclusions. planned: axis -> the
     values that were to be compared; not_run: a value that could not be, -> why.
     """
@@ -51,6 +59,10 @@ class Study:
             return sorted({*planned, *tried}, key=by_size)
         return [*planned, *sorted(set(tried) - set(planned), key=by_size)]
 
+    def rank(self, axis: str, column: "pd.Series[Any]") -> "pd.Series[int]":
+        """Return the place of each value in the order of its axis."""
+        return column.map({value: rank for rank, value in enumerate(self.values(axis))})
+
     @cached_property
     def chosen(self) -> pd.DataFrame:
         """Choose a trial for each combination of AXES that was tried, by CHOICE, in the order of the axes.
@@ -61,18 +73,18 @@ class Study:
         trials["is_fit"] = trials["unfit"] == ""
         images = trials["epoch_images"].astype(float).fillna(float("inf"))
         trials["images_seen"] = (trials["epochs_run"].astype(float).fillna(0) * images).fillna(0)
-        best = {"is_fit": False, "images_seen": False, "epochs_run": False, "margin": False, "trial_id": True}
+        best = {"is_fit": False, "images_seen": False, "epochs_run": False, "merit": False, "trial_id": True}
         ranked = trials.sort_values(list(best), ascending=list(best.values()))
         ranked["n_trials"] = ranked.groupby(list(AXES), sort=False, dropna=False)["trial_id"].transform("size")
         first = ranked.drop_duplicates(list(AXES))
-        ranks = {axis: {value: rank for rank, value in enumerate(self.values(axis))} for axis in AXES}
-        order = [first[axis].map(ranks[axis]) for axis in AXES]
+        order = [self.rank(axis, first[axis]) for axis in AXES]
         return first.iloc[pd.MultiIndex.from_arrays(order).argsort()].reset_index(drop=True)
 
 
 def study_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Study:
     """Take from a run what its tables need. suspects: trial_id -> why it is kept out, besides what its status says."""
     trials = trials_frame(run.trials)
+    trials["merit"] = pd.Series([run.ranking.merit(record) for record in run.trials], dtype=float)
     ended = {record.trial_id: str(record.status) for record in run.trials if record.status in UNFIT}
     planned = run.facts.get("space_definition", {}).get("axes", {})
     not_run = {item["what"]: item["why"] for item in run.facts.get("left_out", [])}
@@ -108,6 +120,8 @@ def _row(record: TrialRecord) -> dict[str, object]:
         "psnr_gain_db": record.psnr_gain_db,
         "parameters": record.parameters,
         "macs_per_pixel": record.macs_per_pixel,
+        "bytes_at_parity": bytes_at_parity(record),
+        "restore_ms": record.restore_ms,
         "weights_bytes": record.weights_bytes,
         "seconds": record.seconds,
         **{name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()},

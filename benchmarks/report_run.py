@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models.names import METRIC_DIRECTIONS, REGIONS
+from models.names import METRIC_DIRECTIONS, REGIONS, WEIGHTED_LOSSES
 from search.records import RECORDS, RUN_FACTS, TrialRecord
 from search.space.spaces import SPACES
 from search.space.spec import BASELINE, TrialSpec, TrialStatus
@@ -93,10 +93,12 @@ def _specs(n_specs: int) -> list[TrialSpec]:
     """Return the cells of space full, then the same with other learning rates, as Optuna draws them."""
     cells = [cell for cell in SPACES["full"].first_parameters() if cell["loss"] != "perceptual"]
     fixed = {"split": "data100", "epochs": 90, "start": "near_identity"}
-    return [
-        TrialSpec(**cells[place % len(cells)], **fixed, learning_rate=1e-3 / 2 ** (place // len(cells)))
-        for place in range(n_specs)
-    ]
+    specs = []
+    for place in range(n_specs):
+        cell, learning_rate = cells[place % len(cells)], 1e-3 / 2 ** (place // len(cells))
+        weight = 2.0 if cell["loss"] in WEIGHTED_LOSSES else None
+        specs.append(TrialSpec(**cell, **fixed, ssim_weight=weight, learning_rate=learning_rate))
+    return specs
 
 
 def _score_rows(

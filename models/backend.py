@@ -17,6 +17,20 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function)  # type: ignore[no-any-return]
 
 
+def gradient(function: Callable[[Any], Any], at: Any) -> Any:
+    """Return the gradient of a function of a tensor, whose value is a number, at a tensor."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function)(at)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        value = function(at)
+    return tape.gradient(value, at)
+
+
 def prepare_backend(n_threads: int, gpu_limit_mb: float | None = None) -> None:
     """Set the process up for a trial, before its first operation: threads on the CPU, GPU memory taken as needed.
 

@@ -1,18 +1,20 @@
-"""The command line of the models: what networks are and what they need."""
+"""The command line of the models: restoring files, exporting restorers, what networks are and what they need."""
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from datasets.console import quiet_libraries, run_command
+from datasets.errors import InputError
+from models.commands import export, restore, safety
 from models.footprint import CONTEXT_RESERVE_MB, FOOTPRINTS, GPU_MARGIN, training_memory_mb
 from models.names import LOSSES, PERCEPTUAL
-from models.plugins import check_plugin, read_plugin
+from models.plugins import PluginError, check_plugin, read_plugin
+from models.restoring.model_file import ModelFileError
 
-USER_ERROR = 2
 SIDES_PX = (192, 360)  # the thesis' crop, and its images
 CROP_PX = 192
 BATCH_SIZES = (4, 8, 16)
@@ -20,32 +22,52 @@ BATCH_SIZES = (4, 8, 16)
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message}; {self.format_usage().strip()}")
+        raise InputError(f"{message}; {' '.join(self.format_usage().split())}")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code, 2 with one line on standard error for a user's mistake."""
-    parser = _Parser(prog="python -m models", description="What networks are and what they need.")
+    code = 0
+
+    def run() -> None:
+        nonlocal code
+        try:
+            options = _parser().parse_args(arguments)
+            with quiet_libraries():
+                code = options.run(options)
+        except (PluginError, ModelFileError) as error:
+            raise InputError(" ".join(str(error).split())) from error
+
+    return run_command(run) or code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m models", description="Restores JPEG files; networks, and what they need.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (restore, export, safety):
+        module.add_parser(commands)
     command = commands.add_parser("describe", help="size, reach and memory of networks")
     command.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(FOOTPRINTS)} (default: all)")
+    command.set_defaults(run=_describe)
     command = commands.add_parser(
         "check-plugin", help="builds the networks and tries the losses of a file of one's own"
     )
     command.add_argument("file", type=Path)
-    try:
-        options = parser.parse_args(arguments)
-        if options.command == "check-plugin":
-            plugin = check_plugin(read_plugin(options.file))
-            print(json.dumps({name: asdict(footprint) for name, footprint in plugin.footprints.items()}))
-            return 0
-        networks = options.networks or list(FOOTPRINTS)
-        unknown = [name for name in networks if name not in FOOTPRINTS]
-        if unknown:
-            raise ValueError(f"unknown network {unknown[0]!r}; known: {', '.join(FOOTPRINTS)}")
-    except ValueError as error:
-        print(f"lowq: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
+    command.set_defaults(run=_check_plugin)
+    return parser
+
+
+def _check_plugin(options: argparse.Namespace) -> int:
+    plugin = check_plugin(read_plugin(options.file))
+    print(json.dumps({name: asdict(footprint) for name, footprint in plugin.footprints.items()}))
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> int:
+    networks = options.networks or list(FOOTPRINTS)
+    unknown = [name for name in networks if name not in FOOTPRINTS]
+    if unknown:
+        raise InputError(f"unknown network {unknown[0]!r}; known: {', '.join(FOOTPRINTS)}")
     print(describe(networks))
     return 0
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets.cli import OneLineParser
 from datasets.errors import InputError
@@ -22,7 +23,7 @@ from search.engine.lock import locked
 from search.progress.live import LiveTable
 from search.progress.log import Lines
 from search.progress.scalars import Scalars
-from search.records import describe_left_out, read_records
+from search.records import describe_left_out, read_pick, read_records
 from search.request import NARROWED, make_task, require_run
 from search.space.spaces import FINAL, SPACES
 from search.space.spec import TrialStatus
@@ -31,13 +32,14 @@ from search.task import Task
 USER_ERROR, INTERRUPTED = 2, 130
 RUNS_FOLDER = Path("runs")
 ROOT = Path(__file__).resolve().parents[1]
+RESTORER = Path("restorer", "restorer.lowq")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     began = time.monotonic()
-    on_end = signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))  # as Ctrl-C
+    on_end = signal.signal(signal.SIGTERM, _interrupt)
     try:
         options = _parser().parse_args(arguments, argparse.Namespace(began=began))
         return _main(options, shlex.join(["python", "search/run.py", *arguments]))
@@ -50,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         disconnect()
         signal.signal(signal.SIGTERM, on_end)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Have SIGTERM act as Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +115,7 @@ def _main(options: argparse.Namespace, command: str) -> int:
 def _plan(options: argparse.Namespace, command: str) -> int:
     """Say what is asked for and, unless that was all, do it."""
     task = make_task(options, command)
+    signal.signal(signal.SIGTERM, _interrupt)  # again: Ray has put its own in place
     print(_introduction(task), flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
@@ -159,18 +167,39 @@ def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     disconnect()
-    code = 0 if options.no_report else report(run)
+    code = 0 if options.no_report else _command("analysis", run).returncode
+    if not code and not options.no_report:
+        _export_pick(run)
     return code or _judge(run)
 
 
-def report(run: Path) -> int:
-    """Have a process of its own write a run's report by the code that this one runs; return its exit code.
+def _export_pick(run: Path) -> None:
+    """Leave the pick's restorer as a model file in the run; where nothing is picked there is none."""
+    if read_pick(run) is None:
+        return
+    file = run / RESTORER
+    file.parent.mkdir(exist_ok=True)
+    done = _command("models", "export", run, "-o", file, "--force", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode:
+        print(f"no model file was made: {(done.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
+    else:
+        print(f"restorer: {file}")
+
+
+def _command(module: str, *arguments: object, **streams: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a module of lowq in a process of its own, by the code that this one runs.
 
     -P keeps the working directory out of its import path, where a folder may be called analysis too.
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-P", "-m", "analysis", str(run)]
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", module, *map(str, arguments)],
+        env={**quiet, **os.environ, "PYTHONPATH": path},
+        text=True,
+        check=False,
+        **streams,
+    )
 
 
 def _judge(run: Path) -> int:

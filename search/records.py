@@ -14,6 +14,7 @@ RECORDS = "records.jsonl"
 PROPOSED = "proposed.jsonl"
 EARLIER = "earlier.jsonl"  # records of earlier runs that taught Optuna
 RUN_FACTS = "run.json"
+PICK = Path("report", "pick.json")  # of the report
 TAIL_BYTES = 1 << 16
 Row = Mapping[str, float | None]
 # A trial is judged dead or diverged only after it had a chance to move.
@@ -185,6 +186,15 @@ def read_run_facts(run: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path} is damaged: put back a copy, or start anew with another --out") from error
     return facts
+
+
+def read_pick(run: Path) -> str | None:
+    """Return the id of the trial that the report picks by means, None where there is no report or it picks none."""
+    try:
+        picked = json.loads((run / PICK).read_text(encoding="utf-8")).get("trial_id")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return str(picked) if picked else None
 
 
 def describe_left_out(item: Mapping[str, str]) -> str:

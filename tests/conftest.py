@@ -40,4 +40,6 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unsaved_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw figures and do not save them, which takes most of the time."""
-    monkeypatch.setattr("analysis.figures.style.save", lambda figure, kind: b"<svg/>" if kind == "svg" else b"picture")
+    monkeypatch.setattr(
+        "analysis.figures.style.save", lambda figure, is_photograph: (b"picture", b"picture", b"<svg/>")
+    )

@@ -335,12 +335,6 @@ ENDS = {
 }
 
 
-@pytest.fixture
-def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave figures unrendered, which takes half of a report's time: what goes into them is at stake here."""
-    monkeypatch.setattr("analysis.figures.style.save", lambda figure, kind: b"")
-
-
 def _is_whole(run: Path) -> str:
     """Assert that a report is whole and says no number that is none; returns its page."""
     page = (run / "report" / "index.html").read_text()
@@ -351,7 +345,7 @@ def _is_whole(run: Path) -> str:
     return page
 
 
-@pytest.mark.usefixtures("_undrawn")
+@pytest.mark.usefixtures("unsaved_pictures")
 def test_a_run_damaged_in_many_ways_at_once_is_reported_with_every_note(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -374,7 +368,7 @@ def test_a_run_damaged_in_many_ways_at_once_is_reported_with_every_note(
     assert ids[0] in page
 
 
-@pytest.mark.usefixtures("_undrawn")
+@pytest.mark.usefixtures("unsaved_pictures")
 @pytest.mark.parametrize("end", ENDS)
 def test_a_run_in_progress_is_reported(tmp_path: Path, end: str) -> None:
     plans, facts = ENDS[end]
@@ -383,7 +377,7 @@ def test_a_run_in_progress_is_reported(tmp_path: Path, end: str) -> None:
     assert "No JPEG quality below 75 can be picked" in _is_whole(run)
 
 
-@pytest.mark.usefixtures("_undrawn")
+@pytest.mark.usefixtures("unsaved_pictures")
 def test_one_image_of_one_camera_is_reported(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan(0), plan(1)], n_images=1)
     for file in (run / "scores").iterdir():
@@ -392,7 +386,7 @@ def test_one_image_of_one_camera_is_reported(tmp_path: Path) -> None:
     assert "one image" in _is_whole(run)
 
 
-@pytest.mark.usefixtures("_undrawn")
+@pytest.mark.usefixtures("unsaved_pictures")
 def test_scores_of_jpeg_that_are_no_numbers_leave_a_report_without_a_pick(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan(0)], n_images=2)
     _shift(run, BASELINE_SCORES, psnr_db=np.nan, mae=-np.inf)

@@ -72,7 +72,6 @@ def test_trial_with_the_same_record_in_both_is_taken_over_and_not_compared(table
     assert taken["trial_id"].unique().tolist() == [plan(1).spec.trial_id]
     assert taken["difference"].isna().all()
     assert shown(shared).set_index("trial").loc[plan(1).spec.trial_id, "B"] == "the same record: taken over"
-    assert tables["effort"].frame["taken_over"].tolist() == [1, 1]
 
 
 def test_trial_trained_in_both_differs_by_what_was_put_in(tables: Mapping[str, Table]) -> None:
@@ -102,19 +101,6 @@ def test_settings_that_differ_are_listed_once_and_those_that_agree_are_not(table
     assert rows.index.tolist() == ["seed", "n_trials", "versions.keras"]
     assert rows.loc["seed"].tolist() == ["0", "7"]
     assert rows.loc["versions.keras"].tolist() == ["3.15.0", "4.0"]
-
-
-def test_trials_in_one_run_alone_are_listed_with_their_run(tables: Mapping[str, Table]) -> None:
-    alone = tables["trials_in_one"].frame
-    assert alone["run"].tolist() == ["B", "B"]
-    assert alone["margin"].tolist() == [-0.5, -1.5]
-
-
-def test_effort_adds_up_epochs_and_hours(tables: Mapping[str, Table]) -> None:
-    effort = tables["effort"].frame
-    assert effort["epochs"].tolist() == [6, 12]
-    assert effort["hours"].tolist() == pytest.approx([25 / 3600, 50 / 3600])
-    assert effort["how"].tolist() == ["2 completed", "4 completed"]
 
 
 def test_difference_that_goes_either_way_names_no_better_run(tmp_path: Path) -> None:
@@ -230,11 +216,11 @@ def test_page_has_every_table_and_the_folder_its_files(
 ) -> None:
     out = tmp_path / "out"
     assert write_pair(pair, tables, out) == out / "index.html"
-    names = {"settings", "effort", "picks", "best_of_each", "trials_in_both", "trials_in_one"}
+    names = {"settings", "picks", "best_of_each", "trials_in_both"}
     for ending in ("csv", "md", "tex"):
         assert {path.stem for path in (out / "tables").glob(f"*.{ending}")} == names
     page = (out / "index.html").read_text()
-    assert all(title in page for title in ("Settings that differ", "What each spent", "Trials in both"))
+    assert all(title in page for title in ("Settings that differ", "Trials in both"))
     assert ">nan" not in page.lower()
     picks = pd.read_csv(out / "tables" / "picks.csv").set_index(["run", "rule"])["quality"]
     assert picks.to_dict() == {

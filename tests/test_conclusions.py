@@ -78,18 +78,9 @@ def test_pairs_that_were_not_trained_equally_long_are_counted(tmp_path: Path) ->
     assert "not trained equally long" in table.below[1]
 
 
-def test_camera_systems_have_conclusions_of_their_own_where_there_are_pairs(tmp_path: Path) -> None:
-    tables = _tables(tmp_path, [plan(loss="mse", margins=BETTER), plan(loss="mae", margins=WORSE)])
-    by_system = tables["conclusions_by_system"]
-    assert list(by_system.frame["system"]) == ["green", "white"]
-    assert by_system.frame["psnr_db"].to_list() == pytest.approx([-0.6, -0.6])
-    assert list(shown(by_system).columns[-2:]) == ["PSNR, dB", "SSIM"]
-
-
 def test_a_setting_without_pairs_says_so(tmp_path: Path) -> None:
     tables = _tables(tmp_path, [plan(loss="mse"), plan(loss="mae", seed=1)])
     assert list(shown(tables["conclusions"])["not used"]) == ["no two trials, both alive, differ in it alone"]
-    assert "conclusions_by_system" not in tables
 
 
 def test_one_trial_concludes_nothing(tmp_path: Path) -> None:

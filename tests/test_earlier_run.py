@@ -45,7 +45,7 @@ def test_its_answers_are_what_its_numbers_say(findings: Findings) -> None:
 def test_it_has_every_table(findings: Findings) -> None:
     assert {
         *("strict_steps", "evidence", "codecs", "candidates", "codec_settings", "bytes_at_parity_validation"),
-        *("networks_validation", "networks_test", "quality_test_full", "relative_test_full_by_system", "conclusions"),
+        *("networks_validation", "networks_test", "quality_test_full", "relative_test_full", "conclusions"),
         *("appendix_validation", "epochs", "trials", "networks", "configuration", "suspects", "requirements"),
         *("sizes", "sizes_by_system", "splits", "ties"),
     } <= set(tables_of(findings))

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figures import compared
-from analysis.figures.catalogue import CATALOGUE, before_after, curve, draw_figures, noise, panels
-from analysis.figures.compared import PanelColumn, draw_comparison_panel
+from analysis.figures import of_pixels
+from analysis.figures.catalogue import CATALOGUE, draw_figures
+from analysis.figures.of_pixels import before_after, noise, panels
+from analysis.figures.of_scores import curve
 from analysis.figures.style import Picture, new_figure, save
+from analysis.figures.tiles import draw_tiles
 from analysis.findings import Findings, find
 from analysis.pictures import Samples, read_samples
 from analysis.run import RunError, open_run
@@ -154,7 +156,7 @@ def test_canvas_leaves_no_figure_behind() -> None:
     from matplotlib import pyplot
 
     before = pyplot.get_fignums()
-    assert b"<svg" in save(new_figure(2, 1), "svg")
+    assert b"<svg" in save(new_figure(2, 1))[2]
     assert pyplot.get_fignums() == before
 
 
@@ -173,11 +175,11 @@ def test_panel_shows_no_trial_of_another_split(tmp_path: Path, monkeypatch: pyte
     plans = [plan(0, split="data100"), plan(1, split="data101", margin=-1.6)]
     drawn: list[int] = []
 
-    def draw(columns: list[PanelColumn], title: str) -> Figure:
-        drawn.append(len(columns))
-        return draw_comparison_panel(columns, title)
+    def draw(rows: list[Any], *given: Any, **more: Any) -> Figure:
+        drawn.append(len(rows[0]))
+        return draw_tiles(rows, *given, **more)
 
-    monkeypatch.setattr(compared, "draw_comparison_panel", draw)
+    monkeypatch.setattr(of_pixels, "draw_tiles", draw)
     panels(find(open_run(write_run(tmp_path / "run", plans))))
     assert set(drawn) == {3}  # original, JPEG and the best trial
 

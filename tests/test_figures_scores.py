@@ -10,12 +10,13 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 
 from analysis.codecs import points_of_cells
 from analysis.decide import Pick
-from analysis.figures.catalogue import curve, far_outliers, sizes
+from analysis.figures.of_scores import curve, far_outliers, sizes
 from analysis.figures.outliers import draw_ssim_outliers, ssim_outliers
 from analysis.figures.scores import POINTS, draw_quality_and_bytes, draw_quality_curve, quality_and_bytes, quality_curve
-from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, Picture, compared, on_front, save
+from analysis.figures.style import COLOURS, DASHES, HATCHES, MARKERS, Compared, Picture, compared, save
 from analysis.findings import Findings, find
 from analysis.run import open_run
+from analysis.statistics import on_front
 from analysis.strict import StrictPick
 from search.space.spec import BASELINE
 from tests.run_fixture import JPEG_BYTES, QUALITIES, Plan, baseline_scores, plan, trial_scores, write_run, write_scores
@@ -277,5 +278,5 @@ def test_identical_image_has_a_place_in_every_drawing(tmp_path: Path) -> None:
         write_scores(run, trial_id, scores)
     findings = find(open_run(run))
     figure = draw_quality_curve(_curve(findings), NO_PICK, STRICT, "test")
-    assert save(figure, "png").startswith(b"\x89PNG")
+    assert save(figure)[0].startswith(b"\x89PNG")
     assert (_points(findings)["n_images"] == 3).all()

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.catalogue import cost, history, learning
+from analysis.figures.of_search import cost, history, learning
 from analysis.figures.search import (
     N_LINES,
     draw_learning_curves,

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.catalogue import change_violins, input_violins, model_violins, system_violins
+from analysis.figures.of_scores import change_violins, input_violins, model_violins, system_violins
 from analysis.figures.style import COLOURS, HATCHES, Compared, Picture, compared, save, shared_rows
 from analysis.figures.violins import (
     N_QUANTILES,
@@ -183,7 +183,7 @@ def test_metric_without_a_finite_value_has_no_panel() -> None:
     figure = draw_violins(found, _sheet())
     assert found.n_left_out == {"psnr_db": 2}
     assert [panel.get_ylabel().split("\n")[0] for panel in figure.axes] == ["MAE", "MSE", "SSIM"]
-    assert save(figure, "png").startswith(b"\x89PNG")
+    assert save(figure)[0].startswith(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("unsaved_pictures")

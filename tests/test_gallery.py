@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.figures.catalogue import feature_maps, sheets, worst
 from analysis.figures.gallery import (
     N_COLUMNS,
+    VERSIONS,
     compare_maps,
-    draw_feature_maps,
-    draw_sample_sheet,
-    draw_worst_inputs,
     sample_sheet,
     worst_inputs,
 )
+from analysis.figures.of_pixels import feature_maps, sheets, worst
 from analysis.figures.pixels import worst_place
 from analysis.figures.style import save
+from analysis.figures.tiles import draw_tiles
 from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery
 from analysis.run import RunError, open_run
@@ -143,12 +142,13 @@ def test_run_of_an_older_version_is_told_to_have_no_gallery(tmp_path: Path) -> N
 
 def test_sheet_has_rows_of_one_camera_system_each(tmp_path: Path) -> None:
     gallery = _gallery(tmp_path)
-    green, white = sample_sheet(gallery)
-    assert (green.system, green.names) == ("green", ("green/1.png", "green/3.png"))
-    np.testing.assert_array_equal(green.pictures[1], gallery.sheet[2])
-    assert (white.system, len(white.pictures)) == ("white", 1)
-    crop, _ = sample_sheet(gallery, CROP_PX)[0].pictures
-    np.testing.assert_array_equal(crop, gallery.sheet[0, 16:48, 16:48])
+    (green, white), systems = sample_sheet(gallery)
+    assert systems == ["green", "white"]
+    assert [tile.below for tile in green] == ["1.png", "3.png"]
+    np.testing.assert_array_equal(green[1].picture, gallery.sheet[2])
+    assert len(white) == 1
+    crop = sample_sheet(gallery, CROP_PX)[0][0][0]
+    np.testing.assert_array_equal(crop.picture, gallery.sheet[0, 16:48, 16:48])
 
 
 def test_sheet_of_many_images_of_one_system_goes_on_in_a_next_row(tmp_path: Path) -> None:
@@ -160,13 +160,13 @@ def test_sheet_of_many_images_of_one_system_goes_on_in_a_next_row(tmp_path: Path
         sheet_names=("a folder/a name that is much too long.png",) * n_images,
         sheet_systems=("one camera",) * n_images,
     )
-    rows = sample_sheet(many)
-    assert [len(row.pictures) for row in rows] == [N_COLUMNS, 1]
-    figure = draw_sample_sheet(rows, "samples")
+    rows, systems = sample_sheet(many)
+    assert [len(row) for row in rows] == [N_COLUMNS, 1]
+    figure = draw_tiles(rows, "samples", systems)
     assert [axes.get_ylabel() for axes in figure.axes[::N_COLUMNS]] == ["one camera", "one camera"]
     assert figure.axes[0].get_xlabel() == "… is much too long.png"
     assert [axes.axison for axes in figure.axes[N_COLUMNS + 1 :]] == [False] * (N_COLUMNS - 1)
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 def test_worst_place_is_the_square_with_the_largest_error() -> None:
@@ -186,39 +186,38 @@ def test_worst_inputs_are_measured_whole_and_shown_where_they_are_worst(tmp_path
     gallery = replace(
         _gallery(tmp_path), worst_original=flat, worst_degraded=degraded, worst_restored=flat + 1, trial_id="jjnet"
     )
-    (row,) = worst_inputs(gallery)
-    assert row.mse == pytest.approx(0.25 * (20 / 255) ** 2)
-    assert row.place[0] == slice(136, 200)
-    assert row.degraded.shape == (64, 64, 3)
-    assert row.left is not None
-    assert (row.lost[0, 0], row.lost[-1, 0], row.left[0, 0]) == pytest.approx((0, -20, -1))
-    assert row.psnr_db[1] == pytest.approx(20 * np.log10(255))
+    ((whole, jpeg, lost, restored, left),) = worst_inputs(gallery)
+    assert whole.below == f"MSE {0.25 * (20 / 255) ** 2:.2e} as JPEG-50"
+    assert whole.frame is not None
+    assert whole.frame[0] == slice(136, 200)
+    assert jpeg.picture.shape == (64, 64, 3)
+    assert (lost.picture[0, 0], lost.picture[-1, 0], left.picture[0, 0]) == pytest.approx((0, -20, -1))
+    assert restored.below == f"{20 * np.log10(255):.2f} dB (whole image)"
 
 
 @pytest.mark.parametrize("restored", [True, False])
 def test_worst_inputs_are_drawn_with_what_there_is(tmp_path: Path, restored: bool) -> None:
     gallery = _gallery(tmp_path)
     gallery = replace(gallery, worst_restored=gallery.worst_original) if restored else gallery
-    figure = draw_worst_inputs(worst_inputs(gallery), 50, "worst")
+    figure = draw_tiles(worst_inputs(gallery), "worst")
     *tiles, _ = figure.axes
     titles = ["4.png\nwhite", "JPEG-50", "original minus JPEG-50", "restored", "original minus restored"]
     assert [axes.get_title() for axes in tiles] == titles[: 5 if restored else 3]
     assert tiles[0].get_xlabel().startswith("MSE ")
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 def test_maps_are_compared_with_those_of_the_original() -> None:
     maps = np.zeros((3, 2, 2, 2), np.float32)
     maps[..., 0] = np.array([4, 3, 5])[:, None, None]
-    first, silent = compare_maps(maps, (17, 99))
-    assert (first.number, silent.number) == (17, 99)
-    assert first.differences == pytest.approx((0.25, 0.25))
-    assert silent.differences == (0, 0)
-    figure = draw_feature_maps([first, silent], "maps")
+    original, jpeg, restored = compare_maps(maps, (17, 99))
+    assert [tile.below for tile in (*original, *jpeg, *restored)] == ["", "", *["25 % off", "0 % off"] * 2]
+    assert [tile.span for tile in original] == [(0, 5), (0, 1)]
+    figure = draw_tiles([original, jpeg, restored], "maps", VERSIONS)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["map 17", "map 99"]
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["original", "JPEG", "restored"]
     assert figure.axes[2].get_xlabel() == "25 % off"
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 @pytest.mark.usefixtures("unsaved_pictures")

@@ -13,8 +13,8 @@ from models.build import build_model
 from models.metrics import measure
 from models.names import METRICS
 from search.space.scale import SCORED_QUALITIES, Protocol
-from search.trial import monitor as monitor_module
 from search.trial.monitor import Monitor, Scores, read_monitor
+from search.trial.trial import monitor as monitor_module
 
 SIZE_PX = 48
 SIZES = {25: 1000.0, 50: 1500.0, 75: 2000.0}  # mean bytes of a file

@@ -5,17 +5,14 @@ import pytest
 
 from analysis.figures.compared import (
     CHANNELS,
-    ROW_TITLES,
+    PANEL_ROWS,
+    PANEL_SCALE,
     comparison_panel,
-    draw_channels,
-    draw_comparison_panel,
-    draw_equalised_greys,
-    draw_predicted_noise,
     equalised_greys,
     predicted_noise,
     split_channels,
 )
-from analysis.figures.pixels import ZOOM_PX, centre, error_limit, psnr_db, psnr_text
+from analysis.figures.pixels import ZOOM_PX, centre, psnr_db, psnr_text
 from analysis.figures.spectra import (
     draw_spectra,
     draw_value_histograms,
@@ -25,6 +22,7 @@ from analysis.figures.spectra import (
     windowed,
 )
 from analysis.figures.style import save
+from analysis.figures.tiles import draw_tiles, error_limit
 from analysis.pictures import Samples
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -61,42 +59,42 @@ def test_error_scale_holds_all_but_the_largest_errors() -> None:
 def test_panel_shows_where_jpeg_errs_most_and_the_psnr_of_the_whole_image() -> None:
     samples = flat_samples()
     samples.original[0, 100, 90] = 7  # outside the centre
-    original, degraded, restored = comparison_panel({"jjnet": samples}, "cell 0", 25)
-    assert [column.title for column in (original, degraded, restored)] == ["original", "JPEG-25", "jjnet"]
-    ((row, column),) = np.argwhere((original.colour == 7).all(axis=-1))
-    assert not original.error.any()
-    assert degraded.error[row, column] == pytest.approx(7 - 120)
-    assert restored.error[row, column] == pytest.approx(7 - 110)
-    assert np.median(degraded.error) == pytest.approx(-20)
-    assert degraded.psnr_db == psnr_db(samples.original[0], samples.degraded[0, 1]) < restored.psnr_db
+    colours, _, errors = comparison_panel({"jjnet": samples}, "cell 0", 25)
+    assert [tile.title for tile in colours] == ["original", "JPEG-25", "jjnet"]
+    ((row, column),) = np.argwhere((colours[0].picture == 7).all(axis=-1))
+    original, degraded, restored = (tile.picture for tile in errors)
+    assert not original.any()
+    assert degraded[row, column] == pytest.approx(7 - 120)
+    assert restored[row, column] == pytest.approx(7 - 110)
+    assert np.median(degraded) == pytest.approx(-20)
+    assert colours[1].below == psnr_text(psnr_db(samples.original[0], samples.degraded[0, 1]))
 
 
 def test_panel_equalises_every_version_by_the_curve_of_the_originals_part() -> None:
     samples = flat_samples()
     samples.original[0, :32] = 200
-    original, degraded, restored = comparison_panel({"jjnet": samples}, "cell 0", 50)
-    assert set(np.unique(original.equalised)) == {0, 255}
-    assert set(np.unique(degraded.equalised)) == {0}  # the original has no level between 100 and 110
-    assert set(np.unique(restored.equalised)) == {0}
+    _, greys, _ = comparison_panel({"jjnet": samples}, "cell 0", 50)
+    # The original has no level between 100 and 110.
+    assert [set(np.unique(tile.picture)) for tile in greys] == [{0, 255}, {0}, {0}]
 
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_panel_draws_a_column_per_version_and_a_row_per_view(size_px: int) -> None:
     samples = {"jjnet": flat_samples(size_px), "unet": flat_samples(size_px, restored_by=0)}
-    figure = draw_comparison_panel(comparison_panel(samples, "cell 0", 50), "cell 0")
+    figure = draw_tiles(comparison_panel(samples, "cell 0", 50), "cell 0", PANEL_ROWS, scale=PANEL_SCALE)
     *tiles, scale = figure.axes
     assert [axes.get_title() for axes in tiles[:4]] == ["original", "JPEG-50", "jjnet", "unet"]
-    assert [axes.get_ylabel() for axes in tiles[::4]] == list(ROW_TITLES)
+    assert [axes.get_ylabel() for axes in tiles[::4]] == list(PANEL_ROWS)
     assert tiles[2].get_xlabel() == "identical to the original"
     assert tiles[-1].images[0].get_clim() == (-10, 10)
     assert "steps of 8 bits" in scale.get_ylabel()
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 def test_panel_of_identical_pictures_has_a_scale_too() -> None:
     samples = flat_samples(restored_by=10)
     same = Samples(samples.original, samples.restored, samples.restored, ("a",), (50, 25), ("fixed",))
-    figure = draw_comparison_panel(comparison_panel({"jjnet": same}, "a", 50), "a")
+    figure = draw_tiles(comparison_panel({"jjnet": same}, "a", 50), "a")
     assert figure.axes[-2].images[0].get_clim() == (-1, 1)
 
 
@@ -108,13 +106,12 @@ def test_nearest_sampled_quality_is_the_largest_up_to_the_wanted_one(wanted: int
 def test_noise_is_what_jpeg_took_what_the_network_adds_and_what_is_left() -> None:
     samples = flat_samples(restored_by=4)
     at_25, at_50 = predicted_noise(samples, "cell 0", [25, 50])
-    assert (at_25.quality, at_50.quality) == (25, 50)
-    assert at_25.rms == pytest.approx((20, 4, 16))
-    np.testing.assert_allclose(at_50.lost, -10)
-    np.testing.assert_allclose(at_50.added, -4)
-    np.testing.assert_allclose(at_50.left, -6)
-    assert at_50.correlation is None  # both are the same everywhere
-    assert at_50.psnr_db[1] == pytest.approx(20 * np.log10(255 / 6))
+    assert [tile.below for tile in at_25 if tile.is_error] == ["RMS 20.00", "RMS 4.00", "RMS 16.00"]  # no correlation
+    degraded, lost, added, restored, left = at_50
+    assert (degraded.title, restored.title) == ("JPEG-50", "restored")
+    for tile, error in ((lost, -10), (added, -4), (left, -6)):
+        np.testing.assert_allclose(tile.picture, error)
+    assert restored.below == psnr_text(20 * np.log10(255 / 6))
 
 
 def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
@@ -123,39 +120,38 @@ def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
     samples.restored[0, 0] = 105
     samples.restored[0, 0, ::2] = 102
     (row,) = predicted_noise(samples, "cell 0", [50])  # lost is -10 and -4, added is -5 and -2
-    assert row.correlation == pytest.approx(1)
+    assert row[2].below.endswith(", correlation 1.00")
 
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_noise_is_drawn_on_one_scale_with_a_row_per_quality(size_px: int) -> None:
-    figure = draw_predicted_noise(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
+    figure = draw_tiles(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
     *tiles, _ = figure.axes
     assert [axes.get_title() for axes in tiles[::5]] == ["JPEG-50", "JPEG-25"]
     assert [axes.images[0].get_clim() for axes in tiles[1:5] if axes.get_title() != "restored"] == [(-20, 20)] * 3
     assert tiles[2].get_xlabel() == "RMS 10.00"
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 def test_channels_are_luma_and_chroma_and_their_errors_over_the_whole_image() -> None:
     samples = flat_samples()
     samples.degraded[0, 0, ..., 2] += 100  # blue alone
     luma, blueness, redness = split_channels(samples, "cell 0", 50)
-    assert (luma.title, blueness.title, redness.title) == CHANNELS
-    np.testing.assert_allclose(luma.degraded, 110 + 11.4)
-    np.testing.assert_allclose(blueness.degraded, 128 + 50)
-    np.testing.assert_allclose(redness.degraded, 128 - 8.1312411)
-    assert blueness.rms == pytest.approx((50, 0), abs=1e-3)
-    assert luma.rms == pytest.approx((21.4, 0), abs=1e-3)
+    np.testing.assert_allclose(luma[1].picture, 110 + 11.4)
+    np.testing.assert_allclose(blueness[1].picture, 128 + 50)
+    np.testing.assert_allclose(redness[1].picture, 128 - 8.1312411)
+    assert [tile.below for tile in blueness[3:]] == ["RMS 50.00", "RMS 0.00"]
+    assert [tile.below for tile in luma[3:]] == ["RMS 21.40", "RMS 0.00"]
 
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_channels_are_drawn_a_row_each_with_their_errors(size_px: int) -> None:
-    figure = draw_channels(split_channels(flat_samples(size_px), "cell 0", 50), 50, "cell 0")
+    figure = draw_tiles(split_channels(flat_samples(size_px), "cell 0", 50), "cell 0", CHANNELS)
     *tiles, _ = figure.axes
     assert len(tiles) == 15
     assert [axes.get_ylabel() for axes in tiles[::5]] == list(CHANNELS)
     assert tiles[3].get_xlabel() == "RMS 10.00"
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 def test_sine_has_its_power_in_the_ring_of_its_frequency() -> None:
@@ -199,7 +195,7 @@ def test_spectra_are_drawn_of_pictures_and_of_errors_flat_ones_too(size_px: int)
     table = mean_spectra(flat_samples(size_px), ["cell 0"], 50)
     figure = draw_spectra(table, "cell 0")
     assert [len(axes.get_lines()) for axes in figure.axes] == [3, 2]
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 def test_histograms_share_out_the_pixels_of_every_channel() -> None:
@@ -217,16 +213,15 @@ def test_histograms_are_drawn_a_panel_per_channel() -> None:
     figure = draw_value_histograms(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0")
     assert [axes.get_title() for axes in figure.axes] == ["red", "green", "blue", "Y", "Cb", "Cr"]
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    assert save(figure)[0].startswith(PNG_MAGIC)
 
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_equalised_greys_stand_in_a_row_with_the_original_last(size_px: int) -> None:
     samples = flat_samples(size_px)
     samples.original[0, : size_px // 2] = 200
-    greys = equalised_greys(samples, "cell 0", [25, 50])
-    assert list(greys) == ["JPEG-25", "JPEG-50", "original"]
-    assert set(np.unique(greys["original"])) == {0, 255}
-    figure = draw_equalised_greys(greys, "cell 0")
-    assert [axes.get_title() for axes in figure.axes] == list(greys)
-    assert save(figure, "png").startswith(PNG_MAGIC)
+    (greys,) = equalised_greys(samples, "cell 0", [25, 50])
+    assert set(np.unique(greys[-1].picture)) == {0, 255}
+    figure = draw_tiles([greys], "cell 0")
+    assert [axes.get_title() for axes in figure.axes] == ["JPEG-25", "JPEG-50", "original"]
+    assert save(figure)[0].startswith(PNG_MAGIC)

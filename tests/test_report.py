@@ -78,7 +78,11 @@ def test_report_holds_page_pick_tables_and_figures(tmp_path: Path) -> None:
     assert {name.removesuffix(".csv") for name in names if name.endswith(".csv")} == {
         name.removesuffix(".md") for name in names if name.endswith(".md")
     }
-    assert json.loads((run / "report" / "pick.json").read_text())["quality"] == 50
+    told = json.loads((run / "report" / "pick.json").read_text())
+    assert [told[name] for name in ("quality", "trial_id", "mean_bytes", "reference_bytes")] == [
+        *(50, plan(0).spec.trial_id, 700.0, 1000.0)
+    ]
+    assert (told["strict"]["quality"], told["strict"]["trial_id"]) == (None, None)
 
 
 def test_page_is_well_formed_labels_a_stopped_trial_and_needs_no_network(tmp_path: Path) -> None:

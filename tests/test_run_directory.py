@@ -61,7 +61,14 @@ def test_torn_facts_are_refused(tmp_path: Path) -> None:
         open_run(run)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"dataset": 3}'])
+def test_facts_that_are_no_object_are_damaged(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    (run / RUN_FACTS).write_text("[]")
+    with pytest.raises(RunError, match=r"is damaged: put back a copy"):
+        open_run(run)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"dataset": 3}'])
 def test_facts_of_another_shape_are_refused(tmp_path: Path, text: str) -> None:
     run = write_run(tmp_path / "run", [plan()])
     (run / RUN_FACTS).write_text(text)

@@ -76,6 +76,8 @@ def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(s
     assert "as it is" in output
     assert "pick: " in output
     assert f"report: {run / 'report' / 'index.html'}" in output
+    picked = json.loads((run / "report" / "pick.json").read_text())["trial_id"]
+    assert (run / "restorer" / "restorer.lowq").is_file() == (picked is not None)
 
 
 def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: PackedDataset) -> None:

@@ -293,6 +293,8 @@ def test_report_shows_both_rules_and_the_steps(tmp_path: Path, capsys: pytest.Ca
     assert main([str(run)]) == 0
     assert "strict pick: By the strict rule no quality below 75 is demonstrated" in capsys.readouterr().out
     told = json.loads((run / "report" / "pick.json").read_text())
+    for pick in (told, told["strict"]):
+        assert {"quality", "trial_id", "mean_bytes", "reference_bytes"} <= set(pick)
     assert (told["quality"], told["strict"]["quality"], told["strict"]["fields_needed"]) == (50, None, 736)
     assert told["in_words"].startswith("Quality 50 restored by")
     steps = pd.read_csv(run / "report" / "tables" / "strict_steps.csv")

@@ -18,16 +18,9 @@ from analysis.records import fidelity, fidelity_sentence, heading, label
 from analysis.report.report import write_report
 from analysis.run import Run, open_run
 from analysis.tables.catalogue import tables_of
-from analysis.tables.frames import (
-    columns_of,
-    matrix_frame,
-    quality_frame,
-    requirements_frame,
-    sizes_frame,
-    summary_table,
-    system_sizes_frame,
-    ties_frame,
-)
+from analysis.tables.frames import columns_of, matrix_frame, models_frame, ties_frame
+from analysis.tables.of_comparison import summary_table
+from analysis.tables.run_frames import requirements_frame, sizes_frame, system_sizes_frame
 from analysis.tables.spec import Cell, Column, Part, Table
 from analysis.tables.write import REACHES, WRITERS, to_csv, to_latex, to_markdown, to_text
 from models.names import METRICS
@@ -133,7 +126,8 @@ def test_cell_of_identical_images_says_so(tmp_path: Path) -> None:
     trial = plan(margins={50: 0.0})
     run = write_run(tmp_path / "run", [trial])
     write_scores(run, trial.spec.trial_id, trial_scores(trial, 4).assign(psnr_db=np.inf))
-    table = quality_frame(find(open_run(run)), "test", "full", by_system=False)
+    findings = find(open_run(run))
+    table = models_frame(findings, "test", "full", columns_of(findings, "test")).query("system == ''")
     table = table[table["trial_id"] == trial.spec.trial_id]
     at_50 = table[(table["input_quality"] == 50) & (table["metric"] == "psnr_db")]
     assert list(at_50["holds"]) == ["all identical"]
@@ -172,7 +166,7 @@ def test_every_cell_of_the_quality_table_holds_a_mean_or_a_reason(tmp_path: Path
     ]
     findings = _found(tmp_path, *plans)
     opened, records = findings.run, columns_of(findings, "validation")
-    table = quality_frame(findings, "validation", "crop", by_system=False)
+    table = models_frame(findings, "validation", "crop", records).query("system == ''")
     assert len(table) == 3 * len(METRICS) * len(records)
     held = table[table["input_quality"] == 50].groupby("trial_id")["holds"].unique().map(list).to_dict()
     by_seed = {record.spec.seed: held[record.trial_id] for record in opened.trials}
@@ -331,7 +325,7 @@ def test_a_change_that_is_unknown_has_no_sign(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan(0)])
     write_scores(run, plan(0).spec.trial_id, trial_scores(plan(0), 4).assign(ssim=np.nan))
     told = shown(tables_of(find(open_run(run)))["relative_test_full"])
-    assert set(told["SSIM"]) == {"unknown"}
+    assert set(told[told["metric"] == "SSIM"].iloc[:, -1]) == {"unknown"}
 
 
 def test_networks_stand_side_by_side_by_loss_and_training_quality(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.figures.style import COLOURS, GRID_COLOUR, HATCHES, MARKERS, new_figure
+from analysis.figures.style import COLOURS, HATCHES, MARKERS, new_figure, tidy
 
 # Below the lower quartile by so many times the distance between the quartiles: "far out" of Tukey, Exploratory Data
 # Analysis (1977). The thesis gives no rule for the 0.4 % that it calls outliers.
@@ -72,9 +72,7 @@ def draw_ssim_outliers(found: Outliers, title: str) -> Figure:
     for panel in (left, right):
         panel.set_xticks(range(len(qualities)), [str(quality) for quality in qualities])
         panel.set_xlabel("JPEG quality of the input")
-        panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel, "y")
     handles: list[Any] = [_handle(place) for place in range(len(systems))]
     beside = {tuple: HandlerTuple(ndivide=None)}
     figure.legend(handles, systems, handler_map=beside, loc="outside lower center", ncols=6, frameon=False, fontsize=9)

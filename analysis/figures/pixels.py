@@ -1,12 +1,8 @@
-"""Pixels as JPEG sees them, luma and chroma, and how they are shown: as they are, or errors around grey."""
+"""Pixels as JPEG sees them, luma and chroma, and the parts of pictures that are shown."""
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from analysis.figures.style import COLOURS, JPEG_COLOUR
@@ -53,8 +49,6 @@ def equalising_curve(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 # Side of the part of an image that is shown large: a macroblock of 16 pixels is then a quarter of it.
 ZOOM_PX = 64
-# Of all errors that share a scale, this share stays inside it.
-SHOWN_SHARE = 0.995
 FONT_SIZE = 8
 LONGEST_NAME = 22  # of what fits beside a small tile
 Number = TypeVar("Number", bound=np.generic)
@@ -104,47 +98,3 @@ def short_name(name: str) -> str:
     """Return the last part of an image's name, or the end of it where it is long."""
     last = name.rpartition("/")[2]
     return last if len(last) <= LONGEST_NAME else f"…{last[1 - LONGEST_NAME :]}"
-
-
-def error_limit(errors: Iterable[Errors]) -> int:
-    """Return the error, in steps of 8 bits, that is to be black or white where all of these share a scale."""
-    sizes = np.concatenate([np.abs(error).ravel() for error in errors])
-    return max(1, int(np.ceil(np.quantile(sizes, SHOWN_SHARE))))
-
-
-def show_pixels(axes: Axes, pixels: Pixels, title: str = "", below: str = "") -> None:
-    """Show uint8 pixels, [H, W, 3] or grey [H, W], between black and white."""
-    axes.imshow(pixels, interpolation=_interpolation(pixels), cmap="gray", vmin=0, vmax=255)
-    _label(axes, title, below)
-
-
-def show_plane(axes: Axes, plane: Errors, span: tuple[float, float], title: str = "", below: str = "") -> None:
-    """Show one channel [H, W] in grey, the lower end of the span black and the upper one white."""
-    axes.imshow(plane, interpolation=_interpolation(plane), cmap="gray", vmin=span[0], vmax=span[1])
-    _label(axes, title, below)
-
-
-def show_error(axes: Axes, error: Errors, limit: float, title: str = "", below: str = "") -> AxesImage:
-    """Show an error [H, W] in steps of 8 bits: none is mid-grey, +limit white, -limit black."""
-    image = axes.imshow(error, interpolation=_interpolation(error), cmap="gray", vmin=-limit, vmax=limit)
-    _label(axes, title, below)
-    return image
-
-
-def add_error_scale(figure: Figure, image: AxesImage, grid: NDArray[np.object_], meaning: str) -> None:
-    """Draw the scale that all errors of a grid of axes share, at its right, beside the last row."""
-    bar = figure.colorbar(image, ax=grid, shrink=0.8 / len(grid), anchor=(0.0, 0.05), aspect=16, pad=0.01)
-    bar.set_label(meaning, fontsize=FONT_SIZE)
-    bar.ax.tick_params(labelsize=FONT_SIZE)
-
-
-def _interpolation(picture: NDArray[Number]) -> str:
-    """Show the pixels of a small picture, and average those of one that has more than the paper shows."""
-    return "nearest" if max(picture.shape[:2]) <= ZOOM_PX else "antialiased"
-
-
-def _label(axes: Axes, title: str, below: str) -> None:
-    axes.set_title(title, fontsize=FONT_SIZE)
-    axes.set_xlabel(below, fontsize=FONT_SIZE)
-    axes.set_xticks([])
-    axes.set_yticks([])

@@ -15,15 +15,15 @@ from analysis.decide import Pick
 from analysis.figures.style import (
     COLOURS,
     DASHES,
-    GRID_COLOUR,
     JPEG_COLOUR,
     MARKERS,
     Compared,
     new_figure,
-    on_front,
     shared_rows,
+    tidy,
 )
 from analysis.records import label
+from analysis.statistics import on_front
 from analysis.strict import StrictPick
 
 PANELS = {"psnr_db": "mean PSNR, dB", "ssim": "mean SSIM"}
@@ -66,8 +66,7 @@ def draw_quality_curve(table: pd.DataFrame, pick: Pick, strict: StrictPick, spli
         _mark(panel, demonstrated, n_places, "s", f"the strict rule's: quality {strict.quality}")
         panel.set(xlabel="JPEG quality of the input", ylabel=title, xticks=sorted(table["input_quality"].unique()))
         panel.tick_params(axis="x", labelsize=9)
-        panel.grid(color=GRID_COLOUR, linewidth=0.6)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     n_images = table["n_images"].max()
@@ -150,8 +149,7 @@ def draw_quality_and_bytes(table: pd.DataFrame, pick: Pick, split: str) -> Figur
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.xaxis.set_minor_locator(NullLocator())
     panel.margins(y=0.08)
-    panel.grid(color=GRID_COLOUR, linewidth=0.6)
-    panel.spines[["top", "right"]].set_visible(False)
+    tidy(panel)
     handles, labels = panel.get_legend_handles_labels()
     n_columns = 1 if max(map(len, labels)) > 60 else 2
     figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from analysis.figures.style import COLOURS, GRID_COLOUR, MARKERS, STATUS_MARKERS, MarginAxis, new_figure, on_front
+from analysis.figures.style import COLOURS, MARGINS, MARKERS, STATUS_MARKERS, MarginAxis, new_figure, tidy
+from analysis.ranking import Ranking
 from analysis.run import ALIVE
+from analysis.statistics import on_front
 from search.records import TrialRecord
 from search.space.spec import TrialStatus
 
@@ -59,8 +61,7 @@ def draw_learning_curves(table: pd.DataFrame, named: Mapping[str, str], axis: Ma
         below.set_xlabel("epoch")
         below.margins(x=0.08)
         for panel in (above, below):
-            panel.grid(color=GRID_COLOUR, linewidth=0.6)
-            panel.spines[["top", "right"]].set_visible(False)
+            tidy(panel)
             _rasterize(panel)
         below.label_outer()
     grid[0, 0].set_ylabel("loss")
@@ -124,23 +125,25 @@ BEST_COLOUR = "#D55E00"
 STATUS_COLOURS = dict(zip(STATUS_MARKERS, (COLOURS[0], "#555555", COLOURS[3], COLOURS[2], COLOURS[5]), strict=False))
 
 
-def search_history(records: Sequence[TrialRecord]) -> pd.DataFrame:
+def search_history(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> pd.DataFrame:
     """Tabulate trials in the order in which they ended.
 
-    Returns place (1, 2, ...), trial_id, status, margin (NaN where there is none), best (the largest margin so far of
-    trials that completed or were stopped), epochs_run, epochs_allowed, epochs_spent (of all so far).
+    Returns place (1, 2, ...), trial_id, status, value (margin or bytes at parity, as they are ranked; NaN where there
+    is none), best (that of the best so far of trials that completed or were stopped), epochs_run, epochs_allowed,
+    epochs_spent (of all so far).
     """
     table = pd.DataFrame(
         {
             "place": range(1, len(records) + 1),
             "trial_id": [record.trial_id for record in records],
             "status": [record.status.value for record in records],
-            "margin": np.array([record.margin for record in records], np.float64),
+            "value": np.array([ranking.value(record) for record in records], np.float64),
             "epochs_run": [record.epochs_run for record in records],
             "epochs_allowed": [record.spec.epochs for record in records],
         }
     )
-    table["best"] = table["margin"].where(table["status"].isin([status.value for status in ALIVE])).cummax().ffill()
+    merits = (ranking.sign * table["value"]).where(table["status"].isin([status.value for status in ALIVE]))
+    table["best"] = ranking.sign * merits.cummax().ffill()
     table["epochs_spent"] = table["epochs_run"].cumsum()
     return table
 
@@ -151,17 +154,16 @@ def rungs(table: pd.DataFrame) -> list[int]:
 
 
 def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
-    """Draw a `search_history`: margins with the best so far above, epochs below; trials without a margin lie on the
-    lower edge."""
+    """Draw a `search_history`: values with the best so far above, epochs below; trials without a margin lie beyond
+    the worst."""
     figure = new_figure(8.6, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     axis.draw(above)
     above.step(
         table["place"], axis.clip(table["best"]), where="post", color=BEST_COLOUR, linewidth=1.4, label="best so far"
     )
-    drawn = pd.Series(axis.clip(table["margin"]), table.index)
-    lowest = min(drawn.min(), 0 if axis.input_margin is None else axis.input_margin)
-    edge = lowest - 0.25 if np.isfinite(lowest) else -0.25
+    drawn = pd.Series(axis.clip(table["value"]), table.index)
+    edge = axis.edge(drawn)
     for status in STATUS_MARKERS:
         rows = table[table["status"] == status.value]
         if len(rows):
@@ -171,9 +173,7 @@ def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
     below.set_ylim(bottom=0)
     below.set(xlabel="trial, in order of ending", ylabel="epochs")
     for panel in (above, below):
-        panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.5)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel, "y")
     below.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = above.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -186,7 +186,7 @@ def _draw_status(
     above: Axes, below: Axes, rows: pd.DataFrame, margins: "pd.Series[float]", status: TrialStatus
 ) -> None:
     colour = STATUS_COLOURS.get(status, "#000000")
-    n_without = int(rows["margin"].isna().sum())
+    n_without = int(rows["value"].isna().sum())
     without = f" ({n_without} without a margin)" if n_without else ""
     above.plot(
         rows["place"],
@@ -200,39 +200,44 @@ def _draw_status(
     below.vlines(rows["place"], 0, rows["epochs_run"], color=colour, linewidth=2 if len(rows) < 80 else 1)
 
 
-COSTS = {"macs_per_pixel": "multiply-accumulates a pixel", "parameters": "parameters"}
+COSTS = {
+    "macs_per_pixel": "multiply-accumulates a pixel",
+    "parameters": "parameters",
+    "restore_ms": "measured ms an image",
+}
 FRONT_COLOUR = "#444444"
 
 
-def quality_and_cost(records: Sequence[TrialRecord]) -> pd.DataFrame:
-    """Tabulate trials that completed or were stopped and have a margin: trial_id, architecture, status, margin, COSTS.
+def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> pd.DataFrame:
+    """Tabulate trials that completed or were stopped and have a margin: trial_id, architecture, status, value, COSTS.
 
-    A column more for each cost, front_...: no other trial costs at most as much and has at least the margin, one of
-    them better. A cost of 0 is unknown: it is NaN, and on no front.
+    value: margin or bytes at parity, as they are ranked. A column more for each cost, front_...: no other trial costs
+    at most as much and is at least as good, one of them better. A cost of 0 is unknown: it is NaN, and on no front.
     """
     rows = [
         {
             "trial_id": record.trial_id,
             "architecture": record.spec.architecture,
             "status": record.status.value,
-            "margin": record.margin,
-            **{cost: getattr(record, cost) or np.nan for cost in COSTS},
+            "value": ranking.value(record),
+            **{cost: getattr(record, cost, None) or np.nan for cost in COSTS},
         }
         for record in records
         if record.status in ALIVE and record.margin is not None
     ]
-    table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "margin", *COSTS])
+    table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "value", *COSTS])
     for cost in COSTS:
-        table[f"front_{cost}"] = on_front(table[cost], table["margin"])
+        table[f"front_{cost}"] = on_front(table[cost], ranking.sign * table["value"])
     return table
 
 
 def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
     """Draw `quality_and_cost`, a panel a cost, with the front as a line; stopped trials are hollow."""
-    figure = new_figure(8.6, 5.2)
-    panels = figure.subplots(1, len(COSTS), sharey=True)
+    costs = {cost: title for cost, title in COSTS.items() if table[cost].notna().any()}
+    figure = new_figure(max(8.6, 3.9 * len(costs)), 5.2)
+    panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
     names = sorted(set(table["architecture"]))
-    for panel, (cost, title) in zip(panels, COSTS.items(), strict=True):
+    for panel, (cost, title) in zip(panels, costs.items(), strict=True):
         axis.draw(panel)
         _draw_front(panel, table[table[f"front_{cost}"]], cost, axis)
         for place, name in enumerate(names):
@@ -241,9 +246,7 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.grid(color=GRID_COLOUR, linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel)
         panel.label_outer()
     handles = [_handle(name, place) for place, name in enumerate(names)]
     handles.append(Line2D([], [], color=FRONT_COLOUR, linewidth=1.2, label="best at its cost"))
@@ -258,8 +261,8 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
 
 
 def _draw_front(panel: Axes, front: pd.DataFrame, cost: str, axis: MarginAxis) -> None:
-    front = front.sort_values([cost, "margin"])
-    panel.step(front[cost], axis.clip(front["margin"]), where="post", color=FRONT_COLOUR, linewidth=1.2, label="_front")
+    front = front.sort_values([cost, "value"])
+    panel.step(front[cost], axis.clip(front["value"]), where="post", color=FRONT_COLOUR, linewidth=1.2, label="_front")
 
 
 def _draw_points(panel: Axes, rows: pd.DataFrame, cost: str, place: int, axis: MarginAxis) -> None:
@@ -268,7 +271,7 @@ def _draw_points(panel: Axes, rows: pd.DataFrame, cost: str, place: int, axis: M
         look = _look(place)
         if status is TrialStatus.STOPPED:
             look["markerfacecolor"] = "none"
-        panel.plot(own[cost], axis.clip(own["margin"]), linestyle="none", label="_points", **look)
+        panel.plot(own[cost], axis.clip(own["value"]), linestyle="none", label="_points", **look)
 
 
 def _look(place: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.figures.pixels import FONT_SIZE, N_LEVELS, SIDES, Pixels, to_luma, to_ycbcr
-from analysis.figures.style import GRID_COLOUR, new_figure
+from analysis.figures.style import new_figure, tidy
 from analysis.pictures import Samples
 
 BLOCK_PX = 8
@@ -82,8 +82,7 @@ def _draw(axes: Axes, table: pd.DataFrame, sides: dict[str, str]) -> None:
     axes.set_xticks(ticks, ["0", "1/8", "1/4", "3/8", "1/2"])
     axes.set_xlim(0, 0.5)
     axes.set_xlabel("frequency, cycles per pixel", fontsize=FONT_SIZE + 1)
-    axes.grid(color=GRID_COLOUR, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
 
 
 HISTOGRAM_CHANNELS = ("red", "green", "blue", "Y", "Cb", "Cr")
@@ -113,8 +112,7 @@ def draw_value_histograms(table: pd.DataFrame, title: str) -> Figure:
         occurs = rows.loc[rows["share"] > 0, "value"]
         axes.set_xlim(occurs.min() - 1, occurs.max() + 1)
         axes.tick_params(labelsize=FONT_SIZE)
-        axes.grid(color=GRID_COLOUR, linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes)
     handles = figure.axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     for axes in grid[-1]:

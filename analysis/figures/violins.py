@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.cells import baseline_of
 from analysis.decide import METRIC_TITLES
-from analysis.figures.style import COLOURS, GRID_COLOUR, HATCHES, new_figure
+from analysis.figures.style import COLOURS, HATCHES, new_figure, tidy
 from analysis.records import BASELINE_LABEL
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.records import TrialRecord
@@ -151,9 +151,7 @@ def _draw(table: pd.DataFrame, sheet: ViolinSheet) -> Figure:
         if panel.get_yscale() == "log":
             _label_plainly(panel)
         panel.set(xlabel="", ylabel=_value_label(metric, sheet.is_change))
-        panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel, "y")
     panels[-1].set_xlabel(sheet.x_label)
     figure.align_ylabels(panels)
     _draw_legend(figure, fills, sheet)

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from analysis.figures.catalogue import BeforeAfter
+from analysis.figures.of_pixels import BeforeAfter
 from analysis.figures.style import Picture
 from analysis.tables.spec import Cell, Column, Part, Table
 
@@ -104,7 +104,7 @@ def shortened(table: Table) -> Table:
     for part in table.parts:
         left = N_ROWS - sum(len(kept.lines) for kept in parts)
         if left > 0:
-            parts.append(Part(part.title, part.side, part.heads, part.lines[:left], part.key))
+            parts.append(Part(part.title, part.side, part.heads, part.lines[:left]))
     note = f"The first {N_ROWS} of {table.n_rows} rows; tables/{table.name}.csv has all."
     return Table(**{**vars(table), "parts": tuple(parts), "below": (note, *table.below)})
 
@@ -162,6 +162,6 @@ def listed(tables: Mapping[str, Table], names: Sequence[str]) -> list[Item]:
 
 
 def grouped(tables: Mapping[str, Any], names: Sequence[str], title: str) -> list[Item]:
-    """Return one item of the named tables that are there, folded."""
+    """Return one folded item of the named tables that are there; a single one stands for itself."""
     own = [shortened(tables[name]) for name in names if name in tables]
-    return [Item(title, tables=own, is_group=True)] if own else []
+    return [Item(title, tables=own, is_group=True)] if len(own) > 1 else listed(tables, names)

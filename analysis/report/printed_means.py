@@ -1,33 +1,21 @@
 """The report of printed means: one page with the decision, the rebuilt tables and what is suspect in them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis.decide import METRIC_TITLES
-from analysis.printed import (
-    RULE,
-    PrintedPick,
-    Reference,
-    choose,
-    examine_printed,
-    judge,
-    means_of,
-    read_printed,
-    read_reference,
-    study_of_printed,
-)
+from analysis.printed import Reference, examine_printed, means_of, read_printed, read_reference, study_of_printed
+from analysis.printed_pick import RULE, PrintedPick, choose, judge
 from analysis.report.page import Card, Page, Section, build_page, listed
 from analysis.report.report import require_report_place, write_folder
 from analysis.study import Study
 from analysis.suspects import Oddity, inferred_inputs
-from analysis.tables.catalogue import study_tables, suspects_table
-from analysis.tables.layout import layout_frame, layout_head, part_title
-from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, is_missing, lay_out, write_mean
+from analysis.tables.of_study import study_tables, suspects_table
+from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, is_missing, lay_out_all, write_mean
 from models.names import METRICS
 
 SOURCE = (
@@ -92,44 +80,28 @@ def report_printed(path: Path, out: Path) -> tuple[str, Path]:
 
 def printed_tables(findings: PrintedFindings) -> dict[str, Table]:
     """Return every table: what was judged, the rebuilt ones in their order, what follows from them, constants."""
-    specs = [_judged_spec(findings), *sorted(_rebuilt(findings.study), key=lambda spec: spec.name), *study_tables()]
+    specs = [_judged_spec(findings), *sorted(_rebuilt(findings), key=lambda spec: spec.name), *study_tables()]
     specs += [suspects_table(), _inputs_spec(), _reference_spec()]
-    tables = [lay_out(spec, findings) for spec in specs]
-    return {table.name: table for table in tables if table}
+    return lay_out_all(specs, findings)
 
 
-def _rebuilt(study: Study) -> list[TableSpec]:
+def _rebuilt(findings: PrintedFindings) -> list[TableSpec]:
     """Return a table under its number for each part of a layout all of whose trials are printed under that number."""
-    owners = study.trials.set_index("trial_id")["table"].to_dict()
-    like = {spec.name: spec for spec in study_tables()}
-    specs = []
-    for name, across in (("appendix", "loss"), ("training_quality", "training_quality")):
-        for split in ("validation", "test"):
-            frame = layout_frame(study, across, split, "full", by_system=False)
-            for _, own in frame.groupby("place", sort=False) if len(frame) else ():
-                numbers = {owners[trial] for trial in own["trial_id"].dropna()}
-                if len(numbers) == 1:
-                    title = part_title(across, split, "full", by_system=False)(own.iloc[0].to_dict())
-                    original = like[f"{name}_{split}"]
-                    specs.append(
-                        TableSpec(
-                            name=f"{REBUILT}{numbers.pop():02d}",
-                            section="tables",
-                            title=f"Table {owners[own['trial_id'].dropna().iloc[0]]}: {title}",
-                            frame=partial(_as_it_is, frame=own),
-                            rows=original.rows,
-                            across=(across,),
-                            head=layout_head(across),
-                            cell=original.cell,
-                            below=original.below,
-                            is_open=True,
-                        )
-                    )
-    return specs
+    owners, specs = findings.study.trials.set_index("trial_id")["table"].to_dict(), []
+    for spec in study_tables():
+        frame = spec.frame(findings) if spec.per else pd.DataFrame()
+        for _, own in frame.groupby("place", sort=False) if len(frame) else ():
+            numbers = {owners[trial] for trial in own["trial_id"].dropna()}
+            if len(numbers) == 1:
+                (number,) = numbers
+                title = f"Table {number}: {spec.part_title(own.iloc[0].to_dict())}"
+                rebuilt = replace(spec, name=f"{REBUILT}{number:02d}", title=title, per=(), frame=_always(own))
+                specs.append(rebuilt)
+    return [replace(spec, section="tables", is_open=True) for spec in specs]
 
 
-def _as_it_is(owner: Any, frame: pd.DataFrame) -> pd.DataFrame:
-    return frame
+def _always(frame: pd.DataFrame) -> Callable[[Any], pd.DataFrame]:
+    return lambda owner: frame
 
 
 def _judged_spec(findings: PrintedFindings) -> TableSpec:

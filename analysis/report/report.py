@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from analysis import strict
 from analysis.checks import RunError
 from analysis.decide import RULE, to_json
-from analysis.figures.catalogue import CATALOGUE, before_after, draw_figures
+from analysis.figures.catalogue import CATALOGUE, draw_figures
+from analysis.figures.of_pixels import before_after
 from analysis.figures.style import Picture
 from analysis.findings import Findings
 from analysis.records import label
@@ -32,7 +33,6 @@ GROUPS = {  # how the names of tables begin that are folded together, and under 
     "relative_": "What restoring changes of each image",
     "appendix_": "Losses beside each other, in the layout of the thesis",
     "training_quality_": "Training qualities beside each other, in the layout of the thesis",
-    "conclusions": "What a setting brings: pairs of trials that differ in it alone",
 }
 
 
@@ -213,6 +213,7 @@ def _method(findings: Findings) -> list[str]:
         "the margin is the smallest of the four. Bytes at parity: where that margin of the scored images, a line "
         "over the "
         "logarithm of mean bytes, reaches 0.",
+        f"Trials are ranked on these images alone: the {findings.run.ranking.words} first.",
         "An image identical to its original has an infinite PSNR. It is left out of the mean PSNR on both sides of the "
         "comparison, and the cell says how many are. Bounds need 20 fields; of fewer the tables say so.",
         f"Command: {facts['command']}. Space {facts['space']}, scale {facts['scale']}, seed {facts['seed']}, begun "

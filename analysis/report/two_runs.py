@@ -1,8 +1,9 @@
 """What two runs say beside each other: tables, short text for the terminal, and a folder of page and tables."""
 
 import json
-from collections import Counter
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from analysis.records import fidelity
 from analysis.report.page import Card, Page, Section, build_page, listed
 from analysis.report.report import write_folder
 from analysis.tables.spec import (
+    GAIN_DIGITS,
     TOO_FEW,
     Cell,
     Column,
-    Part,
     Row,
     Table,
     TableSpec,
     is_missing,
     lay_out,
+    lay_out_all,
     write_bounds,
     write_signed,
     write_value,
@@ -34,8 +36,6 @@ from search.records import TrialRecord
 
 SIDES = ("A", "B")
 ABSENT = "not told"
-DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
-SECONDS_PER_HOUR = 3600
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
 PRINTED_METRICS = ("psnr_db", "ssim")
 READING = (
@@ -47,19 +47,20 @@ READING = (
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
     """Return the tables by the names of their files; one that would be empty is not there."""
-    tables = [lay_out(spec, pair) for spec in _catalogue(pair)]
-    return {table.name: table for table in tables if table}
+    return lay_out_all(_catalogue(pair), pair)
 
 
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
     parts = [_legend(pair), *(f"note: {note}" for note in pair.notes), ""]
-    for name in ("settings", "effort"):
-        parts += _printed(tables[name]) if name in tables else ["The facts of both runs are the same.", ""]
-    parts += [f"{line}" for line in _answers(pair)] + [""]
-    if "best_of_each" in tables:
-        best = tables["best_of_each"]
-        parts += [f"{best.title}, B - A:", "", to_text(_whole(best)), told_apart(best), *best.below[1:], ""]
+    settings = lay_out(_printed_settings(), pair)
+    parts += [f"{settings.title}:", "", to_text(settings)] if settings else ["The facts of both runs are the same.", ""]
+    more = len(tables["settings"].frame) - N_ROWS_PRINTED if settings else 0
+    parts += [f"(further rows, in the report: {more})"] if more > 0 else []
+    parts += [*_answers(pair), ""]
+    best = lay_out(_printed_best(pair), pair)
+    if best:
+        parts += [f"{best.title}, B - A:", "", to_text(best), told_apart(tables["best_of_each"]), *best.below[1:], ""]
     else:
         parts += [f"The best of each cannot be compared: {_why_no_best(pair)}.", ""]
     return "\n".join([*parts, *trials_lines(pair, tables)])
@@ -71,8 +72,8 @@ def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
     card = Card(" and ".join(pair.names), _legend(pair), facts, trials_lines(pair, tables))
     sections = [
         Section("picks", "The best of each", listed(tables, ("best_of_each", "picks"))),
-        Section("trials", "Trials", listed(tables, ("trials_in_both", "trials_in_one"))),
-        Section("method", "The runs and notes", listed(tables, ("settings", "effort"))),
+        Section("trials", "Trials", listed(tables, ("trials_in_both",))),
+        Section("method", "The runs and notes", listed(tables, ("settings",))),
     ]
     page = build_page(Page(f"Two runs: {' and '.join(pair.names)}", card, sections, pair.notes))
     picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in _sides(pair)}
@@ -100,35 +101,21 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
         words = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
         counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in words.items())
         lines[0] += f" By PSNR of whole images: {counts}."
-    for side in SIDES:
-        records = pair.only_in(side)
-        best = f", the best of them by margin {records[0].trial_id}" if records else ""
+    for side, findings in _sides(pair):
+        records, measure = pair.only_in(side), findings.run.ranking.measure
+        best = f", the best of them by {measure} {records[0].trial_id}" if records else ""
         lines.append(f"Trials in {side} alone: {len(records)}{best}.")
     return lines
 
 
 def _catalogue(pair: RunPair) -> list[TableSpec]:
-    best = [findings.best for _, findings in _sides(pair)]
-    named = "; ".join(f"{s}'s {r.trial_id} ({fidelity(r)})" for s, r in zip(SIDES, best, strict=True) if r)
-    metrics: dict[str, Any] = {"across": ("metric",), "head": lambda row: (METRIC_TITLES[row["metric"]],)}
     return [
+        _best_spec(pair),
         TableSpec(
-            name="best_of_each",
-            section="picks",
-            title=lambda pair: f"The best of each on {_best_frame(pair)['split'].iloc[0]} images: {named}",
-            frame=_best_frame,
-            rows=(Column("quality", "input_quality"), Column("region", "region"), Column("images", "n_both")),
-            cell=_show_difference,
-            below=_best_below,
-            when=lambda pair: "" if len(_best_frame(pair)) else "no image in common",
-            is_open=True,
-            **metrics,
-        ),
-        TableSpec(
-            name="picks",
-            section="picks",
-            title="The decisions of both, by both rules",
-            frame=_picks_frame,
+            "picks",
+            "picks",
+            "The decisions of both, by both rules",
+            _picks_frame,
             rows=(
                 Column("run", "run"),
                 Column("rule", "rule"),
@@ -141,63 +128,58 @@ def _catalogue(pair: RunPair) -> list[TableSpec]:
             is_open=True,
         ),
         TableSpec(
-            name="trials_in_both",
-            section="trials",
-            title="Trials in both",
-            frame=_shared_frame,
+            "trials_in_both",
+            "trials",
+            "Trials in both",
+            _shared_frame,
             rows=(
                 Column("trial", "trial_id", is_wide=True),
                 Column("A", "words_a", is_wide=True),
                 Column("B", "words_b", is_wide=True),
                 Column("images", "images"),
             ),
-            cell=_show_difference,
+            **_BY_METRIC,
             below=lambda pair, frame: (
                 READING,
                 "Over the images of a split, whole, each with the mean over the qualities that both have.",
             ),
-            **metrics,
         ),
-        TableSpec(
-            name="trials_in_one",
-            section="trials",
-            title="Trials in one run alone",
-            frame=_lone_frame,
-            rows=(
-                Column("run", "run"),
-                Column("trial", "trial_id", is_wide=True),
-                Column("status", "status"),
-                Column("epochs", "trained"),
-                Column("margin", "margin", write_signed),
-                Column("PSNR gain, dB", "psnr_gain_db", write_signed),
-            ),
-        ),
-        TableSpec(
-            name="settings",
-            section="runs",
-            title="Settings that differ",
-            frame=_settings_frame,
-            rows=(Column("in run.json", "setting"), *(Column(side, side, is_wide=True) for side in SIDES)),
-            is_open=True,
-        ),
-        TableSpec(
-            name="effort",
-            section="runs",
-            title="What each spent",
-            frame=_effort_frame,
-            rows=(
-                *(Column(name, name) for name in ("run", "planned", "ended")),
-                Column("how", "how", is_wide=True),
-                Column("taken over", "taken_over"),
-                Column("epochs", "epochs"),
-                Column("hours", "hours", ".2f"),
-            ),
-            below=lambda pair, frame: (
-                "Hours of trials are added up over all slots; those of trials taken over count in both runs.",
-            ),
-            is_open=True,
-        ),
+        SETTINGS,
     ]
+
+
+def _best_spec(pair: RunPair) -> TableSpec:
+    best = [findings.best for _, findings in _sides(pair)]
+    named = "; ".join(f"{s}'s {r.trial_id} ({fidelity(r)})" for s, r in zip(SIDES, best, strict=True) if r)
+    return TableSpec(
+        "best_of_each",
+        "picks",
+        lambda pair: f"The best of each on {_best_frame(pair)['split'].iloc[0]} images: {named}",
+        _best_frame,
+        rows=(Column("quality", "input_quality"), Column("region", "region"), Column("images", "n_both")),
+        **_BY_METRIC,
+        below=_best_below,
+        is_open=True,
+    )
+
+
+def _printed_best(pair: RunPair) -> TableSpec:
+    """Return the best of each as it fits a terminal: whole images, two metrics."""
+
+    def frame(pair: RunPair) -> pd.DataFrame:
+        rows = _best_frame(pair)
+        return rows[rows["metric"].isin(PRINTED_METRICS) & (rows["region"] == "full")] if len(rows) else rows
+
+    spec = _best_spec(pair)
+    return replace(spec, frame=frame, rows=(spec.rows[0], spec.rows[2]))
+
+
+def _printed_settings() -> TableSpec:
+    def shortened(value: object) -> str:
+        return textwrap.shorten(str(value), N_LETTERS_PRINTED, placeholder="...")
+
+    columns = tuple(Column(column.title, column.source, shortened) for column in SETTINGS.rows)
+    return replace(SETTINGS, frame=lambda pair: _settings_frame(pair).head(N_ROWS_PRINTED), rows=columns)
 
 
 def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
@@ -226,25 +208,6 @@ def _picks_frame(pair: RunPair) -> pd.DataFrame:
             bounds = {"saved": saved and saved.estimate, "low": saved and saved.low, "high": saved and saved.high}
             row = {"run": side, "rule": rule, "quality": quality or "none", "trial_id": trial_id or "none"}
             rows.append({**row, **bounds, "n_images": pick.n_images, "answer": answer})
-    return pd.DataFrame(rows)
-
-
-def _effort_frame(pair: RunPair) -> pd.DataFrame:
-    """Tabulate what either run spent: trials, how they ended, epochs, hours."""
-    taken = {own.trial_id for own, other in pair.in_both if own == other}
-    rows = []
-    for side, findings in _sides(pair):
-        trials = findings.run.trials
-        how = Counter(record.status.value for record in trials)
-        rows.append(
-            {
-                **{"run": side, "planned": int(findings.run.facts["n_trials"]), "ended": len(trials)},
-                "how": ", ".join(f"{count} {status}" for status, count in how.items()),
-                "taken_over": len([record for record in trials if record.trial_id in taken]),
-                "epochs": sum(record.epochs_run for record in trials),
-                "hours": sum(record.seconds for record in trials) / SECONDS_PER_HOUR,
-            }
-        )
     return pd.DataFrame(rows)
 
 
@@ -291,20 +254,6 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _lone_frame(pair: RunPair) -> pd.DataFrame:
-    """Tabulate the trials that only one of the runs has, best first."""
-    return pd.DataFrame(
-        [
-            {
-                **{"run": side, "trial_id": record.trial_id, "status": record.status.value},
-                **{"trained": fidelity(record), "margin": record.margin, "psnr_gain_db": record.psnr_gain_db},
-            }
-            for side in SIDES
-            for record in pair.only_in(side)
-        ]
-    )
-
-
 def _words(record: TrialRecord) -> str:
     return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, write_signed)}"
 
@@ -324,7 +273,7 @@ def _show_difference(row: Row) -> Cell:
         return Cell("taken over")
     if is_missing(row["difference"]):
         return Cell("unknown")
-    form = DIGITS[row["metric"]]
+    form = GAIN_DIGITS[row["metric"]]
     bounds = "one image" if row["n_images"] == 1 else write_bounds(row["low"], row["high"], form)
     left_out = f" (-{row['n_left_out']:.0f})" if row["n_left_out"] else ""
     return Cell(f"{row['difference']:{form}} ({bounds}){left_out}", row["difference"], marks=str(row["better"]))
@@ -344,16 +293,6 @@ def _answers(pair: RunPair) -> list[str]:
     ]
 
 
-def _whole(best: Table) -> Table:
-    """Return the rows of whole images and the columns that fit a terminal."""
-    (part,) = best.parts
-    kept = [place for place, head in enumerate(part.heads) if head[0] in (METRIC_TITLES[m] for m in PRINTED_METRICS)]
-    places = [0, 2, *(len(part.side) + place for place in kept)]
-    lines = tuple(tuple(line[place] for place in places) for line in part.lines if line[1].text == "full")
-    part = Part("", (part.side[0], part.side[2]), tuple(part.heads[place] for place in kept), lines)
-    return Table(**{**vars(best), "parts": (part,)})
-
-
 def _why_no_best(pair: RunPair) -> str:
     lacking = " and ".join(side for side, findings in _sides(pair) if findings.best is None)
     if lacking:
@@ -366,19 +305,6 @@ def _legend(pair: RunPair) -> str:
     return f"{names}. Images in both: {len(pair.images)}. A difference is B minus A."
 
 
-def _printed(table: Table) -> list[str]:
-    (part,) = table.parts
-    lines = tuple(tuple(Cell(_shortened(cell.text)) for cell in line) for line in part.lines[:N_ROWS_PRINTED])
-    shown = Table(**{**vars(table), "parts": (Part("", part.side, part.heads, lines),)})
-    more = len(part.lines) - len(lines)
-    return [f"{table.title}:", "", to_text(shown), *([f"(further rows, in the report: {more})"] if more else [])]
-
-
-def _shortened(text: object) -> str:
-    words = " ".join(str(text).split())
-    return words if len(words) <= N_LETTERS_PRINTED else f"{words[: N_LETTERS_PRINTED - 3]}..."
-
-
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:
     """List what JSON holds by dotted names; a list is one text."""
     if isinstance(value, Mapping) and value:
@@ -386,3 +312,18 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [(name, "; ".join(", ".join(text for _, text in _flat("", item)) for item in value) or "none")]
     return [(name, "none" if value in (None, {}) else str(value))]
+
+
+_BY_METRIC: dict[str, Any] = {
+    "across": ("metric",),
+    "head": lambda row: (METRIC_TITLES[row["metric"]],),
+    "cell": _show_difference,
+}
+SETTINGS = TableSpec(
+    "settings",
+    "runs",
+    "Settings that differ",
+    _settings_frame,
+    rows=(Column("in run.json", "setting"), *(Column(side, side, is_wide=True) for side in SIDES)),
+    is_open=True,
+)

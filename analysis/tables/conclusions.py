@@ -4,8 +4,9 @@ A pair counts where both of its trials are alive; of the others the table says h
 """
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -14,8 +15,8 @@ import pandas as pd
 
 from analysis.cells import ALL
 from analysis.statistics import mean_interval
-from analysis.study import Study, is_filter
-from analysis.tables.spec import Cell, Column, Row, write_bounds
+from analysis.study import OUTCOMES, Study, is_filter
+from analysis.tables.spec import TOO_FEW, Cell, Column, Row, write_bounds
 from search.space.spec import TrialSpec
 
 AXES = {
@@ -29,11 +30,6 @@ MEASURES = {"psnr_db": "PSNR, dB", "ssim": "SSIM", MARGIN: "margin"}  # higher i
 FORMATS = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}
 # Networks have batch sizes of their own where memory asks for it.
 MAY_DIFFER: dict[str, set[str]] = {"architecture": {"batch_size"}}
-# What is no setting of a trial, in a frame of trials.
-OUTCOMES = {
-    *("trial_id", "status", "epochs_run", "margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel"),
-    *("weights_bytes", "seconds", "trained_batch_size", "device", "error", "model", "table"),
-}
 NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
 READING = (
     "A pair: two trials whose settings differ in this alone, both alive. A difference: the first minus the second, the "
@@ -44,56 +40,33 @@ READING = (
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Trials that differ in one setting alone. alive: (first, second); not_used: why -> how many."""
-
-    alive: Sequence[tuple[str, str]]
-    not_used: Counter[str]
-
-
-def conclusions_frame(study: Study, by_system: bool = False) -> pd.DataFrame:
+def conclusions_frame(study: Study) -> pd.DataFrame:
     """Tabulate each two values of each axis that were tried and have a pair; of an axis without any pair one row.
 
-    Returns system, axis, first, second, n_pairs, n_not_used, why, n_unequal (pairs not trained equally long), and of
-    each of MEASURES the mean difference of pairs in which it is known, with _low and _high (95 % interval over pairs,
-    NaN of too few), _n (such pairs) and _better (those of them in which the first is better).
+    Returns axis, first, second, n_pairs, n_not_used, why, n_unequal (pairs not trained equally long), and of each of
+    MEASURES the mean difference of pairs in which it is known, with _low and _high (95 % interval over pairs, NaN of
+    too few), _n (such pairs) and _better (those of them in which the first is better).
     """
     if study.trials.empty:
         return pd.DataFrame()
     tried = study.trials[~study.trials["architecture"].map(is_filter)]
-    trials, cells, rows = study.trials.set_index("trial_id"), study.cells, []
-    groups = {axis: _groups(tried, axis, study.unfit) for axis in AXES}
-    for system, part in cells[(cells["system"] != ALL) == by_system].groupby("system", observed=True):
-        measured = _measured(part, trials, with_margin=not by_system)
-        for axis in AXES:
-            values = [value for value in study.values(axis) if value in set(tried[axis])]
-            found = []
-            for first, second in combinations(values, 2):
-                pairs = _pairs(groups[axis], first, second, study.unfit, set(measured["psnr_db"].index))
-                row = {"system": str(system), "axis": axis, "first": str(first), "second": str(second)}
-                found.append(row | _count(pairs, trials["epochs_run"]) | _differences(pairs, measured))
-            rows += [row for row in found if row["n_pairs"]] or [
-                row | {"first": "any", "second": "any", "n_not_used": 0, "why": ""}
-                for row in found[:1]
-                if not by_system
-            ]
+    epochs_run, measured = study.trials.set_index("trial_id")["epochs_run"], _measured(study)
+    scored, rows = set(measured["psnr_db"].index), []
+    for axis in AXES:
+        groups, found = _groups(tried, axis, study.unfit), []
+        for first, second in combinations([value for value in study.values(axis) if value in groups], 2):
+            both = groups[[first, second]].dropna(how="all")
+            why = [_why_not(pair, study.unfit, scored) for pair in both.itertuples(index=False, name=None)]
+            pairs = both[np.array(why) == ""]
+            counts = sorted(Counter(filter(None, why)).items())
+            epochs = [pairs[value].map(epochs_run).astype(float).to_numpy() for value in (first, second)]
+            row = {"axis": axis, "first": str(first), "second": str(second), "n_pairs": len(pairs)}
+            row |= {"n_not_used": len(both) - len(pairs), "why": ", ".join(f"{n} {reason}" for reason, n in counts)}
+            row |= {"n_unequal": int((np.abs(epochs[0] - epochs[1]) > 0).sum())}
+            found.append(row | _differences(pairs, measured))
+        none = [row | {"first": "any", "second": "any", "n_not_used": 0, "why": ""} for row in found[:1]]
+        rows += [row for row in found if row["n_pairs"]] or none
     return pd.DataFrame(rows)
-
-
-def conclusions_columns(by_system: bool) -> tuple[Column, ...]:
-    """Return how a `conclusions_frame` is shown."""
-    system = (Column("system", "system"),) if by_system else ()
-    measures = {measure: title for measure, title in MEASURES.items() if not (by_system and measure == MARGIN)}
-    return (
-        *system,
-        Column("setting", "axis", lambda axis: AXES[axis]),
-        Column("first", "first"),
-        Column("second", "second"),
-        Column("pairs", show=_show_pairs),
-        Column("not used", show=_show_not_used, is_wide=True),
-        *(Column(title, show=_shown(measure)) for measure, title in measures.items()),
-    )
 
 
 def conclusions_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -101,64 +74,41 @@ def conclusions_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
     return (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,)
 
 
-def _groups(trials: pd.DataFrame, axis: str, unfit: Any) -> list[dict[Any, str]]:
-    """Return the trials that agree in all other settings: by their value on the axis, an alive one where there is."""
+def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> pd.DataFrame:
+    """Return trials that agree in all other settings, a row each, by their value on the axis: alive before others."""
     known = [field.name for field in fields(TrialSpec)]
     settings = [*known, *(name for name in trials if name not in OUTCOMES and name not in known)]
     same = [name for name in settings if name in trials and name not in {axis, *MAY_DIFFER.get(axis, ())}]
-    groups: dict[Hashable, dict[Any, str]] = {}
-    for row in trials.astype({name: str for name in same}).to_dict("records"):
-        group = groups.setdefault(tuple(row[name] for name in same), {})
-        if row[axis] not in group or group[row[axis]] in unfit:
-            group[row[axis]] = row["trial_id"]
-    return list(groups.values())
+    others = trials.astype(dict.fromkeys(same, str)).groupby(same, sort=False, dropna=False).ngroup()
+    keyed = trials.assign(others=others, is_unfit=trials["trial_id"].isin(list(unfit)))
+    first = keyed.sort_values("is_unfit", kind="stable").drop_duplicates(["others", axis])
+    return first.pivot(index="others", columns=axis, values="trial_id")
 
 
-def _pairs(groups: Sequence[dict[Any, str]], first: Any, second: Any, unfit: Any, scored: set[Any]) -> _Pairs:
-    alive, not_used = [], Counter[str]()
-    for group in groups:
-        pair = [group[value] for value in (first, second) if value in group]
-        if len(pair) == 2:
-            reasons = [unfit[trial] for trial in pair if trial in unfit]
-            reasons += [NOT_SCORED for trial in pair if trial not in scored]
-            alive += [] if reasons else [(pair[0], pair[1])]
-            not_used.update(reasons[:1])
-        elif pair:
-            not_used[NO_PARTNER] += 1
-    return _Pairs(alive, not_used)
+def _why_not(pair: tuple[Any, Any], unfit: Mapping[str, str], scored: set[Any]) -> str:
+    """Say why a pair of trials does not count, nothing where it does."""
+    if not all(isinstance(trial, str) for trial in pair):
+        return NO_PARTNER
+    reasons = [unfit[trial] for trial in pair if trial in unfit]
+    return next(iter([*reasons, *(NOT_SCORED for trial in pair if trial not in scored)]), "")
 
 
-def _measured(cells: pd.DataFrame, trials: pd.DataFrame, with_margin: bool) -> dict[str, pd.DataFrame]:
+def _measured(study: Study) -> dict[str, pd.DataFrame]:
     """Return of each of MEASURES what trials (rows) have of it: at each split and quality, or once."""
-    whole = cells[cells["region"] == "full"]
+    cells, margins = study.cells, study.trials.set_index("trial_id")[[MARGIN]]
+    whole = cells[(cells["region"] == "full") & (cells["system"] == ALL)]
     validated = set(whole.loc[whole["split"] == "validation", "trial_id"])
     whole = whole[(whole["split"] == "validation") | ~whole["trial_id"].isin(validated)]  # choices are made there
-    wide = {
-        metric: whole[whole["metric"] == metric].pivot(
-            index="trial_id", columns=["split", "input_quality"], values="mean"
-        )
-        for metric in MEASURES
-        if metric != MARGIN
-    }
-    own = {MARGIN: trials[[MARGIN]]} if with_margin and trials[MARGIN].notna().any() else {}
-    return {measure: table.astype(float) for measure, table in {**wide, **own}.items()}
+    place = {"index": "trial_id", "columns": ["split", "input_quality"], "values": "mean"}
+    tables = {name: whole[whole["metric"] == name].pivot(**place) for name in MEASURES if name != MARGIN}
+    tables |= {MARGIN: margins} if margins[MARGIN].notna().any() else {}
+    return {name: table.astype(float) for name, table in tables.items()}
 
 
-def _count(pairs: _Pairs, epochs_run: "pd.Series[Any]") -> dict[str, Any]:
-    why = ", ".join(f"{count} {reason}" for reason, count in sorted(pairs.not_used.items()))
-    return {
-        "n_pairs": len(pairs.alive),
-        "n_not_used": pairs.not_used.total(),
-        "why": why,
-        "n_unequal": sum(bool(abs(epochs_run[first] - epochs_run[second]) > 0) for first, second in pairs.alive),
-    }
-
-
-def _differences(pairs: _Pairs, measured: dict[str, pd.DataFrame]) -> dict[str, float]:
+def _differences(pairs: pd.DataFrame, measured: Mapping[str, pd.DataFrame]) -> dict[str, float]:
     row: dict[str, float] = {}
-    firsts, seconds = [first for first, _ in pairs.alive], [second for _, second in pairs.alive]
     for measure, table in measured.items():
-        by_place = table.reindex(firsts).to_numpy() - table.reindex(seconds).to_numpy()
+        by_place = table.reindex(pairs.iloc[:, 0]).to_numpy() - table.reindex(pairs.iloc[:, 1]).to_numpy()
         by_pair = pd.DataFrame(by_place).mean(axis=1).to_numpy()  # of the qualities that both have
         known = by_pair[np.isfinite(by_pair)]
         found = mean_interval(known)
@@ -178,14 +128,21 @@ def _show_not_used(row: Row) -> Cell:
     return Cell(str(row["why"]) if row["n_not_used"] else "0", row["n_not_used"])
 
 
-def _shown(measure: str) -> Any:
-    def show(row: Row) -> Cell:
-        n = row.get(f"{measure}_n", 0)
-        if not n or n != n:
-            return Cell("no pairs" if not row["n_pairs"] else "unknown")
-        form, better = FORMATS[measure], f"better in {row[f'{measure}_better']:.0f} of {n:.0f}"
-        bounds = write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form)
-        text = f"{row[measure]:{form}}" + (f" ({bounds})" if bounds != "too few" else "")
-        return Cell(f"{text}, {better}" if n > 1 else f"{text} (one pair)", row[measure])
+def _show(row: Row, measure: str) -> Cell:
+    n = row.get(f"{measure}_n", 0)
+    if not n or n != n:
+        return Cell("no pairs" if not row["n_pairs"] else "unknown")
+    form, better = FORMATS[measure], f"better in {row[f'{measure}_better']:.0f} of {n:.0f}"
+    bounds = write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form)
+    text = f"{row[measure]:{form}}" + (f" ({bounds})" if bounds != TOO_FEW else "")
+    return Cell(f"{text}, {better}" if n > 1 else f"{text} (one pair)", row[measure])
 
-    return show
+
+COLUMNS = (
+    Column("setting", "axis", lambda axis: AXES[axis]),
+    Column("first", "first"),
+    Column("second", "second"),
+    Column("pairs", show=_show_pairs),
+    Column("not used", show=_show_not_used, is_wide=True),
+    *(Column(title, show=partial(_show, measure=name)) for name, title in MEASURES.items()),
+)

@@ -6,6 +6,7 @@ With the loss across these are its Tables 8 to 17, with the training quality acr
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.cells import ALL
@@ -30,72 +31,87 @@ MISLABELLED = (
 )
 SPREAD = (
     "A cell: the mean ± half of its 95 % interval over fields (standard deviation over images); of fewer than 20 "
-    "fields "
-    "no interval is given."
+    "fields no interval is given."
 )
 LEFT_OUT = "(-1): one image is left out, which is identical to its original and so has an infinite PSNR."
 REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
 MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
-DOWN = ["system", "input_quality", "metric"]
+DOWN = ["input_quality", "metric"]
+OF_TRIAL = ["trial_id", "status", "epochs_run", "epochs_allowed", "unfit", "n_trials"]
 
 
-def layout_frame(study: Study, across: str, split: str, region: str, by_system: bool) -> pd.DataFrame:
-    """Tabulate every cell of every part of a layout. across: the axis that lies across; split, region: which scores.
+def chosen_frame(study: Study, across: str) -> pd.DataFrame:
+    """Lay the chosen trials out: a row per combination of the other AXES and value across, tried or not.
 
-    Returns a row for each combination of AXES that is planned within a part, and of DOWN: trial_id, status, epochs_run,
-    epochs_allowed, unfit, n_trials, MEASURED, printed and mislabelled (where a source printed digits), holds (MEAN, or
-    why there is none), is_best (in its row of the part) and is_best_of_all (of all parts whose trials saw the same
-    split; what is mislabelled has no part in it). A part with too few means to tell anything is not there.
+    Returns place (the number of the combination), AXES and OF_TRIAL.
     """
     if study.trials.empty:
         return pd.DataFrame()
-    chosen = study.chosen
-    cells, printed = study.cells, [name for name in ("printed", "mislabelled") if name in study.cells]
-    is_ours = (cells["split"] == split) & (cells["region"] == region) & ((cells["system"] != ALL) == by_system)
-    cells = cells.loc[is_ours & cells["trial_id"].isin(chosen["trial_id"]), ["trial_id", *DOWN, *MEASURED, *printed]]
-    columns = _columns(study, chosen, across)
-    table = columns.merge(_sides(cells, chosen), on="split").merge(cells, on=["trial_id", *DOWN], how="left")
-    table[["n_images", "n_left_out"]] = table[["n_images", "n_left_out"]].fillna(0).astype(int)
-    counts = zip(table["status"], table["n_images"], table["n_left_out"], strict=True)
-    table["holds"] = [holds(*count) for count in counts]
-    table = table.sort_values(["place", "row", "column"], ignore_index=True).drop(columns=["row", "column"])
-    counted = table["holds"] == MEAN if (across, split) != ("loss", "validation") else table["status"] != NOT_RUN
-    n_columns = table[counted].groupby("place")[across].nunique()
-    least = 1 if (across, split) == ("loss", "validation") else 2
-    kept = table[table["place"].isin(n_columns.index[n_columns >= least])]
-    return _with_best(kept).astype({"status": object, "unfit": object, "holds": object, "trial_id": object})
+    chosen = study.chosen[[*AXES, *OF_TRIAL]].astype(dict.fromkeys(AXES, object))
+    parts = chosen[[axis for axis in AXES if axis != across]].drop_duplicates(ignore_index=True)
+    values = pd.DataFrame({across: pd.Series(study.values(across), dtype=object)})
+    table = parts.assign(place=range(len(parts))).merge(values, how="cross").merge(chosen, on=list(AXES), how="left")
+    return table.assign(
+        status=table["status"].astype(object).fillna(NOT_RUN),
+        unfit=table["unfit"].astype(object).fillna(""),
+        n_trials=table["n_trials"].fillna(0).astype(int),
+    )
 
 
-def _columns(study: Study, chosen: pd.DataFrame, across: str) -> pd.DataFrame:
-    """Return every column of every part, tried or not."""
-    fixed = [axis for axis in AXES if axis != across]
-    parts = chosen[fixed].drop_duplicates(ignore_index=True)
-    parts["place"] = range(len(parts))
-    values = study.values(across)
-    frame = pd.DataFrame({across: pd.Series(values, dtype=object), "column": range(len(values))})
-    kept = [*AXES, "trial_id", "status", "epochs_run", "epochs_allowed", "unfit", "n_trials"]
-    columns = parts.merge(frame, how="cross").astype({axis: object for axis in AXES})
-    columns = columns.merge(chosen[kept].astype({axis: object for axis in AXES}), on=list(AXES), how="left")
-    columns["status"] = columns["status"].fillna(NOT_RUN)
-    columns["unfit"] = columns["unfit"].fillna("")
-    return columns.assign(n_trials=columns["n_trials"].fillna(0).astype(int))
+def layout_frame(study: Study, across: str, split: str) -> pd.DataFrame:
+    """Tabulate every cell of every part of a layout, whole images. across: the axis that lies across; split: of scores.
+
+    Returns `chosen_frame` by DOWN, with MEASURED, printed and mislabelled (where a source printed digits), holds (MEAN,
+    or why there is none), is_best (in its row of the part) and is_best_of_all (of all parts whose trials saw the same
+    split; what is mislabelled has no part in it). A part with too few means to tell anything is not there.
+    """
+    columns, cells = chosen_frame(study, across), study.cells
+    if columns.empty:
+        return columns
+    kept = ["trial_id", *DOWN, *MEASURED, *(name for name in ("printed", "mislabelled") if name in cells)]
+    is_ours = (cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)
+    cells = cells.loc[is_ours & cells["trial_id"].isin(columns["trial_id"]), kept]
+    trained_on = cells["trial_id"].map(columns.set_index("trial_id")["split"].to_dict())
+    rows = cells.assign(split=trained_on.astype(object))[["split", "input_quality"]].drop_duplicates()
+    rows = rows.sort_values("input_quality", ascending=False).merge(pd.DataFrame({"metric": METRICS}), how="cross")
+    columns = columns.assign(column=range(len(columns)))
+    table = (
+        rows.assign(row=range(len(rows))).merge(columns, on="split").merge(cells, on=["trial_id", *DOWN], how="left")
+    )
+    table = with_holds(table).sort_values(["place", "row", "column"], ignore_index=True)
+    is_appendix = (across, split) == ("loss", "validation")
+    counted = table[table["status"] != NOT_RUN if is_appendix else table["holds"] == MEAN]
+    n_columns = counted.groupby("place")[across].nunique()
+    kept_places = n_columns.index[n_columns >= (1 if is_appendix else 2)]
+    return _with_best(table[table["place"].isin(kept_places)].drop(columns=["row", "column"]))
 
 
-def _sides(cells: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    """Return what lies down the parts of each split: highest quality first."""
-    trained_on = cells["trial_id"].map(chosen.set_index("trial_id")["split"])
-    rows = cells.assign(split=trained_on)[["split", *DOWN[:-1]]].drop_duplicates()
-    rows = rows.sort_values(DOWN[:-1], ascending=[True, False])
-    rows = rows.merge(pd.DataFrame({"metric": METRICS}), how="cross")
-    return rows.assign(row=range(len(rows))).astype({"split": object})
+def with_holds(table: pd.DataFrame) -> pd.DataFrame:
+    """Add to cells, by their status, what they hold: a mean over images, or why there is none; counts become whole."""
+    counts = {name: table[name].fillna(0).astype(int) for name in ("n_images", "n_left_out") if name in table}
+    status = table["status"].astype(object)
+    says = [TrialStatus.DIVERGED.value, TrialStatus.FAILED.value, NOT_RUN]
+    reason = np.where(status.isin(says), status, NOT_SCORED).astype(object)
+    identical = counts["n_left_out"] > 0 if "n_left_out" in counts else False
+    held = np.where(counts["n_images"] > 0, MEAN, np.where(identical, ALL_IDENTICAL, reason))
+    return table.assign(**counts, holds=held.astype(object))
+
+
+def shown_systems(cells: pd.DataFrame) -> pd.DataFrame:
+    """Keep the cells over all camera systems, and those of each where there are several."""
+    return cells if cells["system"].nunique() > 2 else cells[cells["system"] == ALL]
+
+
+def title_of_system(row: Row) -> str:
+    """Return the title of a part of one camera system, or of all."""
+    return f"Camera system {row['system']}" if row["system"] else "All camera systems"
 
 
 def _with_best(table: pd.DataFrame) -> pd.DataFrame:
     fit = (table["holds"] == MEAN) & (table["unfit"] == "")
     value = (table["mean"].astype(float) * table["metric"].map(METRIC_DIRECTIONS).astype(float)).where(fit)
     by_row = value.groupby([table[name] for name in ("place", *DOWN)], sort=False)
-    row = by_row.transform("max").where(by_row.transform("count") > 1)  # one alone is no best
-    is_best = fit & (value == row)
+    is_best = fit & (value == by_row.transform("max").where(by_row.transform("count") > 1))  # one alone is no best
     if "mislabelled" in table:
         table = table.assign(mislabelled=table["mislabelled"].eq(True))
         value = value.where(~table["mislabelled"])
@@ -103,23 +119,13 @@ def _with_best(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(is_best=is_best, is_best_of_all=fit & (value == of_all))
 
 
-def holds(status: str, n_images: int, n_left_out: int) -> str:
-    """Say what a cell holds: a mean over images, or why there is none."""
-    if n_images:
-        return MEAN
-    if n_left_out:
-        return ALL_IDENTICAL
-    return status if status in (TrialStatus.DIVERGED, TrialStatus.FAILED, NOT_RUN) else NOT_SCORED
-
-
 def spread_cell(row: Row) -> Cell:
     """Show a mean with its spread, or why there is none."""
     if row["holds"] != MEAN:
         return Cell(str(row["holds"]))
     left_out = f" (-{row['n_left_out']})" if row["n_left_out"] else ""
-    return Cell(
-        write_spread(row["metric"], row["mean"], row["sd"], row["high"], row["n_images"]) + left_out, row["mean"]
-    )
+    text = write_spread(row["metric"], row["mean"], row["sd"], row["high"], row["n_images"])
+    return Cell(text + left_out, row["mean"], reaches=bool(row.get("reaches")))
 
 
 def layout_cell(row: Row) -> Cell:
@@ -154,7 +160,7 @@ def layout_head(across: str) -> Callable[[Row], tuple[str, ...]]:
     return head
 
 
-def part_title(across: str, split: str, region: str, by_system: bool) -> Callable[[Row], str]:
+def part_title(across: str, split: str) -> Callable[[Row], str]:
     """Return how a part is titled: its setting, and which scores."""
 
     def title(row: Row) -> str:
@@ -165,22 +171,29 @@ def part_title(across: str, split: str, region: str, by_system: bool) -> Callabl
             f"activation {row['output_activation']}",
             f"trained at {row['training_quality']}" if across != "training_quality" else "",
         ]
-        where = f"{split} split of {row['split']}, {REGION_WORDS[region]}{', by camera system' if by_system else ''}"
-        return f"{', '.join(filter(None, words))}: {where}"
+        return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, {REGION_WORDS['full']}"
 
     return title
 
 
+def spread_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say what a cell holds, and over how many images."""
+    counts = frame.loc[frame["n_images"] > 0, "n_images"]
+    over = "no" if counts.empty else f"{counts.min()}" if counts.nunique() == 1 else f"{counts.min()} to {counts.max()}"
+    start = "A cell: the mean as printed." if "printed" in frame else SPREAD
+    return (f"{start} Over {over} images.", *([LEFT_OUT] if (frame["n_left_out"] > 0).any() else []))
+
+
 def layout_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
     """Say what a cell holds, over how many images, and what its marks mean."""
-    means = frame[frame["holds"] == MEAN]
-    least, most = (means["n_images"].min(), means["n_images"].max()) if len(means) else (0, 0)
-    over = f"{least}" if least == most else f"{least} to {most}"
-    start = "A cell: the mean as printed." if "printed" in frame else SPREAD
-    lines = [f"{start} Over {over} images. Bold: the best of its row; {BEST_OF_ALL} the best of all parts."]
-    marks = {mark_of(row) for row in means[["status", "unfit"]].drop_duplicates().to_dict("records")}
-    lines += [LEGEND[mark] for mark in LEGEND if mark in marks]
+    first, *more = spread_below(owner, frame)
+    lines = [f"{first} Bold: the best of its row; {BEST_OF_ALL} the best of all parts."]
+    means = frame.loc[frame["holds"] == MEAN, ["status", "unfit"]].drop_duplicates()
+    lines += legend("".join(mark_of(row) for row in means.to_dict("records")))
     lines += [MISLABELLED] if "mislabelled" in frame and frame["mislabelled"].any() else []
-    lines += [LEFT_OUT] if (frame["n_left_out"] > 0).any() else []
-    lines += [CHOICE] if (frame["n_trials"] > 1).any() else []
-    return tuple(lines)
+    return (*lines, *more, *([CHOICE] if (frame["n_trials"] > 1).any() else []))
+
+
+def legend(marks: str) -> list[str]:
+    """Say what the marks mean."""
+    return [LEGEND[mark] for mark in LEGEND if mark in marks]

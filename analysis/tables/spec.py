@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 Row = Mapping[Any, Any]  # of a frame: column -> value
-UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW = "unknown", "not run", "not scored", "too few"
+UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW, NOT_TRIED = "unknown", "not run", "not scored", "too few", "\u2013"
 METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
 SPREAD_DIGITS = METRIC_DIGITS | {"mse": ".0e"}
+GAIN_DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class TableSpec:
 
     frame: makes the numbers of whatever it is of; rows: what stands at the side, or all columns where nothing lies
     across; across: columns of the frame whose values lie across, a head of as many levels; cell: shows a place of
-    those. per: columns of the frame, a part of the table for each combination. below: lines to read with it. when: why
-    there is no such table, "" where there is. is_open: unfolded on the page.
+    those, blank one that is not in the frame. per: columns of the frame, a part of the table for each combination.
+    below: lines to read with it. is_open: unfolded on the page. Columns at the side of what lies across have a source.
     """
 
     name: str
@@ -62,13 +63,13 @@ class TableSpec:
     frame: Callable[[Any], pd.DataFrame]
     rows: tuple[Column, ...]
     across: tuple[str, ...] = ()
-    cell: Callable[[Row], Cell] | None = None
+    cell: Callable[[Row], Cell] = lambda row: Cell("")
+    head: Callable[[Row], tuple[str, ...]] | None = None
+    blank: str = ""
     per: tuple[str, ...] = ()
     part_title: Callable[[Row], str] = lambda row: ""
-    head: Callable[[Row], tuple[str, ...]] | None = None
-    caption: str | Callable[[Any], str] = ""
+    caption: str = ""
     below: Callable[[Any, pd.DataFrame], Sequence[str]] = lambda owner, frame: ()
-    when: Callable[[Any], str] = lambda owner: ""
     is_open: bool = False
 
 
@@ -80,7 +81,6 @@ class Part:
     side: tuple[Column, ...]
     heads: tuple[tuple[str, ...], ...]
     lines: tuple[tuple[Cell, ...], ...]
-    key: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,45 +104,40 @@ class Table:
 
 def lay_out(spec: TableSpec, owner: Any) -> Table | None:
     """Lay a table out; None where its owner has nothing for it."""
-    if spec.when(owner):
-        return None
     frame = spec.frame(owner)
     if frame.empty:
         return None
-    title, caption = (text if isinstance(text, str) else text(owner) for text in (spec.title, spec.caption))
-    parts = tuple(_part(spec, own, key) for key, own in _groups(frame, spec.per))
-    below = tuple(spec.below(owner, frame))
+    title = spec.title if isinstance(spec.title, str) else spec.title(owner)
+    groups = [own for _, own in frame.groupby(list(spec.per), sort=False, dropna=False)] if spec.per else [frame]
+    parts, below = tuple(_part(spec, own) for own in groups), tuple(spec.below(owner, frame))
     return Table(
-        spec.name, spec.section, title, caption, below, frame, parts, is_crossed=bool(spec.across), is_open=spec.is_open
+        spec.name, spec.section, title, spec.caption, below, frame, parts, bool(spec.across), is_open=spec.is_open
     )
 
 
-def _groups(frame: pd.DataFrame, names: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    if not names:
-        return [({}, frame)]
-    grouped = frame.groupby(list(names), sort=False, dropna=False)
-    return [(dict(zip(names, key, strict=True)), own) for key, own in grouped]
+def lay_out_all(specs: Sequence[TableSpec], owner: Any) -> dict[str, Table]:
+    """Lay out every table that its owner has anything for, by the names of their files."""
+    return {table.name: table for spec in specs if (table := lay_out(spec, owner))}
 
 
-def _part(spec: TableSpec, frame: pd.DataFrame, key: dict[str, Any]) -> Part:
+def _part(spec: TableSpec, frame: pd.DataFrame) -> Part:
     rows = frame.to_dict("records")
     title = spec.part_title(rows[0]) if spec.per else ""
     if not spec.across:
-        lines = tuple(tuple(column.cell(row) for column in spec.rows) for row in rows)
-        return Part(title, spec.rows, (), lines, key)
+        return Part(title, spec.rows, (), tuple(tuple(column.cell(row) for column in spec.rows) for row in rows))
     heads: dict[tuple[Any, ...], tuple[str, ...]] = {}
-    lines_of: dict[tuple[str, ...], dict[tuple[Any, ...], Cell]] = {}
-    sides: dict[tuple[str, ...], tuple[Cell, ...]] = {}
+    sides: dict[tuple[Any, ...], tuple[Cell, ...]] = {}
+    cells: dict[tuple[Any, ...], dict[tuple[Any, ...], Cell]] = {}
     for row in rows:
-        place = tuple(row[name] for name in spec.across)
-        heads.setdefault(place, spec.head(row) if spec.head else tuple(str(value) for value in place))
-        side = tuple(column.cell(row) for column in spec.rows)
-        line = tuple(cell.text for cell in side)
-        sides.setdefault(line, side)
-        if spec.cell is not None:
-            lines_of.setdefault(line, {})[place] = spec.cell(row)
-    lines = tuple((*sides[line], *(cells.get(place, Cell("")) for place in heads)) for line, cells in lines_of.items())
-    return Part(title, spec.rows, tuple(heads.values()), lines, key)
+        place, side = (tuple(row[name] for name in names) for names in (spec.across, [c.source for c in spec.rows]))
+        if place not in heads:
+            heads[place] = spec.head(row) if spec.head else tuple(map(str, place))
+        if side not in sides:
+            sides[side], cells[side] = tuple(column.cell(row) for column in spec.rows), {}
+        cells[side][place] = spec.cell(row)
+    blank = Cell(spec.blank)
+    lines = tuple((*sides[side], *(own.get(place, blank) for place in heads)) for side, own in cells.items())
+    return Part(title, spec.rows, tuple(heads.values()), lines)
 
 
 def is_missing(value: Any) -> bool:
@@ -182,3 +177,8 @@ def write_bounds(low: float, high: float, form: str) -> str:
 def write_signed(value: Any) -> str:
     """Write a number with its sign, three digits after the point."""
     return f"{value:+.3f}"
+
+
+def write_percent(value: Any) -> str:
+    """Write a number of percent."""
+    return f"{value:.1f} %"

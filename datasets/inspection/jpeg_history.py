@@ -140,12 +140,12 @@ def _shrunken(
         [((side - start) // factor + 4 * half) % 8 for half in range(factor)]
         for side, start, factor in zip(grid, starts, factors, strict=True)
     ]
-    return [_shrink(plane[starts[0] :, starts[1] :], factors) for plane in planes], [
+    return [shrink(plane[starts[0] :, starts[1] :], factors) for plane in planes], [
         (top, left) for top in sides[0] for left in sides[1]
     ]
 
 
-def _shrink(plane: Plane, factors: tuple[int, int]) -> Plane:
+def shrink(plane: Plane, factors: tuple[int, int]) -> Plane:
     """Undo libjpeg's triangular interpolation: the mean of a pair is 1/8, 6/8, 1/8 of neighbours that were stored."""
     (down, across), (height, width) = factors, plane.shape
     cut = plane[: height // down * down, : width // across * across]

@@ -120,9 +120,11 @@ class Search:
         self.workers = WorkerSetup(pack, checkpoint_store_name(run), task.setup, vgg16[0] if vgg16 else None)
         self.before = [record for record in read_records(run) if record.has_ended]
         self.records = [record for record in self.before if record.spec.is_trained]
-        confirming = [record for record in self.records if task.confirms(record.spec)]
-        n_known = len(self.records) - len(confirming)
-        self.n_trials = task.n_trials - n_known
+        ended = {record.trial_id for record in self.before}
+        proposed = dict.fromkeys(read_proposed(run))
+        self.unfinished = [spec for spec in proposed if spec.is_trained and spec.trial_id not in ended]
+        known = [*(record.spec for record in self.records), *self.unfinished]
+        self.n_new = max(0, task.n_trials - sum(not task.confirms(spec) for spec in known))
         self.log = ProgressLog(
             task.n_trials + task.n_confirming,
             task.plan.trials_s,
@@ -134,9 +136,7 @@ class Search:
         )
         self.writer = RunWriter(run, self.log, self.stop)
         mirror = Mirror(run) if task.mirror else None
-        self.searcher = LowqSearch(
-            task.space, task.make_spec, self, task.seed, max(0, self.n_trials), mirror, task.max_macs
-        )
+        self.searcher = LowqSearch(task.space, task.make_spec, self, task.seed, self.n_new, mirror, task.max_macs)
         self.held: list[str] = []  # reasons, since a trial last had a new epoch
         self.last_held: str | None = None
         self.confirming: tuple[TrialSpec, ...] | None = None
@@ -150,9 +150,7 @@ class Search:
     def train(self) -> bool:
         """Run the trials; False when they were interrupted. Raises InputError."""
         task, ended = self.task, {record.trial_id for record in self.before}
-        proposed = dict.fromkeys(spec for spec in read_proposed(self.run) if spec.trial_id not in ended)
-        unfinished = [spec for spec in proposed if spec.is_trained]
-        self.searcher.continue_from(self.records, unfinished, read_records(self.run, EARLIER))
+        self.searcher.continue_from(self.records, self.unfinished, read_records(self.run, EARLIER))
         baselines = Baselines(
             self.workers,
             [spec for spec in task.baselines if spec.trial_id not in ended],
@@ -160,7 +158,7 @@ class Search:
             self.writer.write_record,
         )
         events = Events(self, baselines)
-        n_to_run = len(unfinished) + max(0, self.n_trials) + task.n_confirming
+        n_to_run = len(self.unfinished) + self.n_new + task.n_confirming
         job = Job(N_RETRIED + n_to_run, task.machine, self.run / LOGS, N_WAITING if task.machine.gpu_mem_mb else 0)
         watchdog = Watchdog(self.run)
         try:

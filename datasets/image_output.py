@@ -1,0 +1,53 @@
+"""Images written: PNG, BMP, TIFF or PPM, each under a temporary name until it is whole."""
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+# Suffix -> Pillow's name of the format and what its writer is told; all of them lossless.
+FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = MappingProxyType(
+    {
+        ".png": ("PNG", {}),
+        ".bmp": ("BMP", {}),
+        ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ".ppm": ("PPM", {}),
+    }
+)
+WITH_PROFILE = (".png", ".tif", ".tiff")
+
+
+def write_image(path: Path, pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> None:
+    """Write uint8 [H, W, 3], or [H, W] of grey, in the format of the path's suffix, replacing what is there.
+
+    The profile is kept where the format has a place for it (WITH_PROFILE). Whatever happens, the file is the old one
+    or the new one, whole. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}"[-250:])
+    try:
+        with temporary.open("xb") as file:
+            _save(file, pixels, path.suffix.lower(), icc_profile)
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def image_bytes(pixels: NDArray[np.uint8], suffix: str, icc_profile: bytes | None = None) -> bytes:
+    """Return the file of an image, uint8 [H, W, 3] or [H, W], in the format of a suffix."""
+    buffer = io.BytesIO()
+    _save(buffer, pixels, suffix, icc_profile)
+    return buffer.getvalue()
+
+
+def _save(file: BinaryIO, pixels: NDArray[np.uint8], suffix: str, profile: bytes | None) -> None:
+    name, options = FORMATS[suffix]
+    kept = {"icc_profile": profile} if profile and suffix in WITH_PROFILE else {}
+    Image.fromarray(pixels).save(file, name, **options, **kept)

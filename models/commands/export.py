@@ -1,0 +1,119 @@
+"""`python -m models export`: a run's restorer as a model file, as ONNX, or as a page that restores."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import InputError, printable
+from datasets.packed import PackedDataset, open_pack
+from datasets.sampling import deal_images
+from models.restoring.model_file import SUFFIX, ModelFile, write_model_file, write_whole
+
+N_DESCRIBED = 256  # training images, dealt over camera systems: some seconds
+
+ONNX, PAGE = ".onnx", ".html"
+NO_LICENCE = "not stated: ask who trained it"
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to those of `python -m models`."""
+    command = commands.add_parser("export", help="makes a model file of a run's restorer, or ONNX of either")
+    command.add_argument("source", type=Path, metavar="RUN|FILE", help="a directory that a search wrote, a model file")
+    command.add_argument("--trial", metavar="ID", help="which restorer (default: the pick's)")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help=f"ends in {SUFFIX}, {ONNX} or {PAGE}"
+    )
+    command.add_argument("--plugin", type=Path, metavar="FILE", help="defines the model's network, if it is one's own")
+    command.add_argument("--runtime", type=Path, metavar="FILE", help="for a page: npm's package of onnxruntime-web")
+    command.add_argument("--licence", default=NO_LICENCE, help="of the weights, as the file says it")
+    command.add_argument("--force", action="store_true", help="replaces what is there already")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export a restorer, and say what was written."""
+    if options.out.suffix not in (SUFFIX, ONNX, PAGE):
+        raise InputError(
+            f"a model file ends in {SUFFIX}, an ONNX file in {ONNX}, a page in {PAGE}, got {options.out}: name it so"
+        )
+    if options.out.suffix == PAGE and not options.runtime:
+        raise InputError("a page needs --runtime FILE, the package of onnxruntime-web: `npm pack onnxruntime-web`")
+    if options.out.suffix == SUFFIX and options.source.is_file():
+        raise InputError(
+            f"{options.source} is a model file already: name an output that ends in {ONNX} or {PAGE}, or a run"
+        )
+    if options.out.exists() and not options.force:
+        raise InputError(f"{options.out} exists: name another file, or replace it with --force")
+    if options.out.suffix in (ONNX, PAGE):
+        name = _export_elsewhere(options)
+    else:
+        name = export_run(options.source, options.out, options.trial, options.licence).name
+    print(f"{name}: {options.out.stat().st_size:,} bytes in {printable(str(options.out))}")
+    return 0
+
+
+def export_run(run: Path, file: Path, trial_id: str | None = None, licence: str = NO_LICENCE) -> ModelFile:
+    """Write a trial's restorer as a model file, the pick's unless one is named; returns what was written.
+
+    Where the run's pack is still in its place the file tells what its training images look like. It appears when it is
+    whole, in the place of an earlier one. Raises ModelFileError with one line where the run has no pick, no such trial
+    or no weights of it.
+    """
+    from models.restoring.from_run import dataset_of_run, model_of_run  # loads Keras
+
+    dataset = dataset_of_run(run)
+    model_file = model_of_run(run, trial_id, licence, _statistics(dataset))
+    write_model_file(file, model_file)
+    return model_file
+
+
+def _export_elsewhere(options: argparse.Namespace) -> str:
+    """Write a model, or a run's restorer, as an ONNX file or a page that holds one; returns its name."""
+    if not importlib.util.find_spec("onnx"):
+        raise InputError("there is no onnx here: pip install 'lowq[export]'")
+    from models.restore import load, open_model
+    from models.restoring.from_run import model_of_run
+    from models.restoring.network import load_network
+    from models.restoring.onnx_file import ExportError, to_onnx
+    from models.restoring.web_page import RuntimeFileError, make_page
+
+    if options.trial:
+        model_file = model_of_run(options.source, options.trial)
+        model = load_network(model_file)
+    else:
+        model_file = open_model(options.source)
+        model = load(options.source, options.plugin).network.model
+    try:
+        made = to_onnx(model)
+        if options.out.suffix == PAGE:
+            if len(model.inputs) > 1:
+                raise ExportError("a page cannot tell a network the file's tables: export another model")
+            made = make_page(model_file, made, options.runtime)
+        write_whole(options.out, made)
+    except (ExportError, RuntimeFileError) as error:
+        raise InputError(f"{model_file.name}: {error}") from error
+    return model_file.name
+
+
+def describe_training_images(pack: PackedDataset, split: str) -> dict[str, Any]:
+    """Return the statistics of a split's training images, as a model file has them."""
+    from models.restoring.likeness import statistics_of
+
+    images = deal_images(pack, pack.images_of(split, "train"), N_DESCRIBED)
+    systems: dict[str, list[NDArray[np.uint8]]] = {}
+    for image in images.tolist():
+        systems.setdefault(pack.systems[image], []).append(pack.originals[image])  # of a mapped file: not yet read
+    return statistics_of(systems)
+
+
+def _statistics(dataset: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        pack = open_pack(Path(str(dataset["path"])))
+        is_same = pack.fingerprint == dataset["fingerprint"]
+        return describe_training_images(pack, str(dataset["split"])) if is_same else None
+    except (InputError, LookupError):
+        return None

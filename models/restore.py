@@ -1,0 +1,148 @@
+"""Restore JPEG files with a trained model.
+
+from models.restore import load, restore
+
+pixels = restore(load(), Path("smear.jpg").read_bytes())
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.jpeg_file import JpegFile, read_jpeg, upright
+from datasets.qualities import quality_range
+from datasets.tables import describe_tables
+from models.evaluation import to_8_bits
+from models.names import is_of_plugin
+from models.plugins import read_plugin, use_plugin
+from models.restoring.consistency import CELLS, Stored, project
+from models.restoring.from_run import model_of_run
+from models.restoring.likeness import FAR, distance
+from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, ModelFileError, read_model_file
+from models.restoring.network import load_network
+from models.restoring.reach import Reach, ReachError, find_reach
+from models.restoring.tiles import CORE_PX, Network, tiles_of
+
+DEFAULT_MODEL = Path(__file__).parent / "restoring" / f"default{SUFFIX}"
+CONSISTENT = (*CELLS, "off")
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+UNTILED_PIXELS = 4_000_000  # of a network whose reach is not known: larger images would need too much memory
+
+
+class CannotRestoreError(ValueError):
+    """A file can be read, but this model cannot restore it; the words follow its name."""
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A loaded model: what its file says, its network, and how far a restored pixel sees (None: not known)."""
+
+    model_file: ModelFile
+    network: Network
+    reach: Reach | None
+
+
+def load(model: Path | str | None = None, plugin: Path | str | None = None) -> Restorer:
+    """Load a model file, the pick of a run, or without a name the model that comes with lowq.
+
+    plugin: the file of Python that the model's network is defined in, where it is not built in. Raises ModelFileError
+    or PluginError with one line.
+    """
+    if plugin is not None:
+        use_plugin(read_plugin(Path(plugin)))
+    model_file = open_model(Path(model) if model is not None else None)
+    try:
+        quality_range(model_file.facts["encoder"].get("quality", "1-100"))
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(f"{model_file.name}: what it says of its encoder cannot be: {error}") from error
+    keras_model = load_network(model_file)
+    try:
+        reach = find_reach(keras_model, not is_of_plugin(model_file.facts["spec"]["architecture"]))
+    except ReachError:
+        reach = None
+    return Restorer(model_file, Network(keras_model), reach)
+
+
+def open_model(path: Path | None) -> ModelFile:
+    """Open a model file, that of a run, or without a path the one that comes with lowq. Raises ModelFileError."""
+    if path is None:
+        return read_model_file(DEFAULT_MODEL)
+    if path.is_dir():
+        return read_model_file(path / IN_RUN) if (path / IN_RUN).is_file() else model_of_run(path)
+    return read_model_file(path)
+
+
+def restore(restorer: Restorer, data: bytes, consistent: str = "wide") -> NDArray[np.uint8]:
+    """Restore a JPEG file: its bytes -> uint8 [H, W, 3], upright as its EXIF orientation says; grey stays grey.
+
+    consistent: "wide" moves the result onto the images that the file could have come from, with cells that hold the
+    original; "narrow" so that compressing it again gives the file's own coefficients; "off" leaves it as the network
+    gives it. Raises JpegError where the file is no JPEG that is read here, CannotRestoreError where the network cannot.
+    """
+    jpeg = read_jpeg(data)
+    return upright(restore_pixels(restorer, jpeg, consistent, in_place=True), jpeg.turn)
+
+
+def restore_pixels(
+    restorer: Restorer, jpeg: JpegFile, consistent: str = "wide", core_px: int = CORE_PX, in_place: bool = False
+) -> NDArray[np.uint8]:
+    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles.
+
+    in_place: put what is restored where the file's pixels were, as soon as no tile needs them any more.
+    """
+    if consistent not in CONSISTENT:
+        raise ValueError(f"unknown consistency {consistent!r}; known: {', '.join(CONSISTENT)}")
+    height, width = jpeg.pixels.shape[:2]
+    least = restorer.reach.multiple if restorer.reach else 1
+    if min(height, width) < least:
+        raise CannotRestoreError(f"is {width} x {height} px, and this network needs {least} px on each side")
+    if restorer.reach is None and height * width > UNTILED_PIXELS:
+        raise CannotRestoreError(
+            f"is {width} x {height} px: of this network it is not known how far it sees, so images of more than "
+            f"{UNTILED_PIXELS // 1_000_000} million pixels, which need tiles, cannot be restored by it"
+        )
+    stored = Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, jpeg.quality is not None)
+    tables = describe_tables(jpeg.tables)
+    shown = jpeg.pixels if in_place else np.empty_like(jpeg.pixels)
+    done: deque[tuple[slice, NDArray[np.uint8]]] = deque()  # rows of tiles that tiles below may look into
+    for tile in tiles_of(height, width, restorer.reach, core_px):
+        rows, columns = tile.core
+        if columns.start == 0:
+            while done and done[0][0].stop <= tile.window[0].start:
+                _put(shown, done)
+            done.append((rows, np.empty((rows.stop - rows.start, width, 3), np.uint8)))
+        restored = restorer.network(jpeg.pixels[tile.window], tables)[tile.inner]
+        if consistent != "off" and jpeg.planes:
+            restored = project(restored, stored.part(*tile.core), consistent)
+        if jpeg.is_grey:
+            restored = np.repeat((restored @ GREY)[..., None], 3, axis=2)
+        done[-1][1][:, columns] = to_8_bits(restored)
+    while done:
+        _put(shown, done)
+    return shown
+
+
+def _put(shown: NDArray[np.uint8], done: deque[tuple[slice, NDArray[np.uint8]]]) -> None:
+    rows, restored = done.popleft()
+    shown[rows] = restored
+
+
+def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:
+    """Say in which ways a file is other than what a model was trained for; nothing where it is not."""
+    encoder, frame = restorer.model_file.facts["encoder"], jpeg.frame
+    found = []
+    if frame.subsampling != encoder.get("subsampling", frame.subsampling):
+        found.append(f"its chroma is stored as {frame.subsampling}, the model's was as {encoder['subsampling']}")
+    if jpeg.quality is None:
+        found.append(f"its tables are not libjpeg's (nearest: quality {jpeg.nearest_quality})")
+    low, high = quality_range(encoder.get("quality", "1-100"))
+    if not low <= jpeg.nearest_quality <= high:
+        trained = f"{low}" if low == high else f"{low} to {high}"
+        found.append(f"its quality is {jpeg.nearest_quality}, the model's was {trained}")
+    far = distance(jpeg.pixels, restorer.model_file.facts["training_data"].get("statistics") or {})
+    if far > FAR:
+        found.append(f"it looks like no camera of the training images ({far:.0f} standard deviations off)")
+    return found

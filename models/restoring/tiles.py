@@ -1,0 +1,81 @@
+"""A large image in tiles: each is restored with as much around it as its pixels see, so that no seam can be found."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from models.backend import compiled
+from models.restoring.reach import Reach
+
+CORE_PX = 512  # of a tile, without its surroundings: the most on either axis
+ALIGNED_PX = 16  # whole blocks of 4:2:0's chroma lie in one tile
+N_COMPILED = 32  # shapes for which a network is compiled, at most
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: the pixels that it gives (core) and those that are read for them (window), rows and columns."""
+
+    core: tuple[slice, slice]
+    window: tuple[slice, slice]
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The core, counted from the window's corner."""
+        rows, columns = (
+            slice(core.start - window.start, core.stop - window.start)
+            for core, window in zip(self.core, self.window, strict=True)
+        )
+        return rows, columns
+
+
+def tiles_of(height: int, width: int, reach: Reach | None, core_px: int = CORE_PX) -> Iterator[Tile]:
+    """Divide an image into tiles of about equal size; into one where the reach is unknown, or the image small."""
+    if reach is None:
+        whole = slice(0, height), slice(0, width)
+        yield Tile(whole, whole)
+        return
+    for core_rows, rows in _ranges(height, reach, core_px):
+        for core_columns, columns in _ranges(width, reach, core_px):
+            yield Tile((core_rows, core_columns), (rows, columns))
+
+
+def _ranges(side: int, reach: Reach, core_px: int) -> list[tuple[slice, slice]]:
+    """Return cores and windows of an axis. All windows but the last are as long, so that few shapes are computed."""
+    n_cores = -(-side // core_px)
+    aligned = np.lcm(ALIGNED_PX, reach.multiple)
+    length = int(-(-side // (n_cores * aligned)) * aligned)
+    found = []
+    for start in range(0, side, length):
+        stop = min(start + length, side)
+        first = max(0, start - reach.margin_px)
+        last = first + length + 2 * reach.margin_px
+        found.append((slice(start, stop), slice(first, side if last > side else last)))
+    return found
+
+
+class Network:
+    """A restorer as a function of single images, compiled for a shape from the second time that it comes."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._compiled = compiled(self._call)
+        self._seen: Counter[tuple[int, ...]] = Counter()
+
+    def __call__(self, degraded: NDArray[np.uint8], tables: NDArray[np.float32]) -> Pixels:
+        """Restore uint8 [H, W, 3] -> float32 [H, W, 3], not clipped. tables: [8], for a model that is told them."""
+        images = ops.convert_to_tensor(np.divide(degraded, 255, dtype=np.float32)[None])
+        inputs = [images, ops.convert_to_tensor(tables[None])] if len(self.model.inputs) > 1 else images
+        self._seen[degraded.shape] += 1
+        usual = self._seen[degraded.shape] > 1 and sum(count > 1 for count in self._seen.values()) <= N_COMPILED
+        restored = self._compiled(inputs) if usual else self._call(inputs)
+        return np.asarray(ops.convert_to_numpy(restored)[0], np.float32)
+
+    def _call(self, inputs: object) -> object:
+        return self.model(inputs, training=False)
