@@ -12,8 +12,8 @@ from datasets.packed import PackedDataset
 from models.architectures.planes import PlaneFilter
 from models.build import build_model
 from models.ridge import NormalEquations
+from search.trial import closed_form
 from search.trial.closed_form import fitted_filter
-from search.trial.trial import closed_form
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from datasets.packed import PackedDataset
 from models.build import build_model
 from models.evaluation import score_regions
 from models.names import REGIONS, REPORTED_METRICS
+from search.scoring import codecs as rivals
 from search.scoring.codecs import score_codecs
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
-from search.scoring.scores import codecs as rivals
 from search.scoring.scores import time_restoring
 from search.space.scale import Protocol
 

@@ -13,7 +13,7 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from search.cluster.connection import machine
 from search.cluster.delivery import deliver, on_node
-from search.cluster.file_set import FileSet, file_set_of_pack, find, need
+from search.cluster.file_set import FileSet, file_set_of_pack, find
 from search.cluster.node_check import Check, alive_nodes, inspect_nodes
 from search.cluster.placement import where
 from search.cluster.preflight import Fault
@@ -54,7 +54,7 @@ def test_a_pack_comes_to_every_node_that_lacks_it_once(caches: list[Path], file_
     assert len(set(others.values())) == N_NODES - 1
     assert sorted(deliver(file_set, others)) == sorted(others.values())
     assert deliver(file_set, others) == []
-    found = ray.get([on_node(need, node).remote(file_set) for node in others])
+    found = ray.get([on_node(find, node).remote(file_set) for node in others])
     assert sorted(found) == [folder / file_set.key for folder in caches[1:]]
 
 

@@ -13,8 +13,8 @@ from models.build import build_model
 from models.metrics import measure
 from models.names import METRICS
 from search.space.scale import SCORED_QUALITIES, Protocol
+from search.trial import monitor as monitor_module
 from search.trial.monitor import Monitor, Scores, read_monitor
-from search.trial.trial import monitor as monitor_module
 
 SIZE_PX = 48
 SIZES = {25: 1000.0, 50: 1500.0, 75: 2000.0}  # mean bytes of a file
@@ -71,6 +71,21 @@ def test_the_margin_is_zero_when_every_restored_image_is_the_jpeg_of_quality_75(
 ) -> None:
     reading = _monitor(originals, degraded).compare(dict.fromkeys(SCORED_QUALITIES, degraded[75]))
     assert reading.margin == pytest.approx(0, abs=1e-9)
+
+
+def test_jpeg_as_it_is_needs_its_own_bytes(originals: NDArray[np.uint8], degraded: Pixels) -> None:
+    assert _monitor(originals, degraded).compare(degraded).bytes_at_parity == 1.0
+
+
+def test_bytes_at_parity_lie_where_the_smallest_margin_crosses_zero_over_the_logarithm_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = {"mae": 0.001, "mse": 0.00001, "psnr_db": 44.0}
+    restored = {25: _scores(**good, ssim=0.975), 50: _scores(**good, ssim=0.995), 75: _scores(**good, ssim=0.999)}
+    nothing = {quality: np.zeros((2, 16, 16, 3), np.uint8) for quality in SCORED_QUALITIES}
+    monkeypatch.setattr(monitor_module, "_score", lambda originals, images: restored)
+    reading = Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, INPUT_SCORES, SIZES).compare(nothing)
+    assert reading.bytes_at_parity == pytest.approx((1000 * 1500) ** 0.5 / 2000)  # SSIM: -1 at 25, +1 at 50
 
 
 def test_the_margin_of_jpeg_as_it_is_is_negative_and_its_gain_and_change_are_zero(

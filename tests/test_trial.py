@@ -61,7 +61,9 @@ def test_a_trial_runs_every_epoch_reports_each_and_leaves_scores_and_samples(
     record = _ran(SPEC, small_pack, store, listener)
     assert (record.status, record.epochs_run, record.parameters) == (TrialStatus.COMPLETED, 2, 114_691), record.error
     assert [progress.epoch for progress in listener.heard] == [row["epoch"] for row in record.curve] == [1, 2]
-    assert record.margin == listener.heard[-1].best_margin == max(row["margin"] or -99.0 for row in record.curve)
+    shares = [row["bytes_at_parity"] for row in record.curve if row["bytes_at_parity"] is not None]
+    assert record.bytes_at_parity == listener.heard[-1].best_bytes_at_parity == min(shares)
+    assert record.restore_ms
     scores = _scores(store, SPEC)
     assert set(zip(scores["input_quality"], scores["region"], strict=True)) == {
         (quality, region) for quality in (25, 50, 75) for region in ("crop", "full")

@@ -238,13 +238,13 @@ class Search:
             if waits and not is_late:
                 return None
             left_s = self.log.budget_left_s()
+            able = [record for record in self.records if record.status is TrialStatus.COMPLETED]
+            best = best_first(record for record in able if not self.task.confirms(record.spec))
             self.confirming = tuple(
                 spec
-                for record in best_first(record for record in self.records if record.status is TrialStatus.COMPLETED)[
-                    : self.task.scale.n_confirmed
-                ]
+                for record in best[: self.task.scale.n_confirmed]
                 for spec in self.task.confirming(record.spec)
-                if left_s is None or record.seconds <= left_s
+                if spec.trial_id not in self.searcher.known and (left_s is None or record.seconds <= left_s)
             )
             if is_late and n_left and not self.confirming:
                 self.confirming = None

@@ -1,0 +1,77 @@
+"""Joining a cluster: why it cannot be joined is told apart, and nothing is waited for without end."""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from datasets.errors import InputError
+from search.cluster import connection
+from search.cluster.connection import connect, usable_cores
+from search.cluster.watchdog import _answers
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("AuthenticationError: token rejected", "the Ray cluster at h:1 refuses this machine's token: copy the head's"),
+        ("RuntimeError: Version mismatch: Ray: 2.52.0 and 2.60.0", "is of another version (RuntimeError: Version"),
+        ("ConnectionError: refused", "no Ray cluster answers at h:1 (ConnectionError: refused): start one, or leave"),
+    ],
+)
+def test_why_a_cluster_cannot_be_joined_is_said(
+    said: str, advice: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(connection, "_probe", lambda address, environment: said)
+    with pytest.raises(InputError) as raised:
+        connect("h:1")
+    assert advice in str(raised.value)
+
+
+def test_a_cluster_that_asks_for_a_token_is_joined_with_the_one_that_is_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(connection.AUTH_MODE, raising=False)
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("a token")
+    asked: list[Mapping[str, str]] = []
+
+    def probe(address: str, environment: Mapping[str, str]) -> str:
+        asked.append(environment)
+        return "" if environment else "AuthenticationError: no token"
+
+    monkeypatch.setattr(connection, "_probe", probe)
+    monkeypatch.setattr(connection, "Config", SimpleNamespace(initialize=lambda text: None))
+    connection._require_answer("h:1")
+    assert asked == [{}, {connection.AUTH_MODE: "token"}]
+    assert os.environ.pop(connection.AUTH_MODE) == "token"
+
+
+def test_an_address_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(connection, "CONNECT_S", 16.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"no Ray cluster answers at {address} \(nothing came within 8 s\)"):
+            connect(address)
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(connection.os, "sched_getaffinity", lambda process: {0, 2, 5, 7})
+    monkeypatch.setattr(connection, "CPU_QUOTA", tmp_path / "cpu.max")
+    assert usable_cores() == 4
+    for text, n_cores in (("max 100000", 4), ("250000 100000", 2), ("50000 100000", 1), ("nonsense", 4)):
+        (tmp_path / "cpu.max").write_text(text)
+        assert usable_cores() == n_cores
+
+
+def test_the_watchdog_sees_who_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = server.getsockname()
+        assert _answers(place)
+    assert not _answers(place)
