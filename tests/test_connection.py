@@ -52,6 +52,17 @@ def test_a_cluster_that_asks_for_a_token_is_joined_with_the_one_that_is_here(
     assert os.environ.pop(connection.AUTH_MODE) == "token"
 
 
+def test_ray_says_nothing_of_a_wrong_token_but_that_it_cannot_connect(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(connection, "_probe", lambda address, environment: "ConnectionError: Failed to connect")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"the Ray cluster at {address} refuses this machine's token"):
+            connect(address)
+
+
 def test_an_address_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(connection, "CONNECT_S", 16.0)

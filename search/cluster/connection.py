@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -19,6 +20,7 @@ from search.space.plan import Machine
 
 LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
 CONNECT_S = 60.0
+ACCEPT_S = 5.0
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 CLIENT = "ray://"
@@ -112,11 +114,23 @@ def _probe(address: str, environment: Mapping[str, str]) -> str:
 
 
 def _advice(address: str, said: str) -> str:
-    if "Authentication" in said or "token" in said.lower():
+    # Ray says of a wrong token no more than that it cannot connect; something does answer there, though.
+    is_refused = said.startswith("ConnectionError") and _accepts(address)
+    if is_refused or "Authentication" in said or "token" in said.lower():
         return f"the Ray cluster at {address} refuses this machine's token: copy the head's ~/.ray/auth_token here"
     if "ersion" in said and "Ray" in said:
         return f"the Ray cluster at {address} is of another version ({said[:160]}): install the same on both"
     return f"no Ray cluster answers at {address} ({said[:160]}): start one, or leave --address out"
+
+
+def _accepts(address: str) -> bool:
+    """Say whether anything takes a connection at HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), ACCEPT_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _cards() -> dict[str, float]:
