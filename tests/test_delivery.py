@@ -49,12 +49,16 @@ def _others() -> dict[str, str]:
     return {node: name for node, name in alive_nodes().items() if node != here}
 
 
+def _found(file_set: FileSet) -> Path | None:
+    return find(file_set)
+
+
 def test_a_pack_comes_to_every_node_that_lacks_it_once(caches: list[Path], file_set: FileSet) -> None:
     others = _others()
     assert len(set(others.values())) == N_NODES - 1
     assert sorted(deliver(file_set, others)) == sorted(others.values())
     assert deliver(file_set, others) == []
-    found = ray.get([on_node(find, node).remote(file_set) for node in others])
+    found = ray.get([on_node(_found, node).remote(file_set) for node in others])
     assert sorted(found) == [folder / file_set.key for folder in caches[1:]]
 
 

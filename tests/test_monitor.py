@@ -74,7 +74,7 @@ def test_the_margin_is_zero_when_every_restored_image_is_the_jpeg_of_quality_75(
 
 
 def test_jpeg_as_it_is_needs_its_own_bytes(originals: NDArray[np.uint8], degraded: Pixels) -> None:
-    assert _monitor(originals, degraded).compare(degraded).bytes_at_parity == 1.0
+    assert _monitor(originals, degraded).compare(degraded).bytes_at_parity == pytest.approx(1)
 
 
 def test_bytes_at_parity_lie_where_the_smallest_margin_crosses_zero_over_the_logarithm_of_bytes(
@@ -85,7 +85,8 @@ def test_bytes_at_parity_lie_where_the_smallest_margin_crosses_zero_over_the_log
     nothing = {quality: np.zeros((2, 16, 16, 3), np.uint8) for quality in SCORED_QUALITIES}
     monkeypatch.setattr(monitor_module, "_score", lambda originals, images: restored)
     reading = Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, INPUT_SCORES, SIZES).compare(nothing)
-    assert reading.bytes_at_parity == pytest.approx((1000 * 1500) ** 0.5 / 2000)  # SSIM: -1 at 25, +1 at 50
+    # SSIM is 1 under JPEG-75 at quality 25 and 1 above it at 50, where MSE is 0.9 above it
+    assert reading.bytes_at_parity == pytest.approx(1000 * 1.5 ** (1 / 1.9) / 2000)
 
 
 def test_the_margin_of_jpeg_as_it_is_is_negative_and_its_gain_and_change_are_zero(
