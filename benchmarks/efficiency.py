@@ -9,22 +9,19 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras_tuner
 import numpy as np
 import optuna
-from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from replay import AXES, COMPARED, EPOCHS, SPEEDS, Ask, Cell, Recorded, read_recorded, simulate
 
-from search.engine.searcher import METRIC, LowqSearch
-from search.engine.tune import EarlyStopping
+from search.engine.early_stopping import METRIC, Rungs
+from search.engine.searcher import LowqSearch
 from search.records import TrialRecord
-from search.space.scale import SCALES
 from search.space.spaces import Space
 from search.space.spec import TrialStatus
 
@@ -65,15 +62,10 @@ class Asha:
     """Our stopping rule without a checkpoint store to tell."""
 
     def __init__(self, grace: int, reduction: int) -> None:
-        scale = replace(SCALES["demo"], grace_epochs=grace, reduction_factor=reduction)
-        self.rule = EarlyStopping(None, scale, EPOCHS)
+        self.rungs = Rungs(grace, reduction, EPOCHS)
 
     def goes_on(self, key: str, epoch: int, best_db: float) -> bool:
-        trial = SimpleNamespace(trial_id=key)
-        if epoch == 1:
-            self.rule.on_trial_add(None, trial)
-        result = {"epoch": epoch, METRIC: best_db}
-        return bool(ASHAScheduler.on_trial_result(self.rule, None, trial, result) != TrialScheduler.STOP)
+        return not self.rungs.is_weak(key, epoch, -best_db)
 
 
 class Ours:
@@ -86,26 +78,39 @@ class Ours:
         self.n = 0
         self.asha = Asha(grace, reduction)
         make_spec: Any = _make_spec
-        self.searcher = LowqSearch(space, make_spec, lambda spec: None, self._record, seed)
+        self.searcher = LowqSearch(space, make_spec, self, seed, len(recorded.best))
         self.searcher.continue_from([], [])
 
     def propose(self) -> Ask | None:
         self.n += 1
         drawn = self.searcher.suggest(f"t{self.n}")
-        return Ask(f"t{self.n}", tuple(drawn[name] for name in AXES)) if isinstance(drawn, dict) else None
+        if not isinstance(drawn, dict):
+            return None
+        return Ask(f"t{self.n}", tuple(getattr(drawn["spec"], name) for name in AXES))
 
     def reported(self, ask: Ask, epoch: int, best_db: float) -> bool:
-        self.searcher.on_trial_result(ask.key, {METRIC: best_db, "epoch": epoch})
+        self.searcher.on_trial_result(ask.key, {METRIC: -best_db, "epoch": epoch})
         return self.asha.goes_on(ask.key, epoch, best_db)
 
     def ended(self, ask: Ask, epoch: int, best_db: float) -> None:
         self.last[ReplaySpec(*ask.cell).trial_id] = (epoch, best_db)
         self.searcher.on_trial_complete(ask.key, {})
 
-    def _record(self, spec: Any, crashed: bool) -> TrialRecord:
+    # What the searcher asks: lower is better there, so a gain counts as its negative.
+
+    def announce(self, spec: Any) -> bool:
+        return True
+
+    def settle(self, spec: Any, crashed: bool) -> TrialRecord:
         epoch, best_db = self.last[spec.trial_id]
         status = TrialStatus.COMPLETED if epoch == EPOCHS else TrialStatus.STOPPED
-        return TrialRecord(spec, status, epoch, best_db, best_db, 0.0, 0.0)
+        return TrialRecord(spec, status, epoch, best_db, best_db, 0.0, 0.0, bytes_at_parity=-best_db)
+
+    def is_held(self, spec: Any) -> bool:
+        return False
+
+    def confirmations(self, n_left: int) -> tuple[Any, ...] | None:
+        return None if n_left else ()
 
 
 class Plain:
