@@ -19,7 +19,7 @@ from search.engine.checkpoint_store import NAMESPACE
 from search.space.plan import Machine
 
 LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
-CONNECT_S = 30.0  # for each of two tries
+CONNECT_S = 40.0  # for each of two tries; Ray takes 20 s to say that a token is wrong
 ACCEPT_S = 5.0
 SILENT = "it says nothing"
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
