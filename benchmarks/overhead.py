@@ -20,7 +20,8 @@ from datasets.packed import open_pack
 from datasets.smear import synthesize
 from search.cluster.connection import connect, disconnect
 from search.cluster.scoring_tasks import WorkerSetup
-from search.engine.driver import create_run, run_search
+from search.engine.driver import run_search
+from search.engine.run_directory import create_run
 from search.engine.tune import Trainable, make_trainable
 from search.records import read_records
 from search.space.plan import Machine

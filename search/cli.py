@@ -18,8 +18,9 @@ from search.cluster.connection import disconnect
 from search.cluster.node_check import Check, check_nodes, without_bad_nodes
 from search.cluster.placement import describe_unplaceable, require_placeable
 from search.cluster.preflight import fault_table, node_table
-from search.engine.driver import create_run, note_resumed, run_search
+from search.engine.driver import run_search
 from search.engine.lock import locked
+from search.engine.run_directory import create_run, note_resumed
 from search.progress.live import LiveTable
 from search.progress.log import Lines
 from search.progress.scalars import Scalars
