@@ -210,23 +210,18 @@ class Search:
     def _stopping(self) -> EarlyStopping:
         rungs = None
         if self.task.space.stops_early:
-            paused = [record for record in read_records(self.run) if not record.has_ended]
-            curves = [(record.trial_id, record.curve) for record in (*self.records, *paused)]
-            rungs = rungs_of(self.task.scale, self.task.epochs, curves)
             store = LocalStore(self.run)
-            for spec in read_proposed(self.run):
-                rungs.learn(spec.trial_id, curve_of(store.load(spec.trial_id) or b""))
+            curves = {record.spec: record.curve for record in self.records}
+            curves |= {spec: curve_of(store.load(spec.trial_id) or b"") for spec in self.unfinished}
+            of_search = [(spec.trial_id, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
+            rungs = rungs_of(self.task.scale, self.task.epochs, of_search)
         return EarlyStopping(self.checkpoints, rungs, self.task.seed)
 
     def _score_paused(self) -> None:
         """Score the trials that were under way when the search ended, and keep their records as paused."""
-        known = {record.trial_id for record in read_records(self.run)}
         states = LocalStore(self.run)
-        paused = [
-            spec
-            for spec in dict.fromkeys(read_proposed(self.run))
-            if spec.trial_id not in known and states.path(spec.trial_id, STATE).exists()
-        ]
+        left = (*self.searcher.paused, *self.searcher.unfinished)
+        paused = [spec for spec in left if states.path(spec.trial_id, STATE).exists()]
         if paused:
             self.say(f"scoring {len(paused)} trials that were under way")
         for record in score_paused_trials(self.workers, paused, self.task.machine):

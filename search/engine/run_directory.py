@@ -41,7 +41,9 @@ def note_resumed(run: Path, task: Task) -> list[str]:
     today = versions()
     sitting = {"command": task.command, "git_commit": git_commit(), "versions": today, "time": _now()}
     last = [facts, *facts.get("resumed", [])][-1]["versions"]
-    changes = [f"{name} {last[name]} -> {now}" for name, now in today.items() if last.get(name, now) != now]
+    packed = {} if facts.get("resumed") else task.pack.manifest["versions"]  # which stand among the run's own
+    compared = {name: now for name, now in today.items() if name not in packed}
+    changes = [f"{name} {last[name]} -> {now}" for name, now in compared.items() if last.get(name, now) != now]
     facts["dataset"]["path"] = facts["options"]["data"] = str(task.pack.folder.resolve())
     facts["n_trials"] = task.n_trials
     facts["options"]["trials"] = task.options["trials"]

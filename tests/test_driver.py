@@ -1,0 +1,182 @@
+"""The driver's answers to the searcher: how trials ended, what lies outside of them, and which are trained again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from datasets.packed import PackedDataset
+from models.training import TrainingState
+from search.engine import driver
+from search.engine.checkpoint_store import MAX_STARTS, Ending
+from search.engine.driver import N_HELD, Search
+from search.records import TrialRecord, append_proposed, append_record, read_records
+from search.space.plan import Machine
+from search.space.scale import SCALES
+from search.space.spaces import SPACES
+from search.space.spec import TrialSpec, TrialStatus
+from search.task import Task
+from search.trial.store import STATE, LocalStore
+
+CURVE = ({"epoch": 1, "bytes_at_parity": 0.9}, {"epoch": 2, "bytes_at_parity": 0.8})
+
+
+def _state(curve: Sequence[Any] = CURVE) -> bytes:
+    state = TrainingState(epoch=len(curve), weights=(np.zeros(2),), optimizer=(), best_weights=(), curve=tuple(curve))
+    return state.to_bytes()
+
+
+class Sitting:
+    """A search in a folder whose workers are made up: `ending` is how the next trial leaves its worker."""
+
+    def __init__(self, run: Path, pack: PackedDataset, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+        self.ending, self.n_pauses = Ending(), 0
+        monkeypatch.setattr(driver, "start_checkpoint_store", lambda run: None)
+        monkeypatch.setattr(driver, "how_it_ended", lambda checkpoints, trial_id: self.ending)
+        monkeypatch.setattr(driver, "pause", self.pause)
+        usual: dict[str, Any] = {
+            **{"space": SPACES["native"], "scale": SCALES["demo"], "pack": pack, "seed": 0},
+            **{"machine": Machine(2, 1), "n_trials": 2, "command": "", "options": {}},
+        }
+        self.task = Task(**usual | changes)
+        self.search = Search(run, self.task, (), lambda line: None)
+        self.search.searcher.continue_from(self.search.records, self.search.unfinished)
+        self.specs = [self.task.make_spec(first) for first in self.task.space.first_parameters()]
+
+    def pause(self, checkpoints: object) -> None:
+        self.n_pauses += 1
+
+
+def _record(spec: TrialSpec, share: float, seconds: float = 1.0) -> TrialRecord:
+    return TrialRecord(spec, TrialStatus.COMPLETED, 16, 0.1, 1.0, -1.5, seconds, bytes_at_parity=share)
+
+
+def test_a_worker_that_dies_too_often_leaves_a_failed_record_with_its_curve_that_is_tried_again(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    LocalStore(tmp_path).save(sitting.specs[0].trial_id, 2, {STATE: _state()})
+    sitting.ending = Ending(n_starts=MAX_STARTS + 1)
+    record = sitting.search.settle(sitting.specs[0], crashed=False)
+    assert record is not None
+    assert (record.status, record.is_outside, record.curve) == (TrialStatus.FAILED, True, CURVE)
+    assert record.error == f"its worker died {MAX_STARTS} times in epoch 3; see logs/"
+    assert read_records(tmp_path) == [record]
+    append_proposed(tmp_path, sitting.specs[0])
+    again = Sitting(tmp_path, small_pack, monkeypatch)
+    assert again.search.unfinished == [sitting.specs[0]]
+    assert again.search.n_new == 1  # of two
+
+
+def test_a_trial_that_only_paused_has_no_record(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    sitting.ending = Ending(n_starts=MAX_STARTS)
+    assert sitting.search.settle(sitting.specs[0], crashed=False) is None
+    assert not sitting.search.is_held(sitting.specs[0])
+    assert read_records(tmp_path) == []
+
+
+def test_what_cannot_start_is_held_and_ends_the_search_when_nothing_else_can_either(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    for n in range(1, N_HELD + 1):
+        sitting.ending = Ending(held="pc1: no pack")
+        assert sitting.search.settle(sitting.specs[0], crashed=False) is None
+        assert sitting.search.is_held(sitting.specs[0])
+        assert sitting.n_pauses == (n == N_HELD)
+
+
+def test_an_ended_trial_between_them_or_another_reason_begins_the_count_anew(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    held, ended = Ending(held="pc1: no pack"), Ending(_record(sitting.specs[1], 0.8))
+    for ending in (held, held, ended, held, held, Ending(held="pc2: full"), held, held):
+        sitting.ending = ending
+        sitting.search.settle(sitting.specs[0], crashed=False)
+    assert sitting.n_pauses == 0
+
+
+def test_the_best_of_what_the_search_drew_is_trained_again_with_other_seeds_when_the_others_have_ended(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    best = sitting.specs[1]
+    sitting.search.records = [
+        _record(sitting.specs[0], 0.8),
+        _record(best, 0.7),
+        _record(replace(sitting.specs[2], seed=9), 0.1),
+    ]
+    sitting.search.searcher.open["t0"] = (sitting.specs[3], None)
+    assert sitting.search.confirmations(0) is None
+    sitting.search.searcher.open.clear()
+    assert sitting.search.confirmations(1) is None
+    assert sitting.search.confirmations(0) == (replace(best, seed=1), replace(best, seed=2))
+
+
+def test_late_in_a_budget_they_are_trained_where_the_time_is_enough(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch, budget_s=100.0)
+    sitting.search.log.clock = lambda: (sitting.search.log.began or 0.0) + 80.0
+    assert sitting.search.confirmations(5) is None  # nothing has completed: better that something does
+    sitting.search.records = [_record(sitting.specs[0], 0.8, seconds=30.0)]
+    assert sitting.search.confirmations(5) is None
+    sitting.search.records = [_record(sitting.specs[0], 0.8, seconds=10.0)]
+    assert sitting.search.confirmations(5) == tuple(replace(sitting.specs[0], seed=seed) for seed in (1, 2))
+
+
+def test_rungs_are_learned_of_ended_and_unfinished_trials_and_not_of_those_that_confirm_another(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = Sitting(tmp_path, small_pack, monkeypatch).specs
+    again = replace(specs[0], seed=1)
+    for spec in (specs[0], again):
+        append_record(tmp_path, replace(_record(spec, 0.8), curve=CURVE))
+    append_proposed(tmp_path, specs[1])
+    LocalStore(tmp_path).save(specs[1].trial_id, 2, {STATE: _state()})
+    rungs = Sitting(tmp_path, small_pack, monkeypatch).search._stopping().rungs
+    assert rungs is not None
+    assert rungs.shown[2] == {specs[0].trial_id: 0.8, specs[1].trial_id: 0.8}
+
+
+def test_what_was_under_way_is_scored_anew_by_every_sitting_that_trained_it_on(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    spec = sitting.specs[0]
+    append_record(tmp_path, replace(_record(spec, 0.9), status=TrialStatus.PAUSED, epochs_run=1))
+    LocalStore(tmp_path).save(spec.trial_id, 2, {STATE: _state()})
+    sitting.search.searcher.paused = [spec, sitting.specs[1]]  # the second had no epoch yet
+    newer = replace(_record(spec, 0.8), status=TrialStatus.PAUSED, epochs_run=2)
+    scored: list[TrialSpec] = []
+
+    def score(workers: object, specs: list[TrialSpec], machine: object) -> list[TrialRecord]:
+        scored.extend(specs)
+        return [newer]
+
+    monkeypatch.setattr(driver, "score_paused_trials", score)
+    sitting.search._score_paused()
+    assert scored == [spec]
+    assert read_records(tmp_path) == [newer]
+
+
+def test_versions_are_compared_between_sittings_and_those_of_the_pack_are_not(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from search.engine import run_directory
+
+    task = Sitting(tmp_path, small_pack, monkeypatch, options={"trials": None, "data": ""}).task
+    old = SimpleNamespace(versions=lambda: {"numpy": "1", "pillow": "2"})
+    monkeypatch.setattr(run_directory, "versions", old.versions)
+    run_directory.create_run(tmp_path / "run", task)
+    assert run_directory.note_resumed(tmp_path / "run", task) == []  # the pack's Pillow is no sitting's
+    monkeypatch.setattr(run_directory, "versions", lambda: {"numpy": "1.5", "pillow": "2"})
+    assert run_directory.note_resumed(tmp_path / "run", task) == ["numpy 1 -> 1.5"]
