@@ -48,7 +48,7 @@ def write_files(pack: PackedDataset, folder: Path) -> None:
         (folder / kind / "all").mkdir(parents=True)
     for image in range(N_IMAGES):
         Image.fromarray(np.asarray(pack.originals[image])).save(folder / ORIGINAL / "all" / f"{image:03d}.bmp")
-        (folder / DEGRADED / "all" / f"{image:03d}.jpg").write_bytes(pack.jpeg_bytes(image, QUALITY))
+        (folder / DEGRADED / "all" / f"{image:03d}.jpg").write_bytes(pack.file_bytes(image, QUALITY))
 
 
 def keras_batches(folder: Path, augmented: bool) -> Iterator[Batch]:

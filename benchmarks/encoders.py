@@ -42,6 +42,7 @@ from models.backend import prepare_backend  # noqa: E402
 STARTS = (0.3, 0.6)  # coarseness, of 0..1
 N_STEPS = 2  # towards parity, after the starts
 LADDER = (-0.14, -0.07, 0.0, 0.07, 0.14)  # of coarseness, around parity
+SCALES = (4, 60)  # of radial tables
 LOWEST_QUALITY, HIGHEST_QUALITY = 15, 95
 RESULT = Path(__file__).resolve().parent / "results" / "encoders.json"
 
@@ -79,7 +80,7 @@ def encoder_at(shape: Mapping[str, float], coarseness: float) -> Encoder:
     """Return JPEG with tables of a shape at a coarseness of 0..1; kind 0 scales the standard's, 1 is radial."""
     numbers = {name: value for name, value in shape.items() if name != "kind"}
     if shape["kind"]:
-        low, high = BOUNDS["scale"]
+        low, high = SCALES
         return Encoder(tables=RadialTables(low * (high / low) ** coarseness, **numbers))
     quality = round(HIGHEST_QUALITY - (HIGHEST_QUALITY - LOWEST_QUALITY) * coarseness)
     return Encoder(tables=ScaledTables(quality, numbers["chroma_scale"]))

@@ -30,8 +30,9 @@ from search.engine.searcher import LowqSearch
 from search.engine.tune import Job, run_trials
 from search.records import TrialRecord
 from search.space.scale import SCALES
-from search.space.spaces import SPACES, resolve
+from search.space.spaces import SPACES
 from search.space.spec import TrialSpec, TrialStatus
+from search.space.values import resolve
 
 
 @dataclass(frozen=True)

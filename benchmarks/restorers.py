@@ -34,8 +34,9 @@ from datasets.packed import PackedDataset, open_pack  # noqa: E402
 from models.footprint import FOOTPRINTS  # noqa: E402
 from models.names import ARCHITECTURES  # noqa: E402
 from search.space.scale import SCALES, Protocol, TrialSetup  # noqa: E402
-from search.space.spaces import SPACES, resolve  # noqa: E402
+from search.space.spaces import SPACES  # noqa: E402
 from search.space.spec import TrialSpec  # noqa: E402
+from search.space.values import resolve  # noqa: E402
 
 QUALITIES = (25, 40, 50, 60, 75)
 SEEDS = (0, 1, 2)

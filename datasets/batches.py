@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.encoders.windows import decode_encoded, degrade_window, encode_window
 from datasets.errors import InputError
-from datasets.jpeg import Window, compress_window, decode_compressed, encode_window
+from datasets.jpeg import Window
 from datasets.packed import PackedDataset
 from datasets.prefetch import map_ahead
 from datasets.qualities import quality_range
-from datasets.tables import N_NUMBERS, tables_of_quality
+from datasets.tables import N_NUMBERS
 
 Pixels = NDArray[np.float32]  # [B, crop, crop, 3] in [0, 1]
 Batch = tuple[Pixels | tuple[Pixels, NDArray[np.float32]], Pixels]  # degraded, perhaps with tables [B, 8]; original
@@ -64,7 +65,7 @@ def training_batches(
         rng = np.random.default_rng((settings.seed, epoch, place + 1))
         return _training_sample(pack, int(order[place]), settings, rng)
 
-    return _batches(read, len(order), settings, n_threads)
+    return _batches(pack, read, len(order), settings, n_threads)
 
 
 def validation_batches(
@@ -88,11 +89,12 @@ def validation_batches(
         if files is None:
             return (*_windows(pack, image, quality, window), 1), quality
         original = pack.originals[image]
+        encoder = pack.encoder_at(quality)
         if image not in files:
-            files[image] = encode_window(original, quality, window)
-        return (decode_compressed(files[image], original.shape[:2], window), original[window], 1), quality
+            files[image] = encode_window(original, encoder, window)
+        return (decode_encoded(files[image], encoder, original.shape[:2], window), original[window], 1), quality
 
-    return _batches(read, len(images), settings, n_threads)
+    return _batches(pack, read, len(images), settings, n_threads)
 
 
 def centre_window(size_px: int, crop_px: int) -> Window:
@@ -144,7 +146,7 @@ def _flipped_and_brightened(
 def _turned(pack: PackedDataset, image: int, quality: int, window: Window, rng: np.random.Generator) -> Sample:
     """Flip, mirror and transpose the original, one of eight symmetries, before it is compressed."""
     original = turn(pack.originals[image], int(rng.integers(N_SYMMETRIES)))
-    return compress_window(original, quality, window), original[window], 1
+    return degrade_window(original, pack.encoder_at(quality), window), original[window], 1
 
 
 AUGMENTATIONS: Mapping[str, Callable[[PackedDataset, int, int, Window, np.random.Generator], Sample]] = {
@@ -167,7 +169,11 @@ def _windows(
 
 
 def _batches(
-    read: Callable[[int], tuple[Sample, int]], n_samples: int, settings: BatchSettings, n_threads: int
+    pack: PackedDataset,
+    read: Callable[[int], tuple[Sample, int]],
+    n_samples: int,
+    settings: BatchSettings,
+    n_threads: int,
 ) -> Iterator[Batch]:
     """Yield the batches of samples 0..n_samples - 1, read in n_threads threads."""
 
@@ -180,7 +186,7 @@ def _batches(
                     np.multiply(place[row], np.float32(brightness), out=place[row])
                     np.minimum(place[row], 1, out=place[row])
             if job.tables is not None:
-                job.tables[row] = tables_of_quality(quality)
+                job.tables[row] = pack.told_tables(quality)
         return job.batch() if job.rows.stop == len(job.degraded) else None
 
     n_ahead = BATCHES_AHEAD * -(-settings.batch_size // ROWS_A_JOB)

@@ -12,13 +12,15 @@ MACROBLOCK_PX = 16  # of 4:2:0: two blocks of luma, one of chroma
 LEAST_INTERPOLATED_PX = 5
 INTERPOLATED_PX = 2  # a pixel's colours come from two pixels of chroma, each of them two pixels wide
 
+Coarseness = int | list[list[int]]  # a quality of 1..100, or the tables of luma and chroma, 64 steps in rows each
 Window = tuple[slice, slice]  # rows, columns, with start and stop inside the image
 
 
-def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """Compress uint8 [H, W, 3] to a JPEG file of the given quality, 1..100."""
+def encode_jpeg(image: NDArray[np.uint8], quality: Coarseness) -> bytes:
+    """Compress uint8 [H, W, 3] to a JPEG file of the given quality, 1..100, or with the given tables."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    how = {"quality": quality} if isinstance(quality, int) else {"qtables": quality, "subsampling": SUBSAMPLING}
+    Image.fromarray(image).save(buffer, "JPEG", **how)
     return buffer.getvalue()
 
 
@@ -36,12 +38,12 @@ def decode_window(data: bytes | memoryview, size_px: int, window: Window) -> NDA
     return _decode_part(data, (size_px, size_px), window)
 
 
-def compress_window(image: NDArray[np.uint8], quality: int, window: Window) -> NDArray[np.uint8]:
+def compress_window(image: NDArray[np.uint8], quality: Coarseness, window: Window) -> NDArray[np.uint8]:
     """Return a window of uint8 [H, W, 3] as the JPEG file of the whole image shows it, for less work."""
     return decode_compressed(encode_window(image, quality, window), image.shape[:2], window)
 
 
-def encode_window(image: NDArray[np.uint8], quality: int, window: Window) -> bytes:
+def encode_window(image: NDArray[np.uint8], quality: Coarseness, window: Window) -> bytes:
     """Compress the macroblocks of uint8 [H, W, 3] that hold a window, for `decode_compressed`.
 
     Blocks are compressed alone and colours interpolated between neighbours, so the macroblocks that hold the window and

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache
 from typing import Any
 
 from datasets.encoders.encoder import Encoder
@@ -35,6 +36,7 @@ def plain_quality(encoder: Encoder) -> int | None:
     return encoder.quality if encoder.quality and encoder == plain_jpeg(encoder.quality) else None
 
 
+@cache
 def plain_jpeg(quality: int) -> Encoder:
     """Return JPEG of a quality as Pillow writes it by default."""
     return Encoder(quality=quality).plain()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from datasets.encoders.compress import degrade, show
+from datasets.encoders.compress import compress, degrade, described_tables, show
 from datasets.encoders.encoder import Encoder, encoder_from_facts
+from datasets.encoders.family import EncoderFamily
+from datasets.encoders.windows import degrade_window
 from datasets.errors import InputError, explain
 from datasets.grouping.duplicates import group_thumbnails, thumbnail
 from datasets.grouping.splits import SPLITS
-from datasets.jpeg import Window, compress_window, decode_jpeg, decode_window, encode_jpeg
+from datasets.jpeg import Window, decode_jpeg, decode_window
 from datasets.pack_format import (
     FORMAT_VERSION,
     INDEX,
@@ -85,7 +87,7 @@ class PackedDataset:
     originals: uint8 [N, H, W, 3], memory-mapped. jpeg[quality]: uint8, memory-mapped, JPEG as Pillow writes it by
     default; image i is at offsets[quality][i] : offsets[quality][i + 1]. subsets[split][i]: "train", "validation",
     "test" or "" (left out). groups: int [N], the first image of each one's group; None where the pack does not say.
-    encoded: the files of other encoders.
+    encoded: the files of other encoders. family: what writes the files that are looked at, None: what the pack holds.
     """
 
     folder: Path
@@ -98,6 +100,7 @@ class PackedDataset:
     offsets: dict[int, NDArray[np.int64]]
     groups: NDArray[np.int64] | None = None
     encoded: dict[Encoder, EncodedFiles] = field(default_factory=dict)
+    family: EncoderFamily | None = None
 
     @property
     def size_px(self) -> int:
@@ -126,8 +129,22 @@ class PackedDataset:
         """Return the numbers of the images in a subset of a split, ascending."""
         return np.flatnonzero(self.subsets[split] == subset)
 
-    def jpeg_bytes(self, image: int, quality: int) -> memoryview:
-        """Return the JPEG file of an image at one of the pack's qualities."""
+    def written_by(self, family: EncoderFamily | None) -> "PackedDataset":
+        """Return the pack as if its files were written by a family of encoders; None: as they are."""
+        return replace(self, family=family)
+
+    def encoder_at(self, quality: int) -> Encoder:
+        """Return what writes the files of a quality."""
+        return self.family.at(quality) if self.family else plain_jpeg(quality)
+
+    def told_tables(self, quality: int) -> NDArray[np.float32]:
+        """Return what a network is told of the tables of a quality, see `datasets.tables`: float32 [8]."""
+        return described_tables(self.encoder_at(quality))
+
+    def file_bytes(self, image: int, quality: int) -> bytes | memoryview:
+        """Return the file of an image at one of the pack's qualities; of a family's encoder at any."""
+        if self.family:
+            return compress(np.asarray(self.originals[image]), self.family.at(quality))
         start, end = self.offsets[quality][image : image + 2]
         return self.jpeg[quality][start:end].data
 
@@ -152,17 +169,14 @@ class PackedDataset:
         return show(files.data[slice(*files.offsets[image : image + 2])].data, encoder)
 
     def degraded(self, image: int, quality: int, window: Window | None = None) -> NDArray[np.uint8]:
-        """Return an image, or a window of it, as its JPEG at any quality shows it: uint8 [H, W, 3].
+        """Return an image, or a window of it, as its file at any quality shows it: uint8 [H, W, 3].
 
         The pack's own qualities are decoded, others compressed on the fly, as if each time the whole image.
         """
-        if quality in self.offsets:
-            data = self.jpeg_bytes(image, quality)
+        if quality in self.offsets and not self.family:
+            data = self.file_bytes(image, quality)
             return decode_jpeg(data) if window is None else decode_window(data, self.size_px, window)
-        original = np.asarray(self.originals[image])
-        if window is None:
-            return decode_jpeg(encode_jpeg(original, quality))
-        return compress_window(original, quality, window)
+        return degrade_window(np.asarray(self.originals[image]), self.encoder_at(quality), window)
 
 
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:

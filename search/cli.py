@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         "--time-budget", metavar="TIME", help="no new epochs after this, from the command's start: 90s, 20m, 2h, 7d"
     )
     parser.add_argument("--max-macs", type=int, metavar="N", help="the most multiply-accumulates a pixel of a network")
+    parser.add_argument(
+        "--least-viewable-ssim",
+        type=float,
+        metavar="SSIM",
+        help="what the mean SSIM of files that nobody restores must reach, for whoever views them without a restorer",
+    )
     parser.add_argument("--seed", type=int, help="of everything that is drawn (default: 0)")
     parser.add_argument("--plugin", type=Path, metavar="FILE", help="a file of one's own networks, losses or space")
     parser.add_argument("--vgg16-weights", type=Path, metavar="FILE", help="of VGG16, for the perceptual loss")

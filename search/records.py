@@ -35,6 +35,8 @@ class TrialRecord:
     macs_per_pixel: multiply-accumulates of one restored pixel.
     weights_bytes: size of a file of the network's weights alone; 0 in records of older versions.
     restore_ms: median milliseconds of restoring one whole image of the pack where the trial ran; None: not measured.
+    input_bytes_at_parity: what files that nobody restores have in its place; 1 of JPEG as it is.
+    viewable_ssim: their mean SSIM at as many bytes as bytes_at_parity says: how files look that nobody restores.
     is_outside: of a failed trial, that what failed it lies outside of it, so that --resume tries it again.
     """
 
@@ -57,6 +59,15 @@ class TrialRecord:
     bytes_at_parity: float | None = None
     restore_ms: float | None = None
     is_outside: bool = False
+    input_bytes_at_parity: float | None = None
+    viewable_ssim: float | None = None
+
+    @property
+    def start_bytes_at_parity(self) -> float | None:
+        """What the network had before its first epoch, where it was judged then."""
+        if not self.spec.is_judged_at_start:
+            return None
+        return start_of(self.curve) if self.curve else self.bytes_at_parity
 
     @property
     def has_ended(self) -> bool:
@@ -93,6 +104,11 @@ class TrialRecord:
 def had_its_chance(curve: Sequence[Mapping[str, float | None]]) -> bool:
     """Say whether a trial has trained long enough to be judged dead or diverged by what it does to its input."""
     return len(curve) >= DEAD_EPOCHS and sum(row.get("steps") or 0 for row in curve) >= DEAD_STEPS
+
+
+def start_of(curve: Sequence[Row]) -> float | None:
+    """Return the bytes at parity that a curve's network had before its first epoch, where that was read."""
+    return curve[0].get("start_bytes_at_parity") if curve else None
 
 
 def best_first(records: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -33,8 +33,22 @@ NARROWED = {  # option -> axis
 CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
 DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
-FIXED = ("space", "scale", "seed", *COMPUTING, "top", "max_macs", *NARROWED, *CONTINUES)  # for the life of a run
-LATER = {"re_estimate_normalisation": False, "max_macs": None}  # options that runs of earlier versions do not remember
+FIXED = (
+    "space",
+    "scale",
+    "seed",
+    *COMPUTING,
+    "top",
+    "max_macs",
+    "least_viewable_ssim",
+    *NARROWED,
+    *CONTINUES,
+)  # for the life of a run
+LATER = {
+    "re_estimate_normalisation": False,
+    "max_macs": None,
+    "least_viewable_ssim": None,
+}  # options that runs of earlier versions do not remember
 CHANGEABLE = (
     "data",
     "vgg16_weights",
@@ -104,6 +118,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         mirror=options.mirror,
         plugin=asked.plugin,
         max_macs=options.max_macs,
+        least_viewable_ssim=options.least_viewable_ssim,
         began=options.began,
     )
     require_affordable(task)
@@ -231,6 +246,9 @@ def _check_numbers(options: argparse.Namespace) -> float | None:
         value = getattr(options, option)
         if value is not None and value < least:
             raise ValueError(f"--{option.replace('_', '-')} must be {least} or more, got {value}")
+    floor = options.least_viewable_ssim
+    if floor is not None and not 0 < floor < 1:
+        raise ValueError(f"--least-viewable-ssim must be between 0 and 1, got {floor:g}")
     return parse_duration(options.time_budget) if options.time_budget else None
 
 

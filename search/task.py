@@ -1,6 +1,6 @@
 """A task: a search as asked for, checked and planned, before anything of it exists."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,9 @@ from search.space.continuation import Continuation
 from search.space.earlier import Earlier
 from search.space.plan import Machine, Plan, Workload, make_plan
 from search.space.scale import Scale, TrialSetup
-from search.space.spaces import Space, resolve
+from search.space.spaces import Space
 from search.space.spec import BASELINE, FILTER, TrialSpec
+from search.space.values import resolve
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Task:
     n_trials: how many are tried, besides those that train the best again; began: when the command did, by the monotonic
     clock; options: what --resume needs to ask for the same again; computing: how every trial computes, field of
     TrialSpec -> value; left_out: what was asked for and cannot be run, each with why; max_macs: the most
-    multiply-accumulates a pixel that a network may take.
+    multiply-accumulates a pixel that a network may take; least_viewable_ssim: see `search.space.scale.Protocol`.
     """
 
     space: Space
@@ -47,6 +48,7 @@ class Task:
     mirror: bool = False
     plugin: Plugin | None = None
     max_macs: int | None = None
+    least_viewable_ssim: float | None = None
     began: float | None = None
 
     def starting_from(self, earlier: Earlier) -> "Task":
@@ -127,7 +129,18 @@ class Task:
     @property
     def setup(self) -> TrialSetup:
         protocol = self.scale.protocol.for_images(self.pack.size_px)
+        protocol = replace(protocol, least_viewable_ssim=self.least_viewable_ssim)
         return TrialSetup(protocol, self.machine.n_threads, self.vgg16_weights, self.plugin)
+
+    def baselines_of(self, specs: Iterable[TrialSpec]) -> list[TrialSpec]:
+        """Return what trials with encoders of their own are held against: their files as they are, and the filter."""
+        own = [spec for spec in specs if spec.encoder is not None]
+        baselines = [
+            replace(baseline, split=spec.split, encoder=spec.encoder)
+            for spec in own
+            for baseline in (BASELINE, replace(FILTER, training_quality=spec.training_quality))
+        ]
+        return list(dict.fromkeys(baselines))
 
     @property
     def baselines(self) -> list[TrialSpec]:

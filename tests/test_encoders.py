@@ -176,7 +176,7 @@ def test_tables_that_cannot_be_are_refused(steps: Any, message: str) -> None:
         ("jpeg-q50-progressive-444", "this one is written jpeg-q50-444-progressive"),
         ("jpeg-q50-a0.5", "of the standard's tables only chroma is scaled"),
         ("jpeg-q50-fast", "'fast' means nothing"),
-        ("jpeg-flat3", "scale of quantisation tables must be 4..60, got 3"),
+        ("jpeg-flat0.5", "scale of quantisation tables must be 1..99, got 0.5"),
         ("jpeg-flat12-c5", "chroma_scale of quantisation tables must be 0.3..4, got 5"),
         ("jpeg-radial12-a1.5", "slope of quantisation tables must be 0..1, got 1.5"),
         ("jpeg-q50-smooth101", "smoothing must be a whole number of 0..100, got 101"),

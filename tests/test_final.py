@@ -8,8 +8,8 @@ import pytest
 from search.records import TrialRecord
 from search.space.final import final_space
 from search.space.scale import SCALES, Scale
-from search.space.spaces import resolve
 from search.space.spec import TrialSpec, TrialStatus
+from search.space.values import resolve
 
 
 def _record(

@@ -3,8 +3,9 @@
 import pytest
 
 from search.space.scale import SCALES
-from search.space.spaces import SPACES, resolve
+from search.space.spaces import SPACES
 from search.space.spec import TrialSpec
+from search.space.values import resolve
 
 
 @pytest.mark.parametrize("scale", SCALES)

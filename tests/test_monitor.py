@@ -1,14 +1,18 @@
 """The monitored value: its zero, its sign, the smallest of four by hand, and none where it cannot be reckoned."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from datasets.encoders.family import find_family
 from datasets.jpeg import decode_jpeg, encode_jpeg
 from datasets.packed import PackedDataset
 from datasets.sampling import deal_images
 from datasets.smear import draw_smear
+from datasets.tables import tables_of_quality
 from models.build import build_model
 from models.metrics import measure
 from models.names import METRICS
@@ -18,6 +22,7 @@ from search.trial.monitor import Monitor, Scores, read_monitor
 
 SIZE_PX = 48
 SIZES = {25: 1000.0, 50: 1500.0, 75: 2000.0}  # mean bytes of a file
+TOLD = {quality: tables_of_quality(quality) for quality in SIZES}
 Pixels = dict[int, NDArray[np.uint8]]
 
 
@@ -27,7 +32,7 @@ def _unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _monitor(originals: NDArray[np.uint8], degraded: Pixels) -> Monitor:
     scores = {quality: measure(_unit(originals), _unit(pixels)) for quality, pixels in degraded.items()}
-    return Monitor(_unit(originals), degraded, scores, SIZES)
+    return Monitor(_unit(originals), degraded, scores, SIZES, TOLD, scores, SIZES[75])
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +68,8 @@ def _margin(monkeypatch: pytest.MonkeyPatch, restored: Scores, inputs: Scores = 
     """Return the margin when restored images score so, whatever they are."""
     nothing = {quality: np.zeros((2, 16, 16, 3), np.uint8) for quality in SCORED_QUALITIES}
     monkeypatch.setattr(monitor_module, "_score", lambda originals, images: restored)
-    return Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, inputs, SIZES).compare(nothing).margin
+    originals = np.zeros((2, 16, 16, 3), np.float32)
+    return Monitor(originals, nothing, inputs, SIZES, TOLD, inputs, SIZES[75]).compare(nothing).margin
 
 
 def test_the_margin_is_zero_when_every_restored_image_is_the_jpeg_of_quality_75(
@@ -84,7 +90,8 @@ def test_bytes_at_parity_lie_where_the_smallest_margin_crosses_zero_over_the_log
     restored = {25: _scores(**good, ssim=0.975), 50: _scores(**good, ssim=0.995), 75: _scores(**good, ssim=0.999)}
     nothing = {quality: np.zeros((2, 16, 16, 3), np.uint8) for quality in SCORED_QUALITIES}
     monkeypatch.setattr(monitor_module, "_score", lambda originals, images: restored)
-    reading = Monitor(np.zeros((2, 16, 16, 3), np.float32), nothing, INPUT_SCORES, SIZES).compare(nothing)
+    originals = np.zeros((2, 16, 16, 3), np.float32)
+    reading = Monitor(originals, nothing, INPUT_SCORES, SIZES, TOLD, INPUT_SCORES, SIZES[75]).compare(nothing)
     # SSIM is 1 under JPEG-75 at quality 25 and 1 above it at 50, where MSE is 0.9 above it
     assert reading.bytes_at_parity == pytest.approx(1000 * 1.5 ** (1 / 1.9) / 2000)
 
@@ -207,3 +214,31 @@ def test_the_monitor_of_a_pack_holds_validation_images_dealt_over_systems_and_th
         expected = measure(monitor.originals, _unit(whole[part]))
         for metric in METRICS:
             np.testing.assert_allclose(monitor.input_scores[quality][metric], expected[metric])
+
+
+def test_files_of_other_encoders_are_held_against_jpeg_75_as_it_is_stored(small_pack: PackedDataset) -> None:
+    protocol = Protocol(n_monitored=2, monitor_px=64, n_scored=None)
+    stored = read_monitor(small_pack, "data100", protocol)
+    optimised = read_monitor(small_pack.written_by(find_family("jpeg")), "data100", protocol)
+    for quality, pixels in stored.degraded.items():  # the same pixels in fewer bytes
+        np.testing.assert_array_equal(optimised.degraded[quality], pixels)
+    images = small_pack.images_of("data100", "validation")
+    mean_bytes = np.mean([len(small_pack.file_bytes(image, 75)) for image in images])
+    assert optimised.reference_bytes == stored.reference_bytes == pytest.approx(mean_bytes)
+    share = optimised.compare(optimised.degraded).bytes_at_parity
+    assert share == pytest.approx(optimised.file_bytes[75] / stored.file_bytes[75])
+    assert share is not None
+    assert share < 1
+    assert optimised.viewable_ssim(share) == pytest.approx(stored.input_scores[75]["ssim"].mean())
+
+
+def test_parity_needs_files_that_can_be_viewed_where_that_is_asked_for(small_pack: PackedDataset) -> None:
+    protocol = Protocol(n_monitored=2, monitor_px=64, n_scored=None)
+    monitor = read_monitor(small_pack, "data100", protocol)
+    almost = np.rint(255 * monitor.originals).astype(np.uint8)
+    almost[:, 0, 0] ^= 1  # the mean PSNR of perfect images is no number
+    perfect = dict.fromkeys(monitor.degraded, almost)
+    floor = float(monitor.input_scores[60]["ssim"].mean())
+    viewable = replace(monitor, least_viewable_ssim=floor).compare(perfect).bytes_at_parity
+    assert viewable == pytest.approx(monitor.file_bytes[60] / monitor.file_bytes[75])
+    assert (monitor.compare(perfect).bytes_at_parity or 1) < viewable

@@ -55,7 +55,7 @@ def test_the_jpeg_files_are_pillows_own_of_the_cropped_images(pack: PackedDatase
     for number in range(N_IMAGES):
         buffer = io.BytesIO()
         Image.fromarray(_cropped(number)).save(buffer, "JPEG", quality=quality)
-        assert bytes(pack.jpeg_bytes(number, quality)) == buffer.getvalue()
+        assert bytes(pack.file_bytes(number, quality)) == buffer.getvalue()
     assert pack.offsets[quality][-1] == (pack.folder / f"jpeg_q{quality}.bin").stat().st_size
 
 

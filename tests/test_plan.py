@@ -7,8 +7,9 @@ import pytest
 from models.footprint import FOOTPRINTS
 from search.space.plan import Machine, Workload, expected_share, make_plan
 from search.space.scale import SCALES, Scale, choose_scale
-from search.space.spaces import SPACES, resolve
+from search.space.spaces import SPACES
 from search.space.spec import TrialSpec
+from search.space.values import resolve
 
 MACHINE = Machine(n_slots=2, n_threads=1)
 WORKLOAD = Workload(n_train=96, n_scored=8, n_tested=8, size_px=360, n_qualities=8)

@@ -323,7 +323,7 @@ def test_the_last_round_takes_the_best_of_a_run(smoke: tuple[Path, str]) -> None
 MISTAKES = {
     "unknown space": (
         ["--space", "fulll"],
-        "unknown space 'fulll'; known: full, native, appendix, residual, quality, smoke, final",
+        "unknown space 'fulll'; known: full, native, encoder, appendix, residual, quality, smoke, final",
     ),
     "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, small, tiny, full"),
     "unknown network": (

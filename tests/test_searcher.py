@@ -13,8 +13,9 @@ from search.engine.early_stopping import METRIC
 from search.engine.searcher import CELLS_FIRST, LowqSearch, Mirror
 from search.records import TrialRecord
 from search.space.scale import SCALES
-from search.space.spaces import SPACES, Space, resolve
+from search.space.spaces import SPACES, Space
 from search.space.spec import TrialSpec, TrialStatus
+from search.space.values import resolve
 
 SPACE = SPACES["full"]
 CELLS = SPACE.cells()

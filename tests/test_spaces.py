@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from models.names import ARCHITECTURES, LOSSES, UNTRAINED, WEIGHTED_LOSSES
 from models.sizes import NATIVE_SIZES
 from search.space.scale import SCALES, Scale
-from search.space.spaces import SPACES, By, LogRange, Space, find_space, for_natives, resolve, space_from_facts
+from search.space.spaces import SPACES, Space, find_space, for_natives, space_from_facts
 from search.space.spec import TrialSpec
+from search.space.values import By, LogRange, resolve
 
 FULL = SPACES["full"]
 
@@ -105,7 +106,8 @@ def test_narrowing_to_an_unknown_value_lists_the_known_ones() -> None:
 
 def test_an_unknown_space_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match="unknown space 'fulll'; known: full, native, appendix, residual, quality, smoke, final"
+        ValueError,
+        match="unknown space 'fulll'; known: full, native, encoder, appendix, residual, quality, smoke, final",
     ):
         find_space("fulll")
 
@@ -235,3 +237,33 @@ def test_more_values_of_an_axis_come_before_its_own() -> None:
     more = FULL.with_more("architecture", ["mine.wide", "jjnet"])
     assert more.axes["architecture"][:2] == ("mine.wide", "jjnet")
     assert set(more.axes["architecture"]) == {"mine.wide", *FULL.axes["architecture"]}
+
+
+def test_tables_are_drawn_by_their_numbers_and_come_back_as_drawn() -> None:
+    space = SPACES["encoder"]
+    axes = {"architecture": "native10k", "loss": "psnr-ssim", "training_quality": "20-80", "output_activation": "none"}
+    radial = {"tables": "radial", "chroma_scale": 1.5, "slope": 0.254, "exponent": 1.0, "chroma_slope": 0.1, "dc": 0.7}
+    cases = {
+        "jpeg": {"tables": "scaled", "chroma_scale": 1.0},
+        "jpeg-c0.6": {"tables": "scaled", "chroma_scale": 0.6},
+        "jpeg-radial-a0.25-c1.5-ca0.1-dc0.7": radial,
+        "jpeg-flat": {**radial, "slope": 0.0, "chroma_slope": 0.0, "chroma_scale": 1.0, "dc": 1.0},
+    }
+    for name, numbers in cases.items():
+        drawn = {f"encoder: {number}": value for number, value in numbers.items()}
+        assert space.suggest(optuna.trial.FixedTrial({**axes, **drawn}))["encoder"] == name
+        rounded = {key: value if isinstance(value, str) else round(value, 2) for key, value in drawn.items()}
+        assert space.drawn_from({**axes, "encoder": name}) == {**axes, **rounded}
+    for other in ("jpeg-444", "jpeg-plain", "avif", "jpeg-c0.6-progressive", "none"):
+        assert space.drawn_from({**axes, "encoder": other}) is None
+
+
+def test_what_is_to_start_with_comes_before_the_cells() -> None:
+    space = replace(SPACES["smoke"], starts=({"learning_rate": 1e-3}, {"learning_rate": 2e-3}, {"learning_rate": 3e-3}))
+    cells = SPACES["smoke"].first_parameters()
+    assert space.first_parameters() == [
+        {**cells[0], "learning_rate": 1e-3},
+        {**cells[1], "learning_rate": 2e-3},
+        {**cells[0], "learning_rate": 3e-3},
+        *cells,
+    ]

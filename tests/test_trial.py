@@ -16,7 +16,7 @@ from models.names import METRICS
 from models.training import Batch, TrainingState
 from search.records import TrialRecord
 from search.space.scale import Protocol, TrialSetup
-from search.space.spec import BASELINE, TrialSpec, TrialStatus
+from search.space.spec import BASELINE, FILTER, TrialSpec, TrialStatus
 from search.trial.reporting import Progress, Report, Verdict
 from search.trial.store import SAMPLES, SCORES, LocalStore, StoreError
 from search.trial.trial import epoch_images, load_restorer, run_trial
@@ -84,11 +84,11 @@ def test_the_baseline_is_scored_at_every_quality_on_validation_and_test_as_its_i
     assert set(scores["input_quality"]) == set(small_pack.qualities)
     assert set(scores["split"]) == {"validation", "test"}
     row = scores.query("split == 'test' and input_quality == 25 and region == 'full'").iloc[0]
-    degraded = decode_jpeg(small_pack.jpeg_bytes(row["image"], 25))
+    degraded = decode_jpeg(small_pack.file_bytes(row["image"], 25))
     error = (small_pack.originals[row["image"]].astype(float) - degraded) / 255
     assert row["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
     assert row["psnr_db"] == pytest.approx(-10 * np.log10(np.square(error).mean()), rel=1e-5)
-    assert row["jpeg_bytes"] == len(small_pack.jpeg_bytes(row["image"], 25))
+    assert row["jpeg_bytes"] == len(small_pack.file_bytes(row["image"], 25))
     assert row["image"] in small_pack.images_of("data101", "test")
 
 
@@ -278,3 +278,44 @@ def test_a_halved_batch_stays_so_on_another_day(
         assert run_trial(SPEC, small_pack, store, Listener(1, Verdict.PAUSE), SETUP) is None
     record = _ran(SPEC, small_pack, store)
     assert [row["batch_size"] for row in record.curve] == [1, 1]
+
+
+OF_ENCODER = TrialSpec(
+    "native1k", epochs=2, epoch_images=4, crop_px=24, batch_size=2, start="near_identity", encoder="jpeg-c0.6"
+)
+
+
+def test_a_trial_with_an_encoder_is_judged_before_its_first_epoch(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store, listener = LocalStore(tmp_path), Listener()
+    record = _ran(OF_ENCODER, small_pack, store, listener)
+    assert [progress.epoch for progress in listener.heard] == [0, 1, 2]
+    filtered = _ran(replace(FILTER, training_quality=75, encoder="jpeg-c0.6"), small_pack, store)
+    assert listener.heard[0].bytes_at_parity == record.start_bytes_at_parity == pytest.approx(filtered.bytes_at_parity)
+    assert record.input_bytes_at_parity == filtered.input_bytes_at_parity != 1
+    assert record.viewable_ssim is not None
+    sizes = set(
+        zip(*(_scores(store, OF_ENCODER)[name] for name in ("image", "input_quality", "jpeg_bytes")), strict=True)
+    )
+    pack = small_pack.written_by(OF_ENCODER.family)
+    assert sizes == {(image, quality, len(pack.file_bytes(image, quality))) for image, quality, _ in sizes}
+
+
+def test_a_trial_that_is_weak_before_its_first_epoch_is_scored_as_it_was_built(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    store, listener = LocalStore(tmp_path), Listener(0, Verdict.STOP)
+    record = _ran(OF_ENCODER, small_pack, store, listener)
+    assert (record.status, record.epochs_run, record.curve) == (TrialStatus.STOPPED, 0, ())
+    assert record.bytes_at_parity == record.start_bytes_at_parity == listener.heard[0].bytes_at_parity
+    assert len(_scores(store, OF_ENCODER))
+    assert TrialRecord.from_json(record.to_json()) == record
+
+
+def test_a_trial_that_is_to_pause_before_its_first_epoch_has_not_begun(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    assert run_trial(OF_ENCODER, small_pack, store, Listener(0, Verdict.PAUSE), SETUP) is None
+    assert store.load(OF_ENCODER.trial_id) is None
+    record = _ran(OF_ENCODER, small_pack, store)
+    assert record.epochs_run == 2

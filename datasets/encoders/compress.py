@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.codecs import JPEG_XL, Codec, decode, encode
 from datasets.encoders.encoder import JPEG, Encoder
-from datasets.tables import describe_tables
+from datasets.tables import N_NUMBERS, describe_tables
 
 FORMATS: Mapping[str, str] = MappingProxyType({JPEG: "JPEG", "webp": "WEBP", "avif": "AVIF", "jxl": JPEG_XL})
 SUFFIXES: Mapping[str, str] = MappingProxyType({JPEG: ".jpg", "webp": ".webp", "avif": ".avif", "jxl": ".jxl"})
@@ -32,8 +32,11 @@ def degrade(image: NDArray[np.uint8], encoder: Encoder) -> tuple[bytes, NDArray[
     return data, show(data, encoder)
 
 
+@cache
 def described_tables(encoder: Encoder) -> NDArray[np.float32]:
-    """Return a JPEG encoder's tables as `datasets.tables` describes those of a file, for a network: float32 [8]."""
+    """Return what a network is told of an encoder's tables, see `datasets.tables`: float32 [8]; no JPEG has zeros."""
+    if encoder.codec != JPEG:
+        return np.zeros(N_NUMBERS, np.float32)
     luma, chroma = encoder.steps()
     return describe_tables({0: luma.tolist(), 1: chroma.tolist()})
 

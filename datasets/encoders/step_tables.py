@@ -35,7 +35,7 @@ Steps = NDArray[np.int64]  # [2, 64] of 1..255: luma's and chroma's in rows
 # What a search may try; a name outside of them is refused.
 BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "scale": (4, 60),
+        "scale": (1, 99),
         "slope": (0, 1),
         "exponent": (1, 1.5),
         "chroma_scale": (0.3, 4),
@@ -122,9 +122,14 @@ Tables = RadialTables | ScaledTables | ExplicitTables
 
 def standard_steps(quality: int) -> NDArray[np.int64]:
     """Return the tables that libjpeg makes of the standard's for a quality of 1..100: int [2, 8, 8], luma's first."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    scaled = (np.stack([LUMA_STEPS, CHROMA_STEPS]) * scale + 50) // 100
+    percent = round(100 * standard_factor(quality))
+    scaled = (np.stack([LUMA_STEPS, CHROMA_STEPS]) * percent + 50) // 100
     return scaled.clip(SMALLEST_STEP, LARGEST_STEP).astype(np.int64)
+
+
+def standard_factor(quality: int) -> float:
+    """Return by what libjpeg multiplies the standard's tables for a quality of 1..100, a whole number of hundredths."""
+    return (5000 // quality if quality < 50 else 200 - 2 * quality) / 100
 
 
 def check_quality(quality: Any) -> None:

@@ -141,5 +141,5 @@ def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part) -> list[Row]:
     prepare_backend(workers.setup.n_threads)
     pack, setup = workers.open()
     model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
-    rows = score_images(model, pack, part.images, (part.quality,), setup.protocol)
+    rows = score_images(model, pack.written_by(spec.family), part.images, (part.quality,), setup.protocol)
     return [{"split": part.subset, **row} for row in rows]

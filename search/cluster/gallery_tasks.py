@@ -7,7 +7,6 @@ from zipfile import BadZipFile
 import numpy as np
 import ray
 
-from datasets.tables import tables_of_quality
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
@@ -64,12 +63,13 @@ def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], w
     from search.trial.trial import load_restorer
 
     pack, setup = workers.open()
+    pack = pack.written_by(spec.family if spec else None)
     model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints))) if spec else None
     gallery = gallery_arrays(
         pack,
         sheet,
         worst,
-        (lambda images: to_8_bits(restore(model, images, tables_of_quality(UNIT_QUALITY)))) if spec else None,
+        (lambda images: to_8_bits(restore(model, images, pack.told_tables(UNIT_QUALITY)))) if spec else None,
     )
     gallery |= {"trial_id": spec.trial_id if spec else "", "crop_px": setup.protocol.crop_px}
     if setup.vgg16_weights and worst and pack.size_px >= LEAST_PX:

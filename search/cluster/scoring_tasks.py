@@ -114,4 +114,5 @@ def _score_on_test(workers: WorkerSetup, spec: TrialSpec, quality: int) -> list[
     pack, _ = workers.open()
     model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
     images = workers.setup.protocol.images_to_score(pack, spec.split, "test")
-    return [{"split": "test", **row} for row in score_images(model, pack, images, (quality,), workers.setup.protocol)]
+    rows = score_images(model, pack.written_by(spec.family), images, (quality,), workers.setup.protocol)
+    return [{"split": "test", **row} for row in rows]

@@ -33,6 +33,7 @@ from search.records import (
     failed_record,
     read_proposed,
     read_records,
+    start_of,
 )
 from search.scoring.finalists import choose_finalists
 from search.scoring.images import describe_images
@@ -139,6 +140,7 @@ class Search:
     def score(self) -> None:
         """Score what was paused, then the finalists on test images, and what they are compared with."""
         self._score_paused()
+        self._score_encoders()
         _score_finalists(self.run, self.task, self.workers, self.say)
         describe_images(self.run, self.task.pack, self.say)
         compare_codecs(self.run, self.task, self.workers, self.say)
@@ -211,9 +213,11 @@ class Search:
         rungs = None
         if self.task.space.stops_early:
             store = LocalStore(self.run)
-            curves = {record.spec: record.curve for record in self.records}
-            curves |= {spec: curve_of(store.load(spec.trial_id) or b"") for spec in self.unfinished}
-            of_search = [(spec.trial_id, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
+            known = [(record.spec, record.curve, record.start_bytes_at_parity) for record in self.records]
+            for spec in self.unfinished:
+                curve = curve_of(store.load(spec.trial_id) or b"")
+                known.append((spec, curve, start_of(curve)))
+            of_search = [(spec.trial_id, curve, start) for spec, curve, start in known if not self.task.confirms(spec)]
             rungs = rungs_of(self.task.scale, self.task.epochs, of_search)
         return EarlyStopping(self.checkpoints, rungs, self.task.seed)
 
@@ -226,6 +230,16 @@ class Search:
             self.say(f"scoring {len(paused)} trials that were under way")
         for record in score_paused_trials(self.workers, paused, self.task.machine):
             self.writer.write_record(record)
+
+    def _score_encoders(self) -> None:
+        """Score what finalists with encoders of their own are held against."""
+        records = read_records(self.run)
+        finalists = choose_finalists(records, self.task.n_finalists)
+        scored = {record.trial_id for record in records}
+        wanted = [spec for spec in self.task.baselines_of(r.spec for r in finalists) if spec.trial_id not in scored]
+        if wanted:
+            self.say(f"scoring what the finalists' encoders write: {', '.join(spec.trial_id for spec in wanted)}")
+            Baselines(self.workers, wanted, self.task.machine, self.writer.write_record).finish()
 
 
 def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:

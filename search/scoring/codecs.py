@@ -59,7 +59,7 @@ def _score_image(pack: PackedDataset, image: int, crop_px: int) -> Iterator[Row]
 def _files(pack: PackedDataset, image: int) -> Iterator[File]:
     encoder = f"libjpeg {pack.manifest['versions']['libjpeg']}"
     for quality in pack.qualities:
-        yield File(JPEG, quality, encoder, pack.jpeg_bytes(image, quality), decode_jpeg)
+        yield File(JPEG, quality, encoder, pack.file_bytes(image, quality), decode_jpeg)
     original = np.asarray(pack.originals[image])
     for name, codec in _usable().items():
         for setting in codec.settings:

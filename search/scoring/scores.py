@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from datasets.packed import PackedDataset
-from datasets.tables import tables_of_quality
 from models.evaluation import restore, score_regions, to_8_bits
 from search.scoring.score_files import Row
 from search.space.scale import UNIT_QUALITY, Protocol
@@ -30,7 +29,7 @@ def score_images(
         originals = pack.originals[part]
         for quality in qualities:
             degraded = np.stack([pack.degraded(image, quality) for image in part])
-            restored = restore(model, degraded, tables_of_quality(quality))
+            restored = restore(model, degraded, pack.told_tables(quality))
             regions = score_regions(originals, restored, protocol.crop_px)
             for place, image in enumerate(part):
                 facts = {
@@ -38,7 +37,7 @@ def score_images(
                     "name": pack.names[image],
                     "system": pack.systems[image],
                     "input_quality": quality,
-                    "jpeg_bytes": len(pack.jpeg_bytes(image, quality)),
+                    "jpeg_bytes": len(pack.file_bytes(image, quality)),
                     "crop_px": protocol.crop_px,
                 }
                 rows += [{**facts, "region": region, **scores[place]} for region, scores in regions.items()]
@@ -59,7 +58,7 @@ def time_restoring(model: keras.Model, pack: PackedDataset, images: Iterable[int
     times = []
     for image, degraded in [*inputs[:1], *inputs]:
         started = time.perf_counter()
-        to_8_bits(restore(model, degraded[None], tables_of_quality(UNIT_QUALITY)))
+        to_8_bits(restore(model, degraded[None], pack.told_tables(UNIT_QUALITY)))
         times.append((image, 1000 * (time.perf_counter() - started)))
     return times[1:]
 
@@ -75,7 +74,7 @@ def sample_pictures(
     columns = [np.stack([pack.degraded(image, quality) for image in chosen]) for quality in qualities]
     degraded = np.stack(columns, axis=1)
     shown = zip(qualities, columns, strict=True)
-    restored = np.stack([to_8_bits(restore(model, batch, tables_of_quality(q))) for q, batch in shown], axis=1)
+    restored = np.stack([to_8_bits(restore(model, batch, pack.told_tables(q))) for q, batch in shown], axis=1)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,

@@ -13,7 +13,7 @@ QUALITIES = (USEFUL_RANGE, RANDOM, 75, 50, 25)
 # What a setting is: the rest is how long, on what and in what order it was trained.
 SETTING = (
     *("architecture", "loss", "output_activation", "learning_rate", "batch_size", "schedule", "clip_norm"),
-    *("augmentation", "global_residual", "start", "ssim_weight", "warm_up", "ema", *SIZE_FIELDS),
+    *("augmentation", "global_residual", "start", "ssim_weight", "warm_up", "ema", "encoder", *SIZE_FIELDS),
 )
 
 

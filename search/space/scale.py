@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from datasets.packed import PackedDataset
 from datasets.sampling import deal_images
 from models.plugins import Plugin
-from search.space.spaces import By, for_natives
+from search.space.spaces import for_natives
+from search.space.values import By
 
 SCORED_QUALITIES = (25, 50, 75)
 MONITORED_QUALITIES = (25, 40, 50, 60, 75, 90)  # those that the pack has
@@ -27,7 +28,8 @@ class Protocol:
 
     n_scored: validation images scored when a trial ends; n_tested: test images for finalists; None is all of them.
     n_compared: the most of these test images on which other codecs are tried; n_stopped: the most validation images
-    scored of a trial that did not train to its end.
+    scored of a trial that did not train to its end. least_viewable_ssim: what the mean SSIM of files that nobody
+    restores must reach; None: they may look as they like.
     """
 
     n_monitored: int
@@ -38,6 +40,7 @@ class Protocol:
     n_stopped: int = 256
     crop_px: int = 192
     scored_qualities: tuple[int, ...] = SCORED_QUALITIES
+    least_viewable_ssim: float | None = None
 
     def for_images(self, size_px: int) -> "Protocol":
         """Return the protocol for images of a side: regions no larger than the image."""

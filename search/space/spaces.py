@@ -3,54 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain, combinations, product
-from typing import Any, Protocol
+from itertools import chain, combinations, cycle, product
+from typing import Any
 
 from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS, UNTRAINED, WEIGHTED_LOSSES
 from models.sizes import NATIVE_SIZES
 from search.space.spec import AUGMENTATIONS, RANDOM, SCHEDULES
+from search.space.values import By, LogRange, Suggests, TableShapes, Values, drawn_as, suggest, values_from_facts
 
 Cell = tuple[Any, ...]  # a value for each axis
-
-
-class Suggests(Protocol):
-    """The part of an Optuna trial that a space uses."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
-
-
-@dataclass(frozen=True)
-class LogRange:
-    """The numbers from low to high, drawn evenly on a logarithmic scale."""
-
-    low: float
-    high: float
-
-
-Values = LogRange | tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class By:
-    """What depends on the value of an axis: cases[value of the axis] where it is there, else the usual.
-
-    Values to draw from, or where a field is fixed, its value.
-    """
-
-    axis: str
-    usual: Any
-    cases: Mapping[str, Any]
-
-    def of(self, parameters: Mapping[str, Any]) -> Any:
-        """Return what holds where the axes have these values."""
-        return self.cases.get(str(parameters.get(self.axis)), self.usual)
-
-
-def resolve(fields: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fixed fields where the axes have these values."""
-    return {name: value.of(parameters) if isinstance(value, By) else value for name, value in fields.items()}
 
 
 def for_natives(native: Any, usual: Any) -> By:
@@ -79,6 +40,7 @@ class Space:
     stops_early: bool = True
     tests_all: bool = False
     confirms: bool = False
+    starts: tuple[Mapping[str, Any], ...] = ()
 
     def cells(self) -> list[Cell]:
         """Return every combination of the axes' values, each prefix of the list as balanced as can be.
@@ -97,18 +59,15 @@ class Space:
         return ordered
 
     def first_parameters(self) -> list[dict[str, Any]]:
-        """Return the axes' values in each cell, in the order of `cells`."""
-        return [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
+        """Return the axes' values in each cell, in the order of `cells`, those of the starts before them."""
+        cells = [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
+        return [{**cell, **start} for cell, start in zip(cycle(cells), self.starts)] + cells
 
     def suggest(self, trial: Suggests) -> dict[str, Any]:
         """Draw a trial's parameters, define-by-run: field of TrialSpec -> value."""
         parameters = {axis: trial.suggest_categorical(axis, values) for axis, values in self.axes.items()}
         for name in self.sampled:
-            drawn_as, values = self._drawn(name, parameters)
-            if isinstance(values, LogRange):
-                parameters[name] = trial.suggest_float(drawn_as, values.low, values.high, log=True)
-            else:
-                parameters[name] = trial.suggest_categorical(drawn_as, values)
+            parameters[name] = suggest(trial, *self._known_as(name, parameters))
         return parameters
 
     def drawn_from(self, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -121,18 +80,18 @@ class Space:
             return None
         drawn = {axis: parameters[axis] for axis in self.axes}
         for name in self.sampled:
-            drawn_as, values = self._drawn(name, parameters)
-            if not _can_draw(values, parameters[name]):
+            own = drawn_as(*self._known_as(name, parameters), parameters[name])
+            if own is None:
                 return None
-            drawn[drawn_as] = parameters[name]
+            drawn |= own
         return drawn
 
     def largest(self, name: str, cell: Mapping[str, Any]) -> Any:
         """Return the largest value that a field can be drawn with in a cell, None where it is not drawn."""
         if name not in self.sampled:
             return None
-        _, values = self._drawn(name, cell)
-        return values.high if isinstance(values, LogRange) else max(values)
+        _, values = self._known_as(name, cell)
+        return values.high if isinstance(values, LogRange) else max(values)  # type: ignore[arg-type]
 
     def narrowed(self, axis: str, values: Sequence[Any] | None) -> "Space":
         """Return the space with fewer values on an axis (None: all). Raises ValueError for a value it does not have."""
@@ -166,7 +125,7 @@ class Space:
     def _has(self, parameters: Mapping[str, Any]) -> bool:
         return not self.only or any(part.items() <= dict(parameters).items() for part in self.only)
 
-    def _drawn(self, name: str, parameters: Mapping[str, Any]) -> tuple[str, Values]:
+    def _known_as(self, name: str, parameters: Mapping[str, Any]) -> tuple[str, Values]:
         values = self.sampled[name]
         if not isinstance(values, By):
             return name, values
@@ -181,7 +140,8 @@ def space_from_facts(facts: Mapping[str, Any]) -> Space:
             **facts,
             "axes": {name: tuple(values) for name, values in facts["axes"].items()},
             "only": tuple(facts["only"]),
-            "sampled": {name: _values_from_facts(values) for name, values in facts["sampled"].items()},
+            "starts": tuple(facts.get("starts", ())),
+            "sampled": {name: values_from_facts(values) for name, values in facts["sampled"].items()},
             "fields": {
                 name: By(**value) if isinstance(value, dict) else value for name, value in facts["fields"].items()
             },
@@ -189,21 +149,8 @@ def space_from_facts(facts: Mapping[str, Any]) -> Space:
     )
 
 
-def _values_from_facts(facts: Any) -> Any:
-    if not isinstance(facts, dict):
-        return tuple(facts)
-    if "low" in facts:
-        return LogRange(**facts)
-    cases = {name: _values_from_facts(values) for name, values in facts["cases"].items()}
-    return By(facts["axis"], _values_from_facts(facts["usual"]), cases)
-
-
 def _parts(cell: Cell, n: int) -> list[tuple[Any, ...]]:
     return list(combinations(enumerate(cell), n))
-
-
-def _can_draw(values: Values, value: Any) -> bool:
-    return values.low <= value <= values.high if isinstance(values, LogRange) else value in values
 
 
 # The best that is known comes first, then the thesis' choice: where few trials are run, they start there.
@@ -275,6 +222,21 @@ SPACES: Mapping[str, Space] = {
         fields={"ssim_weight": SSIM_WEIGHT},
         scale="small",
         confirms=True,
+    ),
+    "encoder": Space(  # how the JPEG is written, for networks that are told its tables
+        name="encoder",
+        axes={
+            "architecture": ("native10k", "native11k"),
+            "loss": ("psnr-ssim",),
+            "training_quality": (USEFUL_RANGE,),
+            "output_activation": ("none",),
+        },
+        sampled={"encoder": TableShapes()},
+        fields={"ssim_weight": SSIM_WEIGHT, "told_tables": True, "encoder": "jpeg"},
+        scale="small",
+        n_trials=48,
+        confirms=True,
+        starts=tuple({"encoder": name} for name in ("jpeg-c0.6", "jpeg-c1.8", "jpeg-flat", "jpeg-radial-a0.4-p1.3-c2")),
     ),
     "appendix": Space(
         name="appendix",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from datasets.encoders.family import EncoderFamily, find_family
 from datasets.qualities import RANDOM as RANDOM
 from datasets.qualities import quality_range
 from models.footprint import footprint
@@ -27,6 +28,7 @@ CROPS = ("centre", "random", "chroma-grid")
 AUGMENTATIONS = ("none", "flips-brightness", "symmetries")
 SCHEDULES = ("constant", "cosine")
 NORMALISATIONS = ("moving", "re-estimated")
+IDENTITY = "identity"
 LEAST_CROP_PX, LEAST_PERCEPTUAL_CROP_PX = 16, 32  # VGG16 halves an image five times
 
 
@@ -59,6 +61,8 @@ class TrialSpec:
     ema: how much of the average of weights is kept at each step, None averages none. normalisation: "moving" has batch
     normalisation judged by its moving statistics, "re-estimated" by those of a few training batches.
     learning_rate: of native10k; those of other native networks follow from it by their sizes.
+    encoder: the family of encoders, such as "jpeg-c0.6", that writes the files, see `datasets.encoders.family`; None is
+    JPEG as the pack holds it.
     parent: the id of the trial whose state this one goes on from, None for one of its own.
     Raises ValueError with the rule, what was found and what to do.
     """
@@ -94,6 +98,7 @@ class TrialSpec:
     warm_up: float = 0.0
     ema: float | None = None
     normalisation: str = "moving"
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
         if not is_of_plugin(self.architecture):
@@ -109,6 +114,8 @@ class TrialSpec:
         _require_known("precision", self.precision, PRECISIONS)
         _require_known("normalisation", self.normalisation, NORMALISATIONS)
         quality_range(self.training_quality)
+        if self.encoder is not None:
+            find_family(self.encoder)
         network_size(self.architecture, **self._size_changes)
         _require_at_least("batch_size", self.batch_size, 1)
         _require_at_least("epochs", self.epochs, 1 if self.is_trained else 0)
@@ -137,8 +144,23 @@ class TrialSpec:
 
     @property
     def is_baseline(self) -> bool:
-        """True of JPEG as it is: the network that returns its input."""
-        return self.architecture == "identity"
+        """True of what everything is compared with: files as they are stored today, returned as they are."""
+        return self.architecture == IDENTITY and self.encoder is None
+
+    @property
+    def returns_input(self) -> bool:
+        """True of files that nobody restores, whatever writes them."""
+        return self.architecture == IDENTITY
+
+    @property
+    def family(self) -> EncoderFamily | None:
+        """What writes the files, None: what the pack holds."""
+        return find_family(self.encoder) if self.encoder is not None else None
+
+    @property
+    def is_judged_at_start(self) -> bool:
+        """True of a trial that early stopping judges before its first epoch: by how well its encoder suits a filter."""
+        return self.is_trained and self.encoder is not None and self.start == "near_identity" and self.parent is None
 
     @property
     def is_trained(self) -> bool:
@@ -168,12 +190,13 @@ class TrialSpec:
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         differing = {field.name: own[field.name] for field in fields(self) if own[field.name] != field.default}
         tail = hashlib.sha256(json.dumps(differing, sort_keys=True).encode()).hexdigest()[:8]
-        if self.is_baseline:
-            return f"identity-{tail}"
+        encoder = () if self.encoder is None else (self.encoder,)
+        if self.architecture == IDENTITY:
+            return "-".join((IDENTITY, *encoder, tail))
         if not self.is_trained:
-            return f"{self.architecture}-q{self.training_quality}-s{self.seed}-{tail}"
+            return "-".join((self.architecture, *encoder, f"q{self.training_quality}", f"s{self.seed}", tail))
         predicts = () if self.global_residual else ("direct",)
-        axes = (*predicts, self.loss, self.output_activation, f"q{self.training_quality}", f"s{self.seed}")
+        axes = (*encoder, *predicts, self.loss, self.output_activation, f"q{self.training_quality}", f"s{self.seed}")
         return "-".join((self.architecture, *axes, tail))
 
 
@@ -187,5 +210,5 @@ def _require_at_least(field: str, value: Any, least: int) -> None:
         raise ValueError(f"{field} must be a whole number of at least {least}, got {value!r}")
 
 
-BASELINE = TrialSpec(architecture="identity", epochs=0)
+BASELINE = TrialSpec(architecture=IDENTITY, epochs=0)
 FILTER = TrialSpec(architecture="linear", epochs=0)

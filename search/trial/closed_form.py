@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.batches import centre_window, turn
-from datasets.jpeg import compress_window
+from datasets.encoders.windows import degrade_window
 from datasets.packed import PackedDataset
 from datasets.qualities import quality_range
 from datasets.sampling import deal_images
@@ -29,16 +29,20 @@ def fitted_filter(pack: PackedDataset, split: str, training_quality: int | str) 
 
 
 class _ByFingerprint:
-    """A pack that is another's equal where their fingerprints are."""
+    """A pack that is another's equal where their fingerprints, and what writes their files, are."""
 
     def __init__(self, pack: PackedDataset) -> None:
         self.pack = pack
 
     def __hash__(self) -> int:
-        return hash(self.pack.fingerprint)
+        return hash(self._identity)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByFingerprint) and self.pack.fingerprint == other.pack.fingerprint
+        return isinstance(other, _ByFingerprint) and self._identity == other._identity
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self.pack.fingerprint, self.pack.family
 
 
 def _fit(key: _ByFingerprint, split: str, training_quality: int | str) -> NDArray[np.float32]:
@@ -65,5 +69,5 @@ def _equations(key: _ByFingerprint, split: str, subset: str, quality: int) -> di
     for place, image in enumerate(images.tolist()):
         original = turn(np.asarray(pack.originals[image]), place % N_SYMMETRIES)
         equations = found.setdefault(pack.systems[image], NormalEquations())
-        equations.add(compress_window(original, quality, window), original[window])
+        equations.add(degrade_window(original, pack.encoder_at(quality), window), original[window])
     return found

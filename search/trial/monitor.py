@@ -8,6 +8,7 @@ the four counts.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
@@ -15,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.batches import centre_window
+from datasets.jpeg import Window
 from datasets.packed import PackedDataset
-from datasets.tables import tables_of_quality
 from models.evaluation import restore, to_8_bits
 from models.metrics import measure
 from models.names import METRIC_DIRECTIONS, METRICS
@@ -46,18 +47,23 @@ class Reading:
 class Monitor:
     """Fixed validation images: originals float32 [N, H, W, 3], degraded[quality] uint8 the same, and their scores.
 
-    file_bytes: quality -> mean bytes of their files.
+    file_bytes: quality -> mean bytes of their files; told_tables: quality -> float32 [8]. reference: the scores of
+    JPEG-75 and JPEG-50 as they are stored today, whatever encoder is monitored; reference_bytes: JPEG-75's.
     """
 
     originals: NDArray[np.float32]
     degraded: dict[int, NDArray[np.uint8]]
     input_scores: Scores
     file_bytes: dict[int, float]
+    told_tables: dict[int, NDArray[np.float32]]
+    reference: Scores
+    reference_bytes: float
+    least_viewable_ssim: float | None = None
 
     def read(self, model: keras.Model) -> Reading:
         """Restore the monitored images and compare."""
         restored = {
-            quality: to_8_bits(restore(model, images, tables_of_quality(quality)))
+            quality: to_8_bits(restore(model, images, self.told_tables[quality]))
             for quality, images in self.degraded.items()
         }
         return self.compare(restored)
@@ -80,15 +86,26 @@ class Monitor:
         qualities = sorted(scores)
         means = {name: [_mean(scores[quality][name]) for quality in qualities] for name in METRICS}
         reference, unit = (
-            {name: _mean(self.input_scores[quality][name]) for name in METRICS}
+            {name: _mean(self.reference[quality][name]) for name in METRICS}
             for quality in (REFERENCE_QUALITY, UNIT_QUALITY)
         )
         sizes = [self.file_bytes[quality] for quality in qualities]
         margins = smallest_margin(means, reference, unit)
-        return _finite(float(bytes_at_parity(sizes, margins, self.file_bytes[REFERENCE_QUALITY])))
+        if self.least_viewable_ssim is not None:
+            viewable = np.array([_mean(self.input_scores[quality]["ssim"]) for quality in qualities])
+            spare = (viewable - self.least_viewable_ssim) / abs(reference["ssim"] - unit["ssim"])
+            margins = np.minimum(margins, spare)
+        return _finite(float(bytes_at_parity(sizes, margins, self.reference_bytes)))
+
+    def viewable_ssim(self, share: float) -> float | None:
+        """Return the mean SSIM of files that nobody restores, where they take a share of JPEG-75's bytes."""
+        qualities = sorted(self.file_bytes, key=lambda quality: self.file_bytes[quality])
+        sizes = np.log([self.file_bytes[quality] for quality in qualities])
+        shown = [_mean(self.input_scores[quality]["ssim"]) for quality in qualities]
+        return _finite(float(np.interp(np.log(share * self.reference_bytes), sizes, shown)))
 
     def _margin(self, scores: Scores) -> float | None:
-        reference, unit = self.input_scores[REFERENCE_QUALITY], self.input_scores[UNIT_QUALITY]
+        reference, unit = self.reference[REFERENCE_QUALITY], self.reference[UNIT_QUALITY]
         margins = []
         for metric, direction in METRIC_DIRECTIONS.items():
             mean = _mean(np.concatenate([scores[quality][metric] for quality in SCORED_QUALITIES]))
@@ -102,15 +119,34 @@ def read_monitor(pack: PackedDataset, split: str, protocol: Protocol) -> Monitor
     images = protocol.images_to_monitor(pack, split)
     window = centre_window(pack.size_px, protocol.monitor_px)
     originals = np.divide(pack.originals[images][:, *window], 255, dtype=np.float32)
-    degraded = {
-        quality: np.stack([pack.degraded(image, quality, window) for image in images])
-        for quality in MONITORED_QUALITIES
-        if quality in pack.qualities
-    }
-    sizes = {
-        quality: float(np.mean([len(pack.jpeg_bytes(image, quality)) for image in images])) for quality in degraded
-    }
-    return Monitor(originals, degraded, _score(originals, degraded), sizes)
+    qualities = [quality for quality in MONITORED_QUALITIES if quality in pack.qualities]
+    degraded, sizes = _read(pack, images, qualities, window)
+    scores = _score(originals, degraded)
+    stored_sizes, reference = sizes, scores
+    if pack.family:
+        shown, stored_sizes = _read(pack.written_by(None), images, (REFERENCE_QUALITY, UNIT_QUALITY), window)
+        reference = _score(originals, shown)
+    return Monitor(
+        originals=originals,
+        degraded=degraded,
+        input_scores=scores,
+        file_bytes=sizes,
+        told_tables={quality: pack.told_tables(quality) for quality in qualities},
+        reference=reference,
+        reference_bytes=stored_sizes[REFERENCE_QUALITY],
+        least_viewable_ssim=protocol.least_viewable_ssim,
+    )
+
+
+def _read(
+    pack: PackedDataset, images: NDArray[np.int64], qualities: Iterable[int], window: Window
+) -> tuple[dict[int, NDArray[np.uint8]], dict[int, float]]:
+    """Return what a window of the images' files shows at each quality, and the mean bytes of the files."""
+    shown, sizes = {}, {}
+    for quality in qualities:
+        shown[quality] = np.stack([pack.degraded(image, quality, window) for image in images])
+        sizes[quality] = float(np.mean([len(pack.file_bytes(image, quality)) for image in images]))
+    return shown, sizes
 
 
 def _score(originals: NDArray[np.float32], images: dict[int, NDArray[np.uint8]]) -> Scores:

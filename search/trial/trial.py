@@ -30,7 +30,7 @@ from search.scoring.scores import restoring_ms, sample_pictures, score_images
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.closed_form import fitted_filter
-from search.trial.monitor import Monitor, read_monitor
+from search.trial.monitor import Monitor, Reading, read_monitor
 from search.trial.provenance import node_name, versions
 from search.trial.reporting import Progress, Report, Verdict
 from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError, curve_of
@@ -51,7 +51,7 @@ def run_trial(
     the search: it becomes the text of a failed record; but where the store fails, the trial pauses.
     """
     try:
-        return _run(spec, pack, store, report, setup)
+        return _run(spec, pack.written_by(spec.family), store, report, setup)
     except StoreError:
         return None
     except Exception as error:  # the trial boundary
@@ -61,6 +61,7 @@ def run_trial(
 def score_paused(spec: TrialSpec, pack: PackedDataset, store: Store, setup: TrialSetup) -> TrialRecord:
     """Score a trial that has not ended as its state is, and return its record; its training can go on later."""
     keras.utils.clear_session()
+    pack = pack.written_by(spec.family)
     monitor = read_monitor(pack, spec.split, setup.protocol)
     return _finish(spec, pack, monitor, _load_state(spec, store), TrialStatus.PAUSED, store, setup)
 
@@ -138,13 +139,11 @@ def _build_to_train(spec: TrialSpec, pack: PackedDataset) -> keras.Model:
 
 def closed_form_state(spec: TrialSpec, pack: PackedDataset, store: Store) -> TrainingState | None:
     """Return the state of a trial without epochs, kept as others are; None of JPEG as it is, which has no weights."""
-    if spec.is_baseline:
+    if spec.returns_input:
         return None
     state = _load_state(spec, store)
     if state is None:
-        weights = get_weights(_build_to_train(spec, pack))
-        state = TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
-        store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
+        state = _as_built(spec, _build_to_train(spec, pack), store)
     return state
 
 
@@ -182,19 +181,37 @@ def _finish(
 
 def _train(
     spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, setup: TrialSetup
-) -> tuple[TrainingState, TrialStatus | None]:
+) -> tuple[TrainingState | None, TrialStatus | None]:
     """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
     state = _load_state(spec, store)
     batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
+    model = _build(spec) if state else _build_to_train(spec, pack)
+    start = None
+    if state is None and spec.is_judged_at_start:
+        start = monitor.read(model)
+        verdict = report(_progress_at_start(spec, start))
+        if verdict is Verdict.PAUSE:
+            return None, None
+        if verdict is Verdict.STOP:
+            return _as_built(spec, model, store), TrialStatus.STOPPED
     try:
-        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size), store, report)
+        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size, model, start), store, report)
     except Exception as error:
         if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
             raise
     keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
     gc.collect()
     state = _load_state(spec, store)
-    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2), store, report)
+    model = _build(spec) if state else _build_to_train(spec, pack)
+    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2, model, start), store, report)
+
+
+def _as_built(spec: TrialSpec, model: keras.Model, store: Store) -> TrainingState:
+    """Keep the state of a network that has not been trained."""
+    weights = get_weights(model)
+    state = TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
+    store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
+    return state
 
 
 def _training(
@@ -204,9 +221,10 @@ def _training(
     setup: TrialSetup,
     state: TrainingState | None,
     batch_size: int,
+    model: keras.Model,
+    start: Reading | None,
 ) -> Iterator[TrainingState]:
-    """Train epoch by epoch, from the state where there is one."""
-    model = _build(spec) if state else _build_to_train(spec, pack)
+    """Train epoch by epoch, from the state where there is one; start: what was read before the first epoch."""
     n_steps = n_steps_per_epoch(spec, pack, batch_size)
     settings = BatchSettings(
         quality=spec.training_quality,
@@ -246,6 +264,8 @@ def _training(
         reading = monitor.read(model)
         seconds, clock = time.monotonic() - clock, time.monotonic()
         row = {**vars(reading), "steps": n_steps, "batch_size": batch_size, "seconds": seconds}
+        if start is not None:
+            row["start_bytes_at_parity"] = start.bytes_at_parity
         share = reading.bytes_at_parity
         return (-math.inf if share is None else -share), row
 
@@ -292,7 +312,7 @@ def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: 
     if spec.is_trained and record.status is not TrialStatus.COMPLETED:
         protocol = protocol.for_stopped()
     for subset in ("validation",) if spec.is_trained else ("validation", "test"):
-        qualities = pack.qualities if spec.is_baseline or subset == "test" else protocol.scored_qualities
+        qualities = pack.qualities if spec.returns_input or subset == "test" else protocol.scored_qualities
         images = protocol.images_to_score(pack, spec.split, subset)
         rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
     pictures = sample_pictures(model, pack, [row["image"] for row in rows], protocol.scored_qualities)
@@ -302,7 +322,7 @@ def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: 
 def timed(record: TrialRecord, pack: PackedDataset, model: keras.Model, protocol: Protocol) -> TrialRecord:
     """Return a record with the time that restoring an image takes here; JPEG as it is takes none."""
     image = int(protocol.images_to_monitor(pack, record.spec.split)[0])
-    return record if record.spec.is_baseline else replace(record, restore_ms=restoring_ms(model, pack, image))
+    return record if record.spec.returns_input else replace(record, restore_ms=restoring_ms(model, pack, image))
 
 
 def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
@@ -319,6 +339,11 @@ def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
     )
 
 
+def _progress_at_start(spec: TrialSpec, start: Reading) -> Progress:
+    share = start.bytes_at_parity
+    return Progress(0, spec.epochs, None, share, share, start.margin, start.psnr_gain_db, 0.0)
+
+
 def record_of(
     spec: TrialSpec,
     pack: PackedDataset,
@@ -330,23 +355,26 @@ def record_of(
     """Return the record of a trial that ends with this state; model: with the weights it is scored by."""
     as_input = monitor.compare(monitor.degraded)
     seen: Row = vars(as_input)
-    if state is not None and not spec.is_trained:
+    if state is not None and not state.epoch:
         seen = vars(monitor.read(model))
     elif state is not None:
         scored = state.best_epoch if spec.restore_best else state.epoch
         seen = next((row for row in state.curve if row["epoch"] == scored), {})
+    share = seen.get("bytes_at_parity")
     return TrialRecord(
         spec=spec,
         status=status,
         epochs_run=state.epoch if state else 0,
-        bytes_at_parity=seen.get("bytes_at_parity"),
+        bytes_at_parity=share,
         margin=seen.get("margin"),
         psnr_gain_db=seen.get("psnr_gain_db"),
         input_margin=as_input.margin,
+        input_bytes_at_parity=as_input.bytes_at_parity,
+        viewable_ssim=None if share is None else monitor.viewable_ssim(share),
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
         parameters=model.count_params(),
-        macs_per_pixel=0 if spec.is_baseline else footprint(spec.architecture, spec.size).macs_per_pixel,
+        macs_per_pixel=0 if spec.returns_input else footprint(spec.architecture, spec.size).macs_per_pixel,
         weights_bytes=weights_bytes(model),
         node=node_name(),
         device=device_name(),

@@ -19,6 +19,7 @@ def prepare_untrained(
 ) -> tuple[TrialRecord, bytes]:
     """Fit the filter where the store has none; return the record and the pictures that its scores belong to."""
     keras.utils.clear_session()
+    pack = pack.written_by(spec.family)
     monitor = read_monitor(pack, spec.split, setup.protocol)
     state = closed_form_state(spec, pack, store)
     model = scored_model(spec, state)
@@ -35,5 +36,5 @@ def parts_to_score(spec: TrialSpec, pack: PackedDataset, protocol: Protocol) -> 
     """
     for subset in ("validation", "test"):
         images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
-        for quality in pack.qualities if spec.is_baseline or subset == "test" else protocol.scored_qualities:
+        for quality in pack.qualities if spec.returns_input or subset == "test" else protocol.scored_qualities:
             yield subset, quality, images
