@@ -82,7 +82,10 @@ class _Sides:
 def cells_of(run: Run) -> pd.DataFrame:
     """Average the scores of every trial of a run, over all camera systems and over each."""
     baselines = [record.trial_id for record in run.baselines]
-    return average(run.scores, baselines, run.reference_quality, (False, True), run.images.groups or None)
+    as_written = {(r.spec.encoder, r.spec.split): r.trial_id for r in run.trials if r.spec.returns_input}
+    own = [record for record in run.trials if record.spec.encoder is not None]
+    inputs = {record.trial_id: as_written.get((record.spec.encoder, record.spec.split), "") for record in own}
+    return average(run.scores, baselines, run.reference_quality, (False, True), run.images.groups or None, inputs)
 
 
 def average(
@@ -91,12 +94,13 @@ def average(
     reference_quality: int,
     by_system: Sequence[bool] = (False,),
     groups: Mapping[int, int] | None = None,
+    inputs: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Average every trial's scores, and those of JPEG as it is over the same images.
 
     scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run;
     by_system: whether over each camera system, over all, or both; groups: image -> group of images that belong
-    together, for the intervals.
+    together, for the intervals; inputs: trial -> the trial that scored its input, where that is not JPEG as it is.
     Returns a row per metric, trial_id, KEYS and system (ALL, or each):
     mean, reference_mean: over the same images; a score that is no number makes its mean NaN. sd, low, high: over
         images, the latter the 95 % interval of the mean; NaN where there are too few fields.
@@ -115,7 +119,9 @@ def average(
     parts: list[dict[str, Any]] = []
     for trial_id, every in scores.groupby("trial_id", sort=True, observed=True):
         rows, images = yardstick.paired(every)
-        sides = _sides(rows, yardstick, images)
+        own = (inputs or {}).get(str(trial_id))
+        entered = baseline if own is None else baseline_of(scores, [own])
+        sides = _sides(rows, yardstick, images, entered)
         for split_up in by_system:
             keys = [*KEYS, *(["system"] if split_up else [])]
             parts += _average_cells(rows, sides, (yardstick, images), keys, groups, str(trial_id))
@@ -249,12 +255,12 @@ def _average_metric(sides: _Sides, cells: Grouping, metric: str) -> dict[str, ND
     }
 
 
-def _sides(rows: pd.DataFrame, yardstick: _Yardstick, images: Places) -> dict[str, _Sides]:
-    entered = yardstick.baseline.place_qualities(rows["input_quality"])
+def _sides(rows: pd.DataFrame, yardstick: _Yardstick, images: Places, entered: Baseline) -> dict[str, _Sides]:
+    at = entered.place_qualities(rows["input_quality"]), entered.place_images(rows)
     sides = {}
     for metric in METRICS:
         jpeg = yardstick.baseline.scores[metric]
-        found = (jpeg[yardstick.reference, images], jpeg[yardstick.lower, images], jpeg[entered, images])
+        found = (jpeg[yardstick.reference, images], jpeg[yardstick.lower, images], entered.scores[metric][at])
         sides[metric] = _Sides(*(_numbers(side, metric) for side in (rows[metric].to_numpy(np.float64), *found)))
     return sides
 

@@ -1,4 +1,4 @@
-"""The decision by means: the lowest JPEG quality that some finalist restores to the reference, over test images.
+"""The decision by means: the files of fewest bytes that some finalist restores to the reference, over test images.
 
 `analysis.strict` has the other rule: what can be demonstrated.
 """
@@ -17,15 +17,16 @@ from analysis.statistics import Interval
 from analysis.strict import RULE as STRICT_RULE
 from analysis.strict import StrictPick, bytes_of, pairs_with_reference
 from models.names import METRICS, REGIONS
+from search.space.spec import BASELINE
 
 RULE = (
-    "the lowest quality at which a finalist's means of all four metrics over the test images are at least as good as "
-    "those of the reference quality, for whole images and for centre crops"
+    "the fewest bytes, so of one encoder the lowest quality, at which a finalist's means of all four metrics over the "
+    "test images are at least as good as those of the reference quality, for whole images and for centre crops"
 )
 METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
 N_REQUIREMENTS = len(METRICS) * len(REGIONS)
 PLACE = ["trial_id", "input_quality"]
-CANDIDATE_COLUMNS = [*PLACE, "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
+CANDIDATE_COLUMNS = [*PLACE, "mean_bytes", "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
 # Our judgement, no measurement: under so many images a few of them can turn a mean.
 FEW_IMAGES = 100
 
@@ -34,8 +35,9 @@ FEW_IMAGES = 100
 class Pick:
     """The answer of one run by means.
 
-    quality, trial_id, saved: the picked JPEG quality, its restorer, and how many percent fewer bytes the files of the
-        same test images take than at the reference quality; all None when there is no pick.
+    quality, trial_id, saved: the picked quality, its restorer, and how many percent fewer bytes the files of the same
+        test images take than at the reference quality; all None when there is no pick.
+    encoder: what writes the files, as `datasets.encoders` names it; None where there is no pick.
     mean_bytes, reference_bytes: of these files and of the reference's.
     closest: the (trial_id, quality) of the pick, or else of what came closest; None where nothing was tested.
     reason: why there is no pick, empty when there is one. warnings: why to doubt the answer.
@@ -51,37 +53,45 @@ class Pick:
     warnings: tuple[str, ...] = ()
     mean_bytes: float | None = None
     reference_bytes: float | None = None
+    encoder: str | None = None
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
         if self.quality is None or self.saved is None:
             return f"No JPEG quality below {self.reference_quality} can be picked: {self.reason}"
         return (
-            f"Quality {self.quality} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
+            f"{self._written()} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
             f"in the means of all four metrics over {self.n_images} test images, whole and cropped. Its files are "
             f"{self.saved.estimate:.1f} % smaller."
         )
 
+    def _written(self) -> str:
+        is_plain = self.encoder in (None, BASELINE.encoder_at(self.quality or 0))
+        return f"Quality {self.quality}" if is_plain else f"{self.encoder} (quality {self.quality})"
+
 
 def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> pd.DataFrame:
-    """List every finalist that is not suspect at every test quality below the reference, lowest and best margin first.
+    """List every finalist that is not suspect where its files are smaller than the reference's, the smallest first.
 
-    Returns trial_id, input_quality, passes, n_reached (of N_REQUIREMENTS), smallest_margin with its region and metric
-    (NaN where JPEG-50 is unknown), n_images.
+    Of files that are as large, those with the best margin come first. Files that nobody restores are no candidates.
+    Returns trial_id, input_quality, mean_bytes, passes, n_reached (of N_REQUIREMENTS), smallest_margin with its region
+    and metric (NaN where JPEG-50 is unknown), n_images.
     """
-    able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
+    restored = [record.trial_id for record in run.finalists if not record.spec.returns_input]
+    able = [trial_id for trial_id in restored if trial_id not in suspects]
     rows = cells[(cells["split"] == "test") & (cells["system"] == ALL) & cells["trial_id"].isin(able)]
-    rows = rows[rows["input_quality"] < run.reference_quality]
+    rows = rows[rows["mean_bytes"] < rows["reference_bytes"]]
     by_place = rows.groupby(PLACE)
     counts = by_place.agg(n_reached=("reaches", "sum"), n_images=("n_images", "min")).astype(int)
+    counts["mean_bytes"] = by_place["mean_bytes"].first()
     weakest = rows.sort_values("margin", na_position="first", kind="stable").drop_duplicates(PLACE).set_index(PLACE)
     table = counts.join(weakest[["margin", "region", "metric"]]).rename(columns={"margin": "smallest_margin"})
     table = table.assign(passes=table["n_reached"] == N_REQUIREMENTS).reset_index()[CANDIDATE_COLUMNS]
-    return table.sort_values(["input_quality", "smallest_margin"], ascending=[True, False], ignore_index=True)
+    return table.sort_values(["mean_bytes", "smallest_margin"], ascending=[True, False], ignore_index=True)
 
 
 def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
-    """Apply RULE to a run. Among finalists that pass at the lowest quality the larger smallest margin wins."""
+    """Apply RULE to a run. Among finalists that pass with the same files the larger smallest margin wins."""
     table, reference = candidates_of(run, cells, suspects), run.reference_quality
     missing = _missing(run, cells, table, suspects)
     if missing:
@@ -95,6 +105,8 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
         return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
     pairs = pairs_with_reference(run, [trial_id])
     pick = Pick(reference, quality, trial_id, None, n_images, (trial_id, quality), "", warnings)
+    spec = next(record.spec for record in run.records if record.trial_id == trial_id)
+    pick = replace(pick, encoder=spec.encoder_at(quality))
     return replace(pick, **bytes_of(pairs[pairs["input_quality"] == quality]))
 
 
@@ -138,7 +150,7 @@ def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mappi
     if cells.loc[cells["split"] == "test", "reference_mean"].isna().all():
         return f"JPEG-{run.reference_quality} itself has no score on the test split."
     if table.empty:
-        return f"no finalist was scored at a quality below {run.reference_quality}."
+        return f"no finalist was scored on files of fewer bytes than JPEG-{run.reference_quality}'s."
     return ""
 
 

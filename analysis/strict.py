@@ -1,4 +1,4 @@
-"""The strict rule: the lowest quality demonstrated, with a bounded chance of error, not to be worse than the reference.
+"""The strict rule: the smallest files demonstrated, with a bounded chance of error, not to be worse than the reference.
 
 It is demonstrated in every camera system and by every seed: all must pass, so no bound needs to be wider for their
 number. Nor for the number of qualities: their order is declared, and the first that fails ends it (fixed-sequence
@@ -32,7 +32,8 @@ LOSSES = {"psnr_db": 0.1, "ssim": 0.0005}
 LOSS_TITLES = {"psnr_db": "dB of PSNR", "ssim": "of SSIM"}
 WORSE_DB, WORSE_SHARE = 0.5, 0.005
 RULE = (
-    "from the reference quality down, one quality after the other until the first that fails: in every camera system "
+    "from the reference's files down, one quality of the model's encoder after the other, by their bytes, until the "
+    "first that fails: in every camera system "
     f"and by every seed, the mean of whole images is demonstrated to lose less than {LOSSES['psnr_db']} dB of PSNR and "
     f"{LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds over fields), and at most "
     f"{WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper 97.5 % bound). One model "
@@ -99,10 +100,11 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
     pairs = every[~every["image"].isin(list(run.choice_images))]
     n_seen = every["image"].nunique() - pairs["image"].nunique()
     pick = StrictPick(run.reference_quality, _name(repeats), trial_ids, n_seen=n_seen)
-    qualities = every.loc[every["input_quality"] < run.reference_quality, "input_quality"].unique()
-    if not qualities.size:
-        return replace(pick, reason=f"it has no test scores at a quality below {run.reference_quality}.")
-    for quality in sorted(qualities, reverse=True):
+    sizes = every.groupby("input_quality")[["jpeg_bytes", "reference_bytes"]].mean()
+    smaller = sizes[sizes["jpeg_bytes"] < sizes["reference_bytes"]].sort_values("jpeg_bytes", ascending=False)
+    if smaller.empty:
+        return replace(pick, reason=f"it has no test scores of files smaller than JPEG-{run.reference_quality}'s.")
+    for quality in smaller.index:
         at_quality = pairs[pairs["input_quality"] == quality]
         steps = judge(run, trial_ids, at_quality, int(quality))
         pick = replace(pick, steps=(*pick.steps, *steps))
@@ -119,7 +121,8 @@ def declared_model(run: Run, validation_suspects: Mapping[str, str]) -> tuple[li
     A model's trials differ in seed and split alone. Of those that were all tested and are not suspect by what their
     records and validation images tell, the best is the one whose worst trial ranks highest on monitored images.
     """
-    merits = {record.trial_id: run.ranking.merit(record) for record in run.finalists}
+    restored = [record for record in run.finalists if not record.spec.returns_input]
+    merits = {record.trial_id: run.ranking.merit(record) for record in restored}
     able = {name: merit for name, merit in merits.items() if merit is not None and name not in validation_suspects}
     if not able:
         return [], "no trial that can be picked has been scored on the test split, which the search does when it ends."

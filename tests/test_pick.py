@@ -45,6 +45,29 @@ def test_lower_quality_wins_over_larger_margin(tmp_path: Path) -> None:
     assert _choose(write_run(tmp_path / "run", [higher, lower])).trial_id == lower.spec.trial_id
 
 
+def test_fewer_bytes_win_whatever_the_quality_is_called(tmp_path: Path) -> None:
+    plain, tuned = plan(0, margins={40: 0.3}), plan(1, margins={60: 0.1}, encoder="jpeg-c0.6")
+    as_written = plan(2, margins={50: 0.2}, architecture="identity", encoder="jpeg-c0.6", epochs=0)
+    run = write_run(tmp_path / "run", [plain, tuned, as_written])
+    for trial in (tuned, as_written):
+        scores = trial_scores(trial, 4)
+        write_scores(run, trial.spec.trial_id, scores.assign(jpeg_bytes=scores["jpeg_bytes"] * 0.7))
+    pick = _choose(run)  # 0.7 x 800 bytes where the plain file of quality 40 has 600, and what nobody restores 490
+    assert (pick.trial_id, pick.quality, pick.encoder) == (tuned.spec.trial_id, 60, "jpeg-q60-c0.6")
+    assert pick.sentence().startswith(f"jpeg-q60-c0.6 (quality 60) restored by {tuned.spec.trial_id} is at least")
+    assert pick.saved is not None
+    assert pick.saved.estimate == pytest.approx(44.0)
+
+
+def test_files_of_a_quality_above_the_reference_are_candidates_where_they_are_smaller(tmp_path: Path) -> None:
+    tuned = plan(0, margins={75: 0.3, 80: 0.5}, encoder="jpeg-c0.6")
+    run = write_run(tmp_path / "run", [tuned])
+    scores = trial_scores(tuned, 4)
+    write_scores(run, tuned.spec.trial_id, scores.assign(jpeg_bytes=scores["jpeg_bytes"] * 0.7))
+    opened = open_run(run)
+    assert candidates_of(opened, cells_of(opened), {})["input_quality"].to_list() == [75, 80]  # 700 and 840 bytes
+
+
 def test_among_finalists_at_the_same_quality_the_larger_smallest_margin_wins(tmp_path: Path) -> None:
     even = plan(0, margins={50: 0.2})
     uneven = plan(1, margins={50: 0.6}, crop_margins={(50, "mae"): 0.1})
@@ -86,7 +109,7 @@ def test_pick_is_none_when_no_quality_reaches_the_reference(tmp_path: Path) -> N
 def test_the_reference_quality_itself_is_no_candidate(tmp_path: Path) -> None:
     pick = _choose(write_run(tmp_path / "run", [plan(margins={75: 0.5, 90: 0.7})]))
     assert pick.quality is None
-    assert "no finalist was scored at a quality below 75" in pick.reason
+    assert "no finalist was scored on files of fewer bytes than JPEG-75's" in pick.reason
 
 
 def test_validation_scores_alone_pick_nothing(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_without_test_scores_nothing_is_judged_and_the_reason_is_said(tmp_path: 
         in _choose(write_run(tmp_path / "untested", [plan(finalist=False)])).sentence()
     )
     above = _choose(write_run(tmp_path / "above", [plan(margins={75: 0.5})]))
-    assert "no test scores at a quality below 75" in above.reason
+    assert "no test scores of files smaller than JPEG-75's" in above.reason
 
 
 def test_scores_that_are_no_numbers_show_nothing(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from datasets.encoders.family import EncoderFamily, find_family
+from datasets.pack_format import plain_jpeg
 from datasets.qualities import RANDOM as RANDOM
 from datasets.qualities import quality_range
 from models.footprint import footprint
@@ -171,6 +172,10 @@ class TrialSpec:
     def size(self) -> NetworkSize | None:
         """The size of a native network, None of others."""
         return network_size(self.architecture, **self._size_changes)
+
+    def encoder_at(self, quality: int) -> str:
+        """Name what writes the files of a quality."""
+        return (self.family.at(quality) if self.family else plain_jpeg(quality)).name
 
     @property
     def macs_per_pixel(self) -> int:
