@@ -1,6 +1,7 @@
 """The command line of this room: pack source images, inspect them or a pack, fetch public ones, draw smears."""
 
 import argparse
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from PIL import Image
 from datasets.console import note, quiet_libraries, run_command
 from datasets.cores import n_cores
 from datasets.encoders.files import plan_files, write_files
-from datasets.encoders.names import find_encoder, read_encoders
+from datasets.encoders.names import find_encoder, picked_encoder, read_encoders
 from datasets.errors import InputError, printable, printable_lines
 from datasets.grouping.labels import find_labels
 from datasets.grouping.splits import GROUPED, RANDOM
@@ -90,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     encode = commands.add_parser("encode", help="write images as an encoder does, from lossless files; pixels alone")
     encode.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a BMP, PNG or TIFF file, or a folder")
     encode.add_argument("-o", "--out", type=Path, required=True, help="the folder to write into")
-    encode.add_argument("--encoder", required=True, metavar="NAME", help="such as jpeg-q50 or jpeg-flat12-c0.6")
+    encode.add_argument(
+        "--encoder",
+        required=True,
+        metavar="NAME|RUN",
+        help="such as jpeg-q50 or jpeg-flat12-c0.6, or the run of a search, whose pick says it",
+    )
     encode.add_argument("--again", action="store_true", help="encode images that are lossy already, which loses more")
     encode.add_argument("--force", action="store_true", help="replace files that exist")
     encode.set_defaults(run=_encode)
@@ -159,7 +165,7 @@ def _inspect_source(folder: Path, out: Path | None) -> None:
 
 
 def _encode(options: argparse.Namespace) -> None:
-    encoder = find_encoder(options.encoder)
+    encoder = picked_encoder(Path(options.encoder)) if os.path.isdir(options.encoder) else find_encoder(options.encoder)
     planned = plan_files(options.images, options.out, encoder, options.force, note)
     with Progress("encoding", "images") as progress:
         n_bytes = write_files(planned, encoder, options.again, progress.tell)

@@ -6,14 +6,17 @@ pixels = restore(load(), Path("smear.jpg").read_bytes())
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.encoders.family import find_family
 from datasets.jpeg_file import JpegFile, read_jpeg, upright
-from datasets.qualities import quality_range
+from datasets.qualities import HIGHEST, LOWEST, quality_range
 from datasets.tables import describe_tables
 from models.evaluation import to_8_bits
 from models.names import is_of_plugin
@@ -56,6 +59,8 @@ def load(model: Path | str | None = None, plugin: Path | str | None = None) -> R
     model_file = open_model(Path(model) if model is not None else None)
     try:
         quality_range(model_file.facts["encoder"].get("quality", "1-100"))
+        if model_file.facts["encoder"].get("family") is not None:
+            find_family(model_file.facts["encoder"]["family"])
     except (ValueError, TypeError) as error:
         raise ModelFileError(f"{model_file.name}: what it says of its encoder cannot be: {error}") from error
     keras_model = load_network(model_file)
@@ -104,7 +109,9 @@ def restore_pixels(
             f"is {width} x {height} px: of this network it is not known how far it sees, so images of more than "
             f"{UNTILED_PIXELS // 1_000_000} million pixels, which need tiles, cannot be restored by it"
         )
-    stored = Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, jpeg.quality is not None)
+    own = restorer.model_file.facts["encoder"].get("family")
+    is_known = jpeg.quality is not None or (own is not None and _quality_in(own, jpeg) is not None)
+    stored = Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, is_known)
     tables = describe_tables(jpeg.tables)
     shown = jpeg.pixels if in_place else np.empty_like(jpeg.pixels)
     done: deque[tuple[slice, NDArray[np.uint8]]] = deque()  # rows of tiles that tiles below may look into
@@ -136,13 +143,29 @@ def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:
     found = []
     if frame.subsampling != encoder.get("subsampling", frame.subsampling):
         found.append(f"its chroma is stored as {frame.subsampling}, the model's was as {encoder['subsampling']}")
-    if jpeg.quality is None:
+    own = encoder.get("family")
+    quality = jpeg.nearest_quality if own is None else _quality_in(own, jpeg)
+    if own is not None and quality is None:
+        found.append(f"its tables are none of {own}'s, which the model was trained for")
+    if own is None and jpeg.quality is None:
         found.append(f"its tables are not libjpeg's (nearest: quality {jpeg.nearest_quality})")
     low, high = quality_range(encoder.get("quality", "1-100"))
-    if not low <= jpeg.nearest_quality <= high:
+    if quality is not None and not low <= quality <= high:
         trained = f"{low}" if low == high else f"{low} to {high}"
-        found.append(f"its quality is {jpeg.nearest_quality}, the model's was {trained}")
+        found.append(f"its quality is {quality}, the model's was {trained}")
     far = distance(jpeg.pixels, restorer.model_file.facts["training_data"].get("statistics") or {})
     if far > FAR:
         found.append(f"it looks like no camera of the training images ({far:.0f} standard deviations off)")
     return found
+
+
+def _quality_in(family: str, jpeg: JpegFile) -> int | None:
+    """Return the quality of a family of encoders whose tables a file has, None where none has them."""
+    return _qualities_of(family).get(str([jpeg.tables[0], jpeg.tables.get(1, jpeg.tables[0])]))
+
+
+@cache
+def _qualities_of(family: str) -> Mapping[str, int]:
+    """Return the quality that has each pair of tables, in rows; of those that share theirs the lowest."""
+    own = find_family(family)
+    return {str(own.at(quality).steps().tolist()): quality for quality in range(HIGHEST, LOWEST - 1, -1)}

@@ -1,5 +1,6 @@
 """`python -m datasets encode`: files that an encoder writes, nothing overwritten, nothing encoded twice unasked."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,31 @@ def test_a_folder_that_cannot_be_made_is_one_line(sources: Path, tmp_path: Path,
     said = _complaint(capsys, sources / "left" / "a.png", "-o", tmp_path / "out", "--encoder", "jpeg-q50")
     assert "cannot write" in said
     assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_a_run_says_by_its_pick_how_its_files_are_written(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "run" / "report").mkdir(parents=True)
+    pick = tmp_path / "run" / "report" / "pick.json"
+    pick.write_text(json.dumps({"quality": 60, "encoder": "jpeg-q60-c0.6"}))
+    assert _encode(sources, "-o", tmp_path / "out", "--encoder", tmp_path / "run") == 0
+    written = (tmp_path / "out" / "left" / "a.jpg").read_bytes()
+    assert written == compress(tiny_image(0), find_encoder("jpeg-q60-c0.6"))
+    assert "2 images as jpeg-q60-c0.6" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "has no report/pick.json: name an encoder"),
+        ("[", "names no encoder: write the report anew"),
+        ('{"quality": 50}', "names no encoder: write the report anew"),
+        ('{"quality": null, "encoder": null}', "has no pick: name an encoder"),
+    ],
+)
+def test_a_run_that_picked_nothing_is_refused(
+    text: str | None, message: str, sources: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "run" / "report").mkdir(parents=True)
+    if text is not None:
+        (tmp_path / "run" / "report" / "pick.json").write_text(text)
+    assert message in _complaint(capsys, sources, "-o", tmp_path / "out", "--encoder", tmp_path / "run")

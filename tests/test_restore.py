@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from datasets.encoders.family import find_family
 from datasets.jpeg_file import read_jpeg
 from datasets.smear import synthesize
 from models.cli import main
@@ -174,6 +176,17 @@ def test_what_a_model_was_not_trained_for_is_told(drawn: Restorer) -> None:
     night = (SMEAR // 8).astype(np.uint8)
     (of_camera,) = doubts(load(), read_jpeg(jpeg_bytes(night)))
     assert of_camera.startswith("it looks like no camera of the training images (")
+
+
+def test_a_model_of_an_encoder_of_its_own_knows_that_encoders_files(drawn: Restorer) -> None:
+    facts = {**drawn.model_file.facts, "encoder": {**drawn.model_file.facts["encoder"], "family": "jpeg-c0.6"}}
+    own = replace(drawn, model_file=replace(drawn.model_file, facts=facts))
+    family = find_family("jpeg-c0.6")
+    assert not doubts(own, read_jpeg(jpeg_bytes(qtables=family.at(40).steps().tolist())))
+    (of_quality,) = doubts(own, read_jpeg(jpeg_bytes(qtables=family.at(90).steps().tolist())))
+    assert of_quality == "its quality is 90, the model's was 20 to 80"
+    (of_tables,) = doubts(own, read_jpeg(jpeg_bytes(quality=40)))
+    assert of_tables == "its tables are none of jpeg-c0.6's, which the model was trained for"
 
 
 def run(*arguments: object) -> int:

@@ -1,5 +1,6 @@
-"""Encoders by name: "jpeg-q50", "jpeg-flat12-c0.6", "avif-q60-444"; and files that list them."""
+"""Encoders by name: "jpeg-q50", "jpeg-flat12-c0.6", "avif-q60-444"; files that list them, and what a run picked."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ FORM = (
     f"with -422, -444, -plain, -progressive or -smooth20 behind; codecs: {', '.join(SUBSAMPLINGS)}"
 )
 COMMENT = "#"
+PICK = Path("report", "pick.json")
 
 
 def find_encoder(name: str) -> Encoder:
@@ -55,6 +57,23 @@ def read_encoders(path: Path) -> tuple[Encoder, ...]:
     if not encoders:
         raise InputError(f"{path} lists no encoder: write one a line, such as jpeg-q50")
     return tuple(encoders)
+
+
+def picked_encoder(run: Path) -> Encoder:
+    """Return the encoder that a search picked, by its report. Raises InputError where there is none."""
+    file = run / PICK
+    try:
+        pick = json.loads(file.read_bytes())
+        name = pick["encoder"] if pick["quality"] is not None else None
+    except FileNotFoundError as error:
+        raise InputError(f"{run} has no {PICK}: name an encoder, or a run whose report is written") from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {explain(error)}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} names no encoder: write the report anew with `python -m analysis {run}`") from error
+    if name is None:
+        raise InputError(f"{run} has no pick: name an encoder")
+    return find_encoder(str(name))
 
 
 def _option(name: str, word: str) -> dict[str, Any]:

@@ -121,13 +121,17 @@ def _read_state(run: Path, trial_id: str) -> TrainingState:
 
 
 def _encoder(spec: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the training's JPEG files were made by: lowq's packs are Pillow's, 4:2:0."""
+    """Return what the training's JPEG files were made by: lowq's packs are Pillow's, 4:2:0.
+
+    family: of encoders, where they had another one than the pack.
+    """
     library = record.get("versions", {}).get("pillow")
     return {
         "codec": "JPEG",
         "subsampling": "4:2:0",
         "tables": "libjpeg",
         "quality": spec["training_quality"],
+        "family": spec.get("encoder"),
         "library": f"Pillow {library}" if library else "Pillow",
     }
 
