@@ -1,6 +1,7 @@
 """Ray Tune runs the trials: the trainable that every worker gets, and the driver's side of what happens to them."""
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from ray.tune.schedulers import TrialScheduler
 from search.cluster.baselines import Baselines
 from search.cluster.placement import gpu_limit_mb, needs, where
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
+from search.cluster.worker_memory import has_grown
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.early_stopping import METRIC
 from search.engine.searcher import LowqSearch
@@ -41,6 +43,8 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
 
         checkpoints, spec = find_checkpoint_store(workers.checkpoints), config["spec"]
         prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
+        if has_grown():
+            os._exit(0)  # Tune has a new worker do it, and it has not begun
         if ray.get(checkpoints.begin.remote(spec.trial_id, f"{node_name()}, {device_name()}")) is not Verdict.GO_ON:
             return
         try:
