@@ -64,7 +64,7 @@ def test_a_worker_that_dies_too_often_leaves_a_failed_record_with_its_curve_that
     record = sitting.search.settle(sitting.specs[0], crashed=False)
     assert record is not None
     assert (record.status, record.is_outside, record.curve) == (TrialStatus.FAILED, True, CURVE)
-    assert record.error == f"its worker died {MAX_STARTS} times in epoch 3; see logs/"
+    assert record.error == f"its worker died {MAX_STARTS} times in epoch 3; see logs/workers.log"
     assert read_records(tmp_path) == [record]
     append_proposed(tmp_path, sitting.specs[0])
     again = Sitting(tmp_path, small_pack, monkeypatch)

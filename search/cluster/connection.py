@@ -14,6 +14,7 @@ from ray._raylet import Config
 
 from datasets.errors import InputError
 from search.cluster.cards import offered_memory_mb, read_cards
+from search.cluster.logs import keep_from_screen
 from search.cluster.placement import GPU_MEMORY
 from search.engine.checkpoint_store import NAMESPACE
 from search.space.plan import Machine
@@ -54,12 +55,13 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     environment = QUIET | {name: os.environ[name] for name in FORWARDED if name in os.environ}
     options: dict[str, Any] = {
         "namespace": NAMESPACE,
-        "log_to_driver": False,
+        "log_to_driver": True,  # into a file of the run, see `send_logs_to`
         "logging_level": logging.ERROR,
     }
     if address:
         _require_answer(address)
         ray.init(address, runtime_env={"env_vars": environment}, **options)
+        keep_from_screen()
         return machine(trials_per_gpu)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # workers run this checkout too
     options |= {"runtime_env": {"env_vars": environment | {"PYTHONPATH": path}}, "resources": _cards()}
@@ -75,6 +77,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         advice = "it needs a home folder it can write, a TMPDIR of few letters, and a /tmp/ray of its own"
         raise InputError(f"Ray cannot start on this machine ({reason}): {advice}") from error
+    keep_from_screen()
     return machine(trials_per_gpu)
 
 
@@ -183,17 +186,6 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
     n_slots = sum(n // n_threads for n in cores)
     return Machine(n_slots, n_threads, memory_mb=memory_mb, avoided=tuple(avoided))
-
-
-def send_logs_to(folder: Path) -> None:
-    """Put Ray's and Python's warnings, which a user cannot act on, into a file of the run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / "driver.log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    logging.captureWarnings(True)
-    for name in ("ray", "optuna", "py.warnings"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
 
 
 def disconnect() -> None:

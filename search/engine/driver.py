@@ -6,9 +6,9 @@ from pathlib import Path
 from datasets.errors import InputError
 from search.cluster.baselines import Baselines
 from search.cluster.codec_tasks import compare_codecs
-from search.cluster.connection import send_logs_to
 from search.cluster.delivery import deliver
 from search.cluster.gallery_tasks import make_gallery
+from search.cluster.logs import WORKER_LOG, send_logs_to
 from search.cluster.node_check import alive_nodes
 from search.cluster.placement import N_WAITING
 from search.cluster.scoring_tasks import WorkerSetup, score_finalists, score_paused_trials
@@ -165,7 +165,7 @@ class Search:
             self.hold(ending.held)
         elif record is None and (crashed or ending.n_starts > MAX_STARTS):
             curve = curve_of(LocalStore(self.run).load(spec.trial_id) or b"")
-            error = f"its worker died {MAX_STARTS} times in epoch {len(curve) + 1}; see {LOGS}/"
+            error = f"its worker died {MAX_STARTS} times in epoch {len(curve) + 1}; see {LOGS}/{WORKER_LOG}"
             record = failed_record(spec, self.task.pack.fingerprint, error, curve, is_outside=True)
         if record is not None:
             self.held.clear()
