@@ -180,10 +180,13 @@ def _heading(record: TrialRecord, settings: str) -> list[str]:
     spec, split = record.spec, "" if record.spec.split == "tiny" else f"\nof {record.spec.split}"
     if spec.is_baseline:
         return [f"JPEG\nas it is{split}"]
+    encoder = [] if spec.encoder is None else [spec.encoder.replace("-radial", "\nradial")]
+    if spec.returns_input:
+        return [*encoder, f"as it is{split}"]
     predicts = "" if spec.global_residual else " direct"
     activation = "" if spec.output_activation == "none" else f" {spec.output_activation}"
     tail = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
-    return [f"{spec.architecture}{predicts}{activation}", settings, tail, *_trained(record)]
+    return [f"{spec.architecture}{predicts}{activation}", *encoder, settings, tail, *_trained(record)]
 
 
 def _loss(record: TrialRecord) -> str:

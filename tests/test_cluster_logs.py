@@ -12,6 +12,7 @@ def test_lines_stand_behind_time_node_and_process(tmp_path: Path) -> None:
     log = WorkerLog(tmp_path / "workers.log")
     log.write({"ip": "10.0.0.2", "pid": 12, "lines": ["one", "two\x1b[0m"]})
     log.write({"ip": "10.0.0.3", "pid": "raylet", "lines": ["three"]})
+    log.write({"ip": "10.0.0.1", "pid": "autoscaler", "lines": ["Node status"]})
     lines = (tmp_path / "workers.log").read_text().splitlines()
     assert [line.split(" ", 2)[2] for line in lines] == [
         "10.0.0.2 12 one",

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.architectures.planes import PlaneFilter, ToPixels, ToPlanes
+from models.architectures.upsampling import BilinearUpSampling2D
 from models.build import build_model
+from models.evaluation import restore
 from models.sizes import NATIVE_SIZES, NetworkSize
 
 SIDES = [(16, 16), (17, 16), (19, 33), (31, 20)]
@@ -111,6 +113,21 @@ def test_flat_colour_passes_linear_as_it_is_at_any_size(
 
 
 LINEARS = [_put_filter(build_model("linear"), _filter(seed)) for seed in range(4)]
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (5, 8), (24, 31)])
+def test_upsampling_is_keras_own_where_that_knows_the_sides(sides: tuple[int, int]) -> None:
+    maps = np.random.default_rng(0).random((2, *sides, 3), np.float32)
+    expected = _values(keras.layers.UpSampling2D(2, interpolation="bilinear")(maps))
+    np.testing.assert_allclose(_values(BilinearUpSampling2D(2, interpolation="bilinear")(maps)), expected, atol=1e-6)
+
+
+def test_a_network_with_a_branch_restores_images_of_one_size_after_another() -> None:
+    model = build_model("native11k", start="near_identity")
+    tables = np.zeros(8, np.float32)
+    for side in (32, 32, 48, 40):
+        images = np.zeros((2, side, side, 3), np.uint8)
+        assert restore(model, images, tables).shape == images.shape
 
 
 @pytest.mark.parametrize("architecture", NATIVE_SIZES)

@@ -12,6 +12,7 @@ from keras import layers
 from models.architectures.last import LastConvolution
 from models.architectures.padding import CutTo, PadToMultiple
 from models.architectures.planes import PlaneFilter, ToPixels, ToPlanes
+from models.architectures.upsampling import BilinearUpSampling2D
 from models.sizes import NATIVE_SIZES, PLANES, NetworkSize
 
 Network = Callable[..., keras.KerasTensor]
@@ -75,7 +76,7 @@ def _branch(features: keras.KerasTensor, size: NetworkSize) -> keras.KerasTensor
     for _ in range(N_BRANCH_BLOCKS):
         inner = _residual_block(inner, size.branch_width, size.kernel_px)
     inner = layers.Conv2D(size.width, 1, kernel_initializer="zeros")(inner)
-    return layers.Add()([features, layers.UpSampling2D(2, interpolation="bilinear")(inner)])
+    return layers.Add()([features, BilinearUpSampling2D(2, interpolation="bilinear")(inner)])
 
 
 NATIVE_NETWORKS: dict[str, Network] = {name: native(size) for name, size in NATIVE_SIZES.items()}

@@ -231,6 +231,7 @@ EMITTERS: dict[str, Callable[..., str]] = {
         "ConvTranspose", [x[0], graph.constant(TO_PIXELS.transpose(3, 2, 0, 1))], strides=[2, 2]
     ),
     "UpSampling2D": _enlarged,
+    "BilinearUpSampling2D": _enlarged,
     "MaxPooling2D": _pooled,
     "GetItem": _colours_of,
     "Matmul": _multiplied,

@@ -12,6 +12,7 @@ from ray._private.ray_logging import global_worker_stdstream_dispatcher
 from datasets.errors import printable
 
 WORKER_LOG = "workers.log"
+AUTOSCALER = "autoscaler"  # tells of the cluster every few seconds
 PRINTS = "ray_print_logs"  # Ray's own handler, which prints workers' output among the driver's
 
 
@@ -23,6 +24,8 @@ class WorkerLog:
 
     def write(self, batch: Mapping[str, Any]) -> None:
         """Append the lines of a batch as Ray hands them over; a disk that is full is no reason to end a search."""
+        if batch.get("pid") == AUTOSCALER:
+            return
         origin = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {batch.get('ip')} {batch.get('pid')}"
         lines = [f"{origin} {printable(str(line))}" for line in batch.get("lines", ())]
         with suppress(OSError), self.file.open("a", encoding="utf-8") as file:
