@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check-cluster", action="store_true", help="say what each node has and lacks, and stop")
     parser.add_argument("--min-nodes", type=int, metavar="N", help="go on without bad nodes when so many are fine")
     parser.add_argument("--quiet", action="store_true", help="no lines about trials that run as they should")
-    parser.add_argument("--no-report", action="store_true", help="leave the report to `python -m analysis RUN`")
+    parser.add_argument(
+        "--no-report", action="store_true", help="leave codecs, gallery and report to a later --resume RUN"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     for option, axis in NARROWED.items():
         parser.add_argument(f"--{option}", nargs="+", metavar="NAME", help=f"only these values of {axis}")

@@ -120,6 +120,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         max_macs=options.max_macs,
         least_viewable_ssim=options.least_viewable_ssim,
         began=options.began,
+        reports=not options.no_report,
     )
     require_affordable(task)
     if facts:

@@ -28,7 +28,8 @@ class Task:
     n_trials: how many are tried, besides those that train the best again; began: when the command did, by the monotonic
     clock; options: what --resume needs to ask for the same again; computing: how every trial computes, field of
     TrialSpec -> value; left_out: what was asked for and cannot be run, each with why; max_macs: the most
-    multiply-accumulates a pixel that a network may take; least_viewable_ssim: see `search.space.scale.Protocol`.
+    multiply-accumulates a pixel that a network may take; least_viewable_ssim: see `search.space.scale.Protocol`;
+    reports: whether what the report alone needs is made.
     """
 
     space: Space
@@ -50,6 +51,7 @@ class Task:
     max_macs: int | None = None
     least_viewable_ssim: float | None = None
     began: float | None = None
+    reports: bool = True
 
     def starting_from(self, earlier: Earlier) -> "Task":
         """Return the task that starts from what earlier runs know."""

@@ -43,3 +43,10 @@ def unsaved_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "analysis.figures.style.save", lambda figure, is_photograph: (b"picture", b"picture", b"<svg/>")
     )
+
+
+@pytest.fixture
+def no_vgg16(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither VGG16's weights nor a way to them."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")

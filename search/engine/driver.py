@@ -138,11 +138,13 @@ class Search:
         return True
 
     def score(self) -> None:
-        """Score what was paused, then the finalists on test images, and what they are compared with."""
+        """Score what was paused, then finalists on test images, and for a report what they are compared with."""
         self._score_paused()
         self._score_encoders()
         _score_finalists(self.run, self.task, self.workers, self.say)
         describe_images(self.run, self.task.pack, self.say)
+        if not self.task.reports:
+            return
         compare_codecs(self.run, self.task, self.workers, self.say)
         make_gallery(self.run, self.task, self.workers, self.say)
 

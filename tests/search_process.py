@@ -1,0 +1,41 @@
+"""A search as a process of its own: started in another folder than the project's, and listened to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from datasets.packed import PackedDataset
+
+RUN_PY = Path(__file__).resolve().parent.parent / "search" / "run.py"
+
+
+def command_line(*arguments: object) -> list[str]:
+    """Return the command that starts a search with these arguments."""
+    return [sys.executable, str(RUN_PY), *map(str, arguments)]
+
+
+def run_in(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run a search from a folder to its end."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RAY_ADDRESS")}
+    return subprocess.run(
+        command_line(*arguments), cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def start_smoke(pack: PackedDataset, folder: Path, *arguments: object) -> "subprocess.Popen[str]":
+    """Start a smoke search in a session of its own; its run is FOLDER/run."""
+    return subprocess.Popen(
+        command_line("--space", "smoke", "--data", pack.folder, "--out", "run", *arguments),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def line_with(process: "subprocess.Popen[str]", part: str) -> str:
+    """Wait for the line of a search's output that holds a part."""
+    assert process.stdout is not None
+    return next(line for line in process.stdout if part in line)

@@ -1,0 +1,64 @@
+"""A search whose workers or checkpoint store are killed goes on by itself."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from datasets.packed import PackedDataset
+from search.records import read_records
+from search.space.spec import TrialStatus
+from tests.search_process import line_with, start_smoke
+
+
+def _workers() -> list[int]:
+    """List the processes of Ray workers that hold a trial; between two of its reports their title names no method."""
+    return _named(b"ray::ImplicitFunc")
+
+
+def _named(title: bytes) -> list[int]:
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if command.read_bytes().startswith(title):
+                found.append(int(command.parent.name))
+    return found
+
+
+def _descends(process: int, ancestor: int) -> bool:
+    while process > 1 and process != ancestor:
+        stat = Path(f"/proc/{process}/stat").read_text()
+        process = int(stat.rpartition(")")[2].split()[1])
+    return process == ancestor
+
+
+def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_epoch(small_pack: PackedDataset, tmp_path: Path) -> None:
+    started = start_smoke(small_pack, tmp_path, "--no-report")
+    line = line_with(started, "epoch 1/2")
+    victims = [process for process in _workers() if _descends(process, started.pid)]
+    for process in victims:
+        os.kill(process, signal.SIGKILL)
+    output, error = started.communicate(timeout=300)
+    assert victims
+    assert (tmp_path / "run" / "logs" / "workers.log").stat().st_size  # what its node's workers printed
+    assert started.returncode == 0, error
+    records = [record for record in read_records(tmp_path / "run") if record.spec.is_trained]
+    begun = next(record.trial_id for record in records if record.trial_id in line)
+    assert f"{begun}  epoch 1/2" not in output  # what is left of it after the first
+    assert {record.status for record in records} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
+    assert len(records) == len({record.trial_id for record in records}) == 2
+
+
+def test_the_checkpoint_store_is_started_again_and_the_report_is_of_this_checkout(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    (tmp_path / "analysis").mkdir()  # of the user's own, where the search is started
+    started = start_smoke(small_pack, tmp_path)
+    line_with(started, "epoch 1/2")
+    (victim,) = [process for process in _named(b"ray::CheckpointStore") if _descends(process, started.pid)]
+    os.kill(victim, signal.SIGKILL)
+    output, error = started.communicate(timeout=300)
+    assert started.returncode == 0, error
+    assert "report: " in output
+    records = [record for record in read_records(tmp_path / "run") if record.spec.is_trained]
+    assert [record.status for record in records] == 2 * [TrialStatus.COMPLETED]

@@ -1,0 +1,108 @@
+"""Mistakes in a search's options: one line that says what to do and exit code 2, and nothing made."""
+
+from pathlib import Path
+
+import pytest
+
+from datasets.pack import PackSettings, write_pack
+from datasets.packed import PackedDataset
+from datasets.smear import synthesize
+from search.cli import main
+from search.request import parse_duration
+from tests.search_process import run_in
+
+pytestmark = pytest.mark.usefixtures("no_vgg16")
+
+MISTAKES = {
+    "unknown space": (
+        ["--space", "fulll"],
+        "unknown space 'fulll'; known: full, native, encoder, appendix, residual, quality, smoke, final",
+    ),
+    "unknown scale": (["--scale", "huge"], "unknown scale 'huge'; known: auto, demo, small, tiny, full"),
+    "unknown network": (
+        ["--networks", "vgg"],
+        "unknown architecture 'vgg' in space full; known: native11k, native10k, jjnet, ",
+    ),
+    "unknown loss": (["--losses", "l3"], "unknown loss 'l3' in space full; known: psnr-ssim, mse, mae, hf, "),
+    "unknown quality": (
+        ["--qualities", "74"],
+        "unknown training quality 74 in space full; known: 20-80, random, 75, 50, 25",
+    ),
+    "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
+    "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
+    "no duration": (["--time-budget", "soon"], "a duration is a number and a unit, such as 90s, 20m, 2h or 7d"),
+    "final without a run": (["--space", "final"], "the space final takes the best of one run: name it with --from RUN"),
+    "from no run": (["--from", "nowhere"], "nowhere is no run directory (it has no run.json)"),
+    "an empty space": (
+        ["--space", "quality", "--networks", "resnetyuv", "--qualities", "25"],
+        "nothing is left of space quality: it never combines these values",
+    ),
+    "unknown option": (
+        ["--tirals", "3"],
+        "unrecognized arguments: --tirals 3; `python search/run.py",
+    ),
+    "no pack": (["--data", "nowhere"], "nowhere is no pack (it has no manifest.json): make one with"),
+    "no run to resume": (["--resume", "nowhere"], "nowhere is no run directory (it has no run.json)"),
+    "existing run": (["--out", "."], ". exists: continue it with --resume ., or name another with --out"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_line_and_exit_code_2(
+    mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, message = MISTAKES[mistake]
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("lowq: ")
+    assert message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pack_without_the_scored_qualities_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pack(synthesize(6, 0), tmp_path / "pack", PackSettings(64, qualities=(75, 90)))
+    assert main(["--data", str(tmp_path / "pack")]) == 2
+    assert "lacks JPEG quality 25, 50, which every trial is scored at" in capsys.readouterr().err
+
+
+def test_a_pack_of_too_small_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pack(synthesize(6, 0), tmp_path / "pack", PackSettings(32))
+    assert main(["--data", str(tmp_path / "pack")]) == 2
+    assert "holds images of 32 px, a search needs 48 px or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--xla", "--mixed-precision"])
+def test_what_only_a_gpu_does_faster_is_refused_without_one(
+    option: str, small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    done = run_in(tmp_path, "--space", "smoke", "--data", small_pack.folder, option)
+    assert done.returncode == 2
+    assert done.stderr == f"lowq: {option} speeds up GPUs, and there is none here: leave it out\n"
+
+
+def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_path: Path) -> None:
+    done = run_in(tmp_path, "--data", small_pack.folder, "--address", "127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("lowq: no Ray cluster answers at 127.0.0.1:1")
+
+
+def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, tmp_path: Path) -> None:
+    done = run_in(tmp_path, "--data", small_pack.folder, "--dry-run", "--trials", 5)
+    assert done.returncode == 0, done.stderr
+    again = "and 2 that train the best again"
+    assert f"plan: 5 trials (5 of 840 cells tried) {again}, up to 16 epochs each" in done.stdout
+    assert "expected time: about " in done.stdout
+    assert "perceptual: not run, no VGG16 weights (" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("2h", 7200), ("1d", 86400), ("45", 45)])
+def test_a_duration_is_read_in_its_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-3m", "0s", "nan", "inf", "3 weeks"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a duration is a number and a unit"):
+        parse_duration(text)
