@@ -57,8 +57,6 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what differs from the training of na
     "told tables": {"told_tables": True},
     "MSE alone": {"loss": "mse", "ssim_weight": None},
     "MSE and SSIM": {"loss": "mse-ssim"},
-    "Charbonnier and SSIM": {"loss": "charbonnier-ssim"},
-    "luma weighed up, and SSIM": {"loss": "luma-ssim"},
     "twice the rate": {"learning_rate": 6e-3},
 }
 

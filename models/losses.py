@@ -8,7 +8,6 @@ import keras
 from keras import ops
 
 from models.blur import Tensor, gaussian_blur
-from models.colour import to_ycbcr
 from models.errors import PerImage, error, mae, mse
 from models.metrics import ssim
 
@@ -17,10 +16,8 @@ Loss = PerImage
 HF_ALPHA, HF_WINDOW_PX, HF_SIGMA_PX = 0.99, 7, 3.0  # thesis, section 2.7
 VGG16_LAYER, VGG16_BETA = "block5_pool", 0.9  # likewise: 512 feature maps, of 6 x 6 for a crop of 192 px
 # So that at the errors of restored images, of some 38 dB, the parts of a sum weigh about as much at a weight of 1.
-MSE_SCALE, CHARBONNIER_SCALE, SSIM_SCALE = 1000.0, 20.0, 5.0
-CHARBONNIER_EPSILON = 1e-3  # in [0, 1]: a quarter of a step of 8 bits, below which errors count as squares
+MSE_SCALE, SSIM_SCALE = 1000.0, 5.0
 LEAST_MSE, LEAST_STRUCTURE = 1e-7, 1e-4  # 70 dB, and a SSIM of 0.9999: better images are good enough
-LUMA_WEIGHT = 2.0  # of the error of Y over those of Cb and Cr
 
 
 def hf(original: Tensor, restored: Tensor) -> Tensor:
@@ -63,29 +60,12 @@ def vgg16_features(weights: Path | None) -> keras.Model:
     return features
 
 
-def charbonnier(original: Tensor, restored: Tensor) -> Tensor:
-    """Return the mean of sqrt(error^2 + 0.001^2), a smooth MAE: [B, H, W, C], [B, H, W, C] -> [B].
-
-    Charbonnier et al., ICIP 1994.
-    """
-    squares = ops.square(error(original, restored)) + CHARBONNIER_EPSILON**2
-    return ops.mean(ops.sqrt(squares), axis=(1, 2, 3))
-
-
-def luma_mse(original: Tensor, restored: Tensor) -> Tensor:
-    """Return the mean squared error in YCbCr, that of Y weighed twice: [B, H, W, 3], [B, H, W, 3] -> [B]."""
-    luma, chroma = (part for part in ops.split(to_ycbcr(error(original, restored)), [1], axis=-1))
-    return (
-        LUMA_WEIGHT * ops.mean(ops.square(luma), axis=(1, 2, 3)) + 2 * ops.mean(ops.square(chroma), axis=(1, 2, 3))
-    ) / 3
-
-
-def with_ssim(pixels: Loss, scale: float, ssim_weight: float) -> Loss:
-    """Return the loss scale * pixels + 5 ssim_weight (1 - SSIM), of [B, H, W, 3] twice with sides of at least 11 px."""
+def mse_with_ssim(ssim_weight: float) -> Loss:
+    """Return the loss 1000 MSE + 5 ssim_weight (1 - SSIM), of [B, H, W, 3] twice with sides of at least 11 px."""
 
     def loss(original: Tensor, restored: Tensor) -> Tensor:
         structure = 1 - ssim(original, restored)
-        return scale * pixels(original, restored) + SSIM_SCALE * ssim_weight * structure
+        return MSE_SCALE * mse(original, restored) + SSIM_SCALE * ssim_weight * structure
 
     return loss
 
@@ -117,10 +97,8 @@ LOSSES: dict[str, Callable[[LossOptions], Loss]] = {
     "mse": lambda options: mse,
     "hf": lambda options: hf,
     "perceptual": lambda options: perceptual(vgg16_features(options.vgg16_weights)),
-    "mse-ssim": lambda options: with_ssim(mse, MSE_SCALE, options.ssim_weight or 1.0),
-    "charbonnier-ssim": lambda options: with_ssim(charbonnier, CHARBONNIER_SCALE, options.ssim_weight or 1.0),
+    "mse-ssim": lambda options: mse_with_ssim(options.ssim_weight or 1.0),
     "psnr-ssim": lambda options: relative(options.ssim_weight or 1.0),
-    "luma-ssim": lambda options: with_ssim(luma_mse, MSE_SCALE, options.ssim_weight or 1.0),
 }
 
 

@@ -17,8 +17,8 @@ ARCHITECTURES = (
     "resnetyuv",
 )
 UNTRAINED = ("identity", "linear")  # without epochs: JPEG as it is, and a filter in closed form
-LOSSES = ("mae", "mse", "hf", "perceptual", "mse-ssim", "charbonnier-ssim", "psnr-ssim", "luma-ssim")
-WEIGHTED_LOSSES = ("mse-ssim", "charbonnier-ssim", "luma-ssim", "psnr-ssim")  # a sum whose part of SSIM has a weight
+LOSSES = ("mae", "mse", "hf", "perceptual", "mse-ssim", "psnr-ssim")
+WEIGHTED_LOSSES = ("mse-ssim", "psnr-ssim")  # a sum whose part of SSIM has a weight
 PERCEPTUAL = "perceptual"  # the one that needs VGG16's weights
 PRECISIONS = ("float32", "mixed_float16")
 OUTPUT_ACTIVATIONS = ("none", "tanh")

@@ -7,13 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.losses import LossOptions, charbonnier, luma_mse, make_loss
+from models.losses import LossOptions, make_loss
 from models.names import WEIGHTED_LOSSES
 
 Image = NDArray[np.float64]
-RGB_TO_YCBCR = np.array(  # JFIF 1.02, page 3
-    [[0.299, 0.587, 0.114], [-0.1687359, -0.3312641, 0.5], [0.5, -0.4186876, -0.0813124]]
-)
 
 
 def _ssim(original: Image, restored: Image) -> float:
@@ -36,24 +33,12 @@ def _mse(error: Image) -> float:
     return float(np.square(error).mean())
 
 
-def _charbonnier(error: Image) -> float:
-    return float(np.sqrt(error**2 + 0.001**2).mean())
-
-
-def _luma_mse(error: Image) -> float:
-    """Return the mean squared error in YCbCr, Y's doubled: of all three the weights are 2, 1 and 1, over 3."""
-    luma, blue, red = np.moveaxis(error @ RGB_TO_YCBCR.T, -1, 0)
-    return float((2 * np.square(luma).mean() + np.square(blue).mean() + np.square(red).mean()) / 3)
-
-
 def _psnr(error: Image) -> float:
     return float(np.log(_mse(error) + 1e-7))
 
 
 EXPECTED: dict[str, Callable[[Image, float, float], float]] = {  # error, 1 - SSIM, weight
     "mse-ssim": lambda error, structure, weight: 1000 * _mse(error) + 5 * weight * structure,
-    "charbonnier-ssim": lambda error, structure, weight: 20 * _charbonnier(error) + 5 * weight * structure,
-    "luma-ssim": lambda error, structure, weight: 1000 * _luma_mse(error) + 5 * weight * structure,
     "psnr-ssim": lambda error, structure, weight: _psnr(error) + weight * np.log(structure + 1e-4),
 }
 
@@ -90,23 +75,6 @@ def test_without_a_weight_that_of_ssim_is_1(name: str) -> None:
     images = _images()
     np.testing.assert_array_equal(_values(name, None, *images), _values(name, 1.0, *images))
     assert np.all(_values(name, 2.0, *images) != _values(name, 1.0, *images))
-
-
-def test_the_parts_without_ssim_agree_with_numpy() -> None:
-    original, restored = _images()
-    errors = (original - restored).astype(float)
-    for part, expected in ((charbonnier, _charbonnier), (luma_mse, _luma_mse)):
-        values = keras.ops.convert_to_numpy(part(original, restored))
-        np.testing.assert_allclose(values, [expected(error) for error in errors], rtol=1e-4)
-
-
-def test_an_error_of_luma_weighs_more_than_the_same_error_of_chroma() -> None:
-    original = np.full((1, 16, 16, 3), 0.5, np.float32)
-    to_rgb = np.linalg.inv(RGB_TO_YCBCR)
-    of_y, of_cb = (original + np.float32(0.05) * to_rgb[:, plane].astype(np.float32) for plane in (0, 1))
-    luma, chroma = (float(keras.ops.convert_to_numpy(luma_mse(original, shown))[0]) for shown in (of_y, of_cb))
-    assert luma == pytest.approx(2 * 0.05**2 / 3, rel=1e-3)
-    assert chroma == pytest.approx(0.05**2 / 3, rel=1e-3)
 
 
 def test_in_psnr_ssim_halving_an_error_counts_the_same_whatever_its_size() -> None:
