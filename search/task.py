@@ -147,6 +147,7 @@ class Task:
     @property
     def baselines(self) -> list[TrialSpec]:
         """What every network is held against, on each split: JPEG as it is, and the filter of each training quality."""
-        qualities = self.space.axes.get("training_quality", ())
+        fixed = self.fields.get("training_quality")
+        qualities = self.space.axes.get("training_quality", () if fixed is None else (fixed,))
         filters = [replace(FILTER, training_quality=quality) for quality in qualities]
         return [replace(spec, split=split) for split in self.splits for spec in (BASELINE, *filters)]

@@ -70,8 +70,8 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]
     more = ("--from", "run", "--trial", parent.trial_id, "--more-epochs", 1)
     done = run_in(run.parent, *more, "--out", "more")
     assert done.returncode == 0, done.stderr
-    first, *_, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
-    assert first.spec.is_baseline
+    *untrained, _, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
+    assert {record.spec.architecture for record in untrained} == {"identity", "linear"}
     assert child.spec.parent == parent.trial_id
     assert [row["epoch"] for row in child.curve] == [1, 2, 3]
     assert [row["loss"] for row in child.curve[:2]] == [row["loss"] for row in parent.curve]
