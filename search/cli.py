@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check-cluster", action="store_true", help="say what each node has and lacks, and stop")
     parser.add_argument("--min-nodes", type=int, metavar="N", help="go on without bad nodes when so many are fine")
     parser.add_argument("--quiet", action="store_true", help="no lines about trials that run as they should")
+    parser.add_argument("--mlflow", metavar="URI", help="log trials to this MLflow tracking server too")
     parser.add_argument(
         "--no-report", action="store_true", help="leave codecs, gallery and report to a later --resume RUN"
     )

@@ -11,6 +11,7 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from models.plugins import Plugin
 from search.cluster.connection import connect
+from search.progress.mlflow_log import require_mlflow
 from search.records import read_run_facts
 from search.space.continuation import Continuation, find_continuation
 from search.space.earlier import find_earlier, read_trained
@@ -84,6 +85,8 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
             setattr(options, name, value)
     try:
         budget_s = _check_numbers(options)
+        if options.mlflow:
+            require_mlflow(options.mlflow)
         asked = replace(_resumed(facts) if facts else _asked(options, plugin), plugin=plugin)
         choose_scale(options.scale, 0)
     except ValueError as error:
@@ -121,6 +124,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         least_viewable_ssim=options.least_viewable_ssim,
         began=options.began,
         reports=not options.no_report,
+        mlflow=options.mlflow,
     )
     require_affordable(task)
     if facts:

@@ -29,7 +29,7 @@ class Task:
     clock; options: what --resume needs to ask for the same again; computing: how every trial computes, field of
     TrialSpec -> value; left_out: what was asked for and cannot be run, each with why; max_macs: the most
     multiply-accumulates a pixel that a network may take; least_viewable_ssim: see `search.space.scale.Protocol`;
-    reports: whether what the report alone needs is made.
+    reports: whether what the report alone needs is made; mlflow: the address of a tracking server, where there is one.
     """
 
     space: Space
@@ -52,6 +52,7 @@ class Task:
     least_viewable_ssim: float | None = None
     began: float | None = None
     reports: bool = True
+    mlflow: str | None = None
 
     def starting_from(self, earlier: Earlier) -> "Task":
         """Return the task that starts from what earlier runs know."""

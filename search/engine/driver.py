@@ -26,6 +26,7 @@ from search.engine.run_writer import RunWriter
 from search.engine.searcher import LowqSearch, Mirror
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
+from search.progress.mlflow_log import MlflowLog
 from search.records import (
     EARLIER,
     TrialRecord,
@@ -118,7 +119,10 @@ class Search:
         watchdog = Watchdog(self.run)
         try:
             if n_to_run:
-                run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), [events])
+                callbacks = [events]
+                if task.mlflow:
+                    callbacks.append(MlflowLog(task.mlflow, self.run.name, self.say))
+                run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), callbacks)
             if self.searcher.n_open and not events.is_closed and not self.writer.trouble:
                 baselines.cancel()
                 return False
