@@ -63,13 +63,6 @@ class TrialRecord:
     viewable_ssim: float | None = None
 
     @property
-    def start_bytes_at_parity(self) -> float | None:
-        """What the network had before its first epoch, where it was judged then."""
-        if not self.spec.is_judged_at_start:
-            return None
-        return start_of(self.curve) if self.curve else self.bytes_at_parity
-
-    @property
     def has_ended(self) -> bool:
         """False of what --resume trains on or tries again."""
         return self.status is not TrialStatus.PAUSED and not self.is_outside
@@ -104,11 +97,6 @@ class TrialRecord:
 def had_its_chance(curve: Sequence[Mapping[str, float | None]]) -> bool:
     """Say whether a trial has trained long enough to be judged dead or diverged by what it does to its input."""
     return len(curve) >= DEAD_EPOCHS and sum(row.get("steps") or 0 for row in curve) >= DEAD_STEPS
-
-
-def start_of(curve: Sequence[Row]) -> float | None:
-    """Return the bytes at parity that a curve's network had before its first epoch, where that was read."""
-    return curve[0].get("start_bytes_at_parity") if curve else None
 
 
 def best_first(records: Iterable[TrialRecord]) -> list[TrialRecord]:

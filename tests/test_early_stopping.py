@@ -39,7 +39,7 @@ def _trial(spec: TrialSpec) -> Any:
 
 def test_one_in_two_goes_on_from_a_rung() -> None:
     rungs = Rungs(2, 2, 8)
-    assert list(rungs.shown) == [0, 2, 4]
+    assert list(rungs.shown) == [2, 4]
     assert not rungs.is_weak("first", 2, 0.9)  # alone
     assert rungs.is_weak("second", 2, 0.95)
     assert not rungs.is_weak("third", 2, 0.8)
@@ -64,17 +64,9 @@ def test_one_in_three_and_what_shows_nothing_is_the_weakest() -> None:
     assert rungs.is_weak("fifth", 1, math.inf)
 
 
-def test_one_in_four_goes_on_from_where_it_starts() -> None:
-    rungs = Rungs(2, 2, 8)
-    assert not rungs.is_weak("first", 0, 0.9)
-    assert not rungs.is_weak("second", 0, 0.8)
-    assert rungs.is_weak("third", 0, 0.83)  # a quarter of the way from 0.8 to 0.9 is 0.825
-    assert rungs.is_weak("fourth", 0, 0.82)  # half of the way from 0.8 to 0.83 is 0.815
-
-
 def test_rungs_hold_what_a_stored_curve_showed_there_and_not_later() -> None:
-    rungs = rungs_of(SCALES["demo"], 8, [("earlier", _curve(None, 0.8, 0.5), None), ("short", _curve(0.1), 0.9)])
-    assert rungs.shown == {0: {"short": 0.9}, 2: {"earlier": 0.8}, 4: {}}
+    rungs = rungs_of(SCALES["demo"], 8, [("earlier", _curve(None, 0.8, 0.5)), ("short", _curve(0.1))])
+    assert rungs.shown == {2: {"earlier": 0.8}, 4: {}}
     assert rungs.is_weak("new", 2, 0.81)
     assert not rungs.is_weak("better", 2, 0.79)
 
@@ -88,7 +80,7 @@ def test_a_weak_trial_hears_stop_while_tune_is_told_to_go_on(handle: Handle) -> 
 
 
 def test_what_confirms_another_is_never_stopped_and_neither_is_anything_without_rungs(handle: Handle) -> None:
-    stopping = EarlyStopping(handle, rungs_of(SCALES["demo"], 8, [("good", _curve(0.1, 0.1), None)]), seed=0)  # type: ignore[arg-type]
+    stopping = EarlyStopping(handle, rungs_of(SCALES["demo"], 8, [("good", _curve(0.1, 0.1))]), seed=0)  # type: ignore[arg-type]
     stopping.on_trial_result(None, _trial(replace(SPEC, seed=1)), {"epoch": 2, METRIC: 0.9})
     EarlyStopping(handle, None, seed=0).on_trial_result(None, _trial(SPEC), {"epoch": 2, METRIC: 0.9})  # type: ignore[arg-type]
     assert handle.ended == []

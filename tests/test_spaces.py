@@ -15,7 +15,7 @@ from models.sizes import NATIVE_SIZES
 from search.space.scale import SCALES, Scale
 from search.space.spaces import SPACES, Space, find_space, for_natives, space_from_facts
 from search.space.spec import TrialSpec
-from search.space.values import By, LogRange, resolve
+from search.space.values import By, LogRange, TableShapes, drawn_as, resolve, suggest
 
 FULL = SPACES["full"]
 
@@ -240,8 +240,7 @@ def test_more_values_of_an_axis_come_before_its_own() -> None:
 
 
 def test_tables_are_drawn_by_their_numbers_and_come_back_as_drawn() -> None:
-    space = SPACES["encoder"]
-    axes = {"architecture": "native10k", "loss": "psnr-ssim", "training_quality": "20-80", "output_activation": "none"}
+    shapes = TableShapes()
     radial = {"tables": "radial", "chroma_scale": 1.5, "slope": 0.254, "exponent": 1.0, "chroma_slope": 0.1, "dc": 0.7}
     cases = {
         "jpeg": {"tables": "scaled", "chroma_scale": 1.0},
@@ -251,19 +250,9 @@ def test_tables_are_drawn_by_their_numbers_and_come_back_as_drawn() -> None:
     }
     for name, numbers in cases.items():
         drawn = {f"encoder: {number}": value for number, value in numbers.items()}
-        assert space.suggest(optuna.trial.FixedTrial({**axes, **drawn}))["encoder"] == name
+        assert suggest(optuna.trial.FixedTrial(drawn), "encoder", shapes) == name
         rounded = {key: value if isinstance(value, str) else round(value, 2) for key, value in drawn.items()}
-        assert space.drawn_from({**axes, "encoder": name}) == {**axes, **rounded}
+        assert drawn_as("encoder", shapes, name) == rounded
     for other in ("jpeg-444", "jpeg-plain", "avif", "jpeg-c0.6-progressive", "none"):
-        assert space.drawn_from({**axes, "encoder": other}) is None
-
-
-def test_what_is_to_start_with_comes_before_the_cells() -> None:
-    space = replace(SPACES["smoke"], starts=({"learning_rate": 1e-3}, {"learning_rate": 2e-3}, {"learning_rate": 3e-3}))
-    cells = SPACES["smoke"].first_parameters()
-    assert space.first_parameters() == [
-        {**cells[0], "learning_rate": 1e-3},
-        {**cells[1], "learning_rate": 2e-3},
-        {**cells[0], "learning_rate": 3e-3},
-        *cells,
-    ]
+        assert drawn_as("encoder", shapes, other) is None
+    assert drawn_as("encoder", TableShapes(("scaled",)), "jpeg-flat") is None

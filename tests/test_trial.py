@@ -285,37 +285,14 @@ OF_ENCODER = TrialSpec(
 )
 
 
-def test_a_trial_with_an_encoder_is_judged_before_its_first_epoch(small_pack: PackedDataset, tmp_path: Path) -> None:
-    store, listener = LocalStore(tmp_path), Listener()
-    record = _ran(OF_ENCODER, small_pack, store, listener)
-    assert [progress.epoch for progress in listener.heard] == [0, 1, 2]
+def test_a_trial_with_an_encoder_is_scored_on_that_encoders_files(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    record = _ran(OF_ENCODER, small_pack, store)
     filtered = _ran(replace(FILTER, training_quality=75, encoder="jpeg-c0.6"), small_pack, store)
-    assert listener.heard[0].bytes_at_parity == record.start_bytes_at_parity == pytest.approx(filtered.bytes_at_parity)
     assert record.input_bytes_at_parity == filtered.input_bytes_at_parity != 1
     assert record.viewable_ssim is not None
-    sizes = set(
-        zip(*(_scores(store, OF_ENCODER)[name] for name in ("image", "input_quality", "jpeg_bytes")), strict=True)
-    )
+    scores = _scores(store, OF_ENCODER)
+    sizes = set(zip(scores["image"], scores["input_quality"], scores["jpeg_bytes"], strict=True))
     pack = small_pack.written_by(OF_ENCODER.family)
     assert sizes == {(image, quality, len(pack.file_bytes(image, quality))) for image, quality, _ in sizes}
-
-
-def test_a_trial_that_is_weak_before_its_first_epoch_is_scored_as_it_was_built(
-    small_pack: PackedDataset, tmp_path: Path
-) -> None:
-    store, listener = LocalStore(tmp_path), Listener(0, Verdict.STOP)
-    record = _ran(OF_ENCODER, small_pack, store, listener)
-    assert (record.status, record.epochs_run, record.curve) == (TrialStatus.STOPPED, 0, ())
-    assert record.bytes_at_parity == record.start_bytes_at_parity == listener.heard[0].bytes_at_parity
-    assert len(_scores(store, OF_ENCODER))
     assert TrialRecord.from_json(record.to_json()) == record
-
-
-def test_a_trial_that_is_to_pause_before_its_first_epoch_has_not_begun(
-    small_pack: PackedDataset, tmp_path: Path
-) -> None:
-    store = LocalStore(tmp_path)
-    assert run_trial(OF_ENCODER, small_pack, store, Listener(0, Verdict.PAUSE), SETUP) is None
-    assert store.load(OF_ENCODER.trial_id) is None
-    record = _ran(OF_ENCODER, small_pack, store)
-    assert record.epochs_run == 2

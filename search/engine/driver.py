@@ -1,6 +1,7 @@
 """The driver: runs a planned search from an empty run directory, or from what an earlier one left, to its scores."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.errors import InputError
@@ -23,6 +24,7 @@ from search.engine.checkpoint_store import (
 from search.engine.early_stopping import EarlyStopping, rungs_of
 from search.engine.run_directory import cannot_write, quoted
 from search.engine.run_writer import RunWriter
+from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, with_encoders
 from search.engine.searcher import LowqSearch, Mirror
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
@@ -34,13 +36,12 @@ from search.records import (
     failed_record,
     read_proposed,
     read_records,
-    start_of,
 )
 from search.scoring.finalists import choose_finalists
 from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
-from search.trial.store import STATE, LocalStore, curve_of
+from search.trial.store import SCORES, STATE, LocalStore, curve_of
 
 LOGS = "logs"
 N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
@@ -57,6 +58,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     send_logs_to(run / LOGS)
     search = Search(run, task, watchers, say)
     search.bring_files()
+    search.screen()
     if not search.train():
         return False
     try:
@@ -91,8 +93,7 @@ class Search:
             began=task.began,
         )
         self.writer = RunWriter(run, self.log, self.stop)
-        mirror = Mirror(run) if task.mirror else None
-        self.searcher = LowqSearch(task.space, task.make_spec, self, task.seed, self.n_new, mirror, task.max_macs)
+        self.searcher = self._searcher()
         self.held: list[str] = []  # reasons, since a trial last had a new epoch
         self.last_held: str | None = None
         self.confirming: tuple[TrialSpec, ...] | None = None
@@ -102,6 +103,28 @@ class Search:
         for file_set in self.task.file_sets:
             for node in deliver(file_set, alive_nodes(self.task.machine.avoided)):
                 self.say(f"brought {file_set.folder.name} to {node}")
+
+    def screen(self) -> None:
+        """Try encoders with the filter, where the space asks for it, and make the best an axis. Raises InputError."""
+        if self.task.space.screens is None:
+            return
+        known = screened_of(read_records(self.run))
+        screening = Screening(self.task, self.workers, self.task.space.screens, known)
+        n_left = self.task.space.n_screened - len(known)
+        if n_left > 0:
+            self.say(f"screening {n_left} encoders with the linear filter")
+        screening.run(self.writer.write_record, lambda: self.log.share_of_budget() < MOST_OF_BUDGET)
+        best = screening.best()
+        if not best:
+            raise InputError("no encoder that was screened reaches a value: look at what the pack holds")
+        self.say(f"networks are trained on files of: {', '.join(best)}")
+        self.task = replace(self.task, space=with_encoders(self.task.space, best))
+        self.searcher = self._searcher()
+
+    def _searcher(self) -> LowqSearch:
+        task = self.task
+        mirror = Mirror(self.run) if task.mirror else None
+        return LowqSearch(task.space, task.make_spec, self, task.seed, self.n_new, mirror, task.max_macs)
 
     def train(self) -> bool:
         """Run the trials; False when they were interrupted. Raises InputError."""
@@ -219,11 +242,9 @@ class Search:
         rungs = None
         if self.task.space.stops_early:
             store = LocalStore(self.run)
-            known = [(record.spec, record.curve, record.start_bytes_at_parity) for record in self.records]
-            for spec in self.unfinished:
-                curve = curve_of(store.load(spec.trial_id) or b"")
-                known.append((spec, curve, start_of(curve)))
-            of_search = [(spec.trial_id, curve, start) for spec, curve, start in known if not self.task.confirms(spec)]
+            curves = {record.spec: record.curve for record in self.records}
+            curves |= {spec: curve_of(store.load(spec.trial_id) or b"") for spec in self.unfinished}
+            of_search = [(spec.trial_id, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
             rungs = rungs_of(self.task.scale, self.task.epochs, of_search)
         return EarlyStopping(self.checkpoints, rungs, self.task.seed)
 
@@ -241,8 +262,8 @@ class Search:
         """Score what finalists with encoders of their own are held against."""
         records = read_records(self.run)
         finalists = choose_finalists(records, self.task.n_finalists)
-        scored = {record.trial_id for record in records}
-        wanted = [spec for spec in self.task.baselines_of(r.spec for r in finalists) if spec.trial_id not in scored]
+        wanted = self.task.baselines_of(record.spec for record in finalists)
+        wanted = [spec for spec in wanted if not LocalStore(self.run).path(spec.trial_id, SCORES).exists()]
         if wanted:
             self.say(f"scoring what the finalists' encoders write: {', '.join(spec.trial_id for spec in wanted)}")
             Baselines(self.workers, wanted, self.task.machine, self.writer.write_record).finish()

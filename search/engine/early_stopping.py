@@ -12,7 +12,6 @@ from search.records import Row
 from search.space.scale import Scale
 from search.space.spec import TrialSpec
 
-FACTOR_AT_START = 4
 METRIC = "best_bytes_at_parity"  # lower is better
 
 
@@ -20,23 +19,20 @@ class Rungs:
     """The epochs at which trials are compared, and what each trial showed there (Li et al. 2020, ASHA).
 
     Lower values are better. A trial goes on from a rung when it is among the best one in reduction_factor of those that
-    came there before it. Where trials are judged before their first epoch, which costs them seconds, one in
-    FACTOR_AT_START goes on from there.
+    came there before it.
     """
 
     def __init__(self, grace_epochs: int, reduction_factor: int, epochs: int) -> None:
         self.factor = reduction_factor
-        rung, self.shown = grace_epochs, {0: dict[str, float]()}
+        rung, self.shown = grace_epochs, dict[int, dict[str, float]]()
         while rung < epochs:
             self.shown[rung] = {}
             rung *= reduction_factor
 
-    def learn(self, name: str, curve: Sequence[Row], start: float | None = None) -> None:
-        """Take what a trial showed at each rung that its curve reaches, whatever became of it; start: at epoch 0."""
-        if start is not None:
-            self.shown[0][name] = start
+    def learn(self, name: str, curve: Sequence[Row]) -> None:
+        """Take what a trial showed at each rung that its curve reaches, whatever became of it."""
         for rung, shown in self.shown.items():
-            if rung and len(curve) >= rung:
+            if len(curve) >= rung:
                 values = [row.get("bytes_at_parity") for row in curve[:rung]]
                 shown[name] = min((value for value in values if value is not None), default=math.inf)
 
@@ -47,7 +43,7 @@ class Rungs:
             return False
         others = list(shown.values())
         shown[name] = best
-        return bool(others) and not best <= _quantile(others, 1 / (self.factor if epoch else FACTOR_AT_START))
+        return bool(others) and not best <= _quantile(others, 1 / self.factor)
 
 
 class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
@@ -70,14 +66,11 @@ class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.CONTINUE)
 
 
-def rungs_of(scale: Scale, epochs: int, known: Iterable[tuple[str, Sequence[Row], float | None]]) -> Rungs:
-    """Return the rungs of a scale for trials of so many epochs, with what is known of trials.
-
-    known: name, curve, and what there was before the first epoch.
-    """
+def rungs_of(scale: Scale, epochs: int, curves: Iterable[tuple[str, Sequence[Row]]]) -> Rungs:
+    """Return the rungs of a scale for trials of so many epochs, with what the curves of known trials showed."""
     rungs = Rungs(min(scale.grace_epochs, epochs), scale.reduction_factor, epochs)
-    for name, curve, start in known:
-        rungs.learn(name, curve, start)
+    for name, curve in curves:
+        rungs.learn(name, curve)
     return rungs
 
 

@@ -96,7 +96,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         firsts = [first for first in self.space.first_parameters() if self._fits(self.make_spec(first))]
         untried = [first for first in firsts if self.make_spec(first).trial_id not in self.known]
         self.cells = deque(untried)
-        n_first = CELLS_FIRST * max(len(values) for values in self.space.axes.values()) + len(self.space.starts)
+        n_first = CELLS_FIRST * max(len(values) for values in self.space.axes.values())
         n_first = n_first if self.space.sampled else len(firsts)  # without values to draw a cell is one trial
         self.n_cells_first = max(0, n_first - (len(firsts) - len(untried)))
 

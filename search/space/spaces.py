@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain, combinations, cycle, product
+from itertools import chain, combinations, product
 from typing import Any
 
 from models.names import ARCHITECTURES, LOSSES, OUTPUT_ACTIVATIONS, UNTRAINED, WEIGHTED_LOSSES
@@ -27,7 +27,8 @@ class Space:
     while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
     scale: the one that "auto" means; n_trials: how many there are where nobody says, None: the scale's; stops_early:
     whether weak trials are stopped; tests_all: whether every trial that completes is scored on test images, or only the
-    scale's few best; confirms: whether the best are trained again with other seeds.
+    scale's few best; confirms: whether the best are trained again with other seeds. screens: families of encoders of
+    which n_screened are tried with the closed-form filter first; the n_kept best of them become an axis.
     """
 
     name: str
@@ -40,7 +41,9 @@ class Space:
     stops_early: bool = True
     tests_all: bool = False
     confirms: bool = False
-    starts: tuple[Mapping[str, Any], ...] = ()
+    screens: TableShapes | None = None
+    n_screened: int = 48
+    n_kept: int = 4
 
     def cells(self) -> list[Cell]:
         """Return every combination of the axes' values, each prefix of the list as balanced as can be.
@@ -59,9 +62,8 @@ class Space:
         return ordered
 
     def first_parameters(self) -> list[dict[str, Any]]:
-        """Return the axes' values in each cell, in the order of `cells`, those of the starts before them."""
-        cells = [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
-        return [{**cell, **start} for cell, start in zip(cycle(cells), self.starts)] + cells
+        """Return the axes' values in each cell, in the order of `cells`."""
+        return [dict(zip(self.axes, cell, strict=True)) for cell in self.cells()]
 
     def suggest(self, trial: Suggests) -> dict[str, Any]:
         """Draw a trial's parameters, define-by-run: field of TrialSpec -> value."""
@@ -140,7 +142,7 @@ def space_from_facts(facts: Mapping[str, Any]) -> Space:
             **facts,
             "axes": {name: tuple(values) for name, values in facts["axes"].items()},
             "only": tuple(facts["only"]),
-            "starts": tuple(facts.get("starts", ())),
+            "screens": values_from_facts(facts["screens"]) if facts.get("screens") else None,
             "sampled": {name: values_from_facts(values) for name, values in facts["sampled"].items()},
             "fields": {
                 name: By(**value) if isinstance(value, dict) else value for name, value in facts["fields"].items()
@@ -177,7 +179,7 @@ APPENDIX = (  # the thesis' Tables 8 to 17: network, training quality, output ac
     ("jjnet", 75, "tanh"),
 )
 
-FINAL = "final"
+FINAL, ENCODER = "final", "encoder"
 SPACES: Mapping[str, Space] = {
     "full": Space(
         name="full",
@@ -223,20 +225,20 @@ SPACES: Mapping[str, Space] = {
         scale="small",
         confirms=True,
     ),
-    "encoder": Space(  # how the JPEG is written, for networks that are told its tables
-        name="encoder",
+    ENCODER: Space(  # how the JPEG is written, for networks that are told its tables
+        name=ENCODER,
         axes={
             "architecture": ("native10k", "native11k"),
             "loss": ("psnr-ssim",),
             "training_quality": (USEFUL_RANGE,),
             "output_activation": ("none",),
         },
-        sampled={"encoder": TableShapes()},
-        fields={"ssim_weight": SSIM_WEIGHT, "told_tables": True, "encoder": "jpeg"},
+        sampled={"learning_rate": LogRange(1e-3, 4e-3), "ssim_weight": SSIM_WEIGHTS},
+        fields={"ssim_weight": SSIM_WEIGHT, "told_tables": True, ENCODER: "jpeg"},
         scale="small",
-        n_trials=48,
+        n_trials=16,
         confirms=True,
-        starts=tuple({"encoder": name} for name in ("jpeg-c0.6", "jpeg-c1.8", "jpeg-flat", "jpeg-radial-a0.4-p1.3-c2")),
+        screens=TableShapes(known=("jpeg", "jpeg-c0.6", "jpeg-c1.8", "jpeg-flat", "jpeg-radial-a0.4-p1.3-c2")),
     ),
     "appendix": Space(
         name="appendix",

@@ -159,11 +159,6 @@ class TrialSpec:
         return find_family(self.encoder) if self.encoder is not None else None
 
     @property
-    def is_judged_at_start(self) -> bool:
-        """True of a trial that early stopping judges before its first epoch: by how well its encoder suits a filter."""
-        return self.is_trained and self.encoder is not None and self.start == "near_identity" and self.parent is None
-
-    @property
     def is_trained(self) -> bool:
         """False of what has no epochs: JPEG as it is, and the linear filter in closed form."""
         return self.architecture not in UNTRAINED

@@ -35,10 +35,12 @@ class LogRange:
 class TableShapes:
     """The families of JPEG encoders that differ in their tables: the standard's with chroma scaled, or radial ones.
 
-    tables: those of TABLES that are drawn. The value is a family's name, see `datasets.encoders.family`.
+    tables: those of TABLES that are drawn; known: families that are tried first. The value is a family's name, see
+    `datasets.encoders.family`.
     """
 
     tables: tuple[str, ...] = TABLES
+    known: tuple[str, ...] = ()
 
 
 Values = LogRange | TableShapes | tuple[Any, ...]
@@ -90,7 +92,7 @@ def values_from_facts(facts: Any) -> Any:
     if "low" in facts:
         return LogRange(**facts)
     if "tables" in facts:
-        return TableShapes(tuple(facts["tables"]))
+        return TableShapes(tuple(facts["tables"]), tuple(facts["known"]))
     cases = {name: values_from_facts(values) for name, values in facts["cases"].items()}
     return By(facts["axis"], values_from_facts(facts["usual"]), cases)
 

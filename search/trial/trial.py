@@ -30,7 +30,7 @@ from search.scoring.scores import restoring_ms, sample_pictures, score_images
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.closed_form import fitted_filter
-from search.trial.monitor import Monitor, Reading, read_monitor
+from search.trial.monitor import Monitor, read_monitor
 from search.trial.provenance import node_name, versions
 from search.trial.reporting import Progress, Report, Verdict
 from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError, curve_of
@@ -143,8 +143,15 @@ def closed_form_state(spec: TrialSpec, pack: PackedDataset, store: Store) -> Tra
         return None
     state = _load_state(spec, store)
     if state is None:
-        state = _as_built(spec, _build_to_train(spec, pack), store)
+        state = fitted_state(spec, pack)
+        store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
     return state
+
+
+def fitted_state(spec: TrialSpec, pack: PackedDataset) -> TrainingState:
+    """Return the state of a trial without epochs, fitted to a pack's training images."""
+    weights = get_weights(_build_to_train(spec, pack))
+    return TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
 
 
 def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, setup: TrialSetup) -> TrialRecord | None:
@@ -181,37 +188,19 @@ def _finish(
 
 def _train(
     spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, setup: TrialSetup
-) -> tuple[TrainingState | None, TrialStatus | None]:
+) -> tuple[TrainingState, TrialStatus | None]:
     """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
     state = _load_state(spec, store)
     batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
-    model = _build(spec) if state else _build_to_train(spec, pack)
-    start = None
-    if state is None and spec.is_judged_at_start:
-        start = monitor.read(model)
-        verdict = report(_progress_at_start(spec, start))
-        if verdict is Verdict.PAUSE:
-            return None, None
-        if verdict is Verdict.STOP:
-            return _as_built(spec, model, store), TrialStatus.STOPPED
     try:
-        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size, model, start), store, report)
+        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size), store, report)
     except Exception as error:
         if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
             raise
     keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
     gc.collect()
     state = _load_state(spec, store)
-    model = _build(spec) if state else _build_to_train(spec, pack)
-    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2, model, start), store, report)
-
-
-def _as_built(spec: TrialSpec, model: keras.Model, store: Store) -> TrainingState:
-    """Keep the state of a network that has not been trained."""
-    weights = get_weights(model)
-    state = TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
-    store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
-    return state
+    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2), store, report)
 
 
 def _training(
@@ -221,10 +210,9 @@ def _training(
     setup: TrialSetup,
     state: TrainingState | None,
     batch_size: int,
-    model: keras.Model,
-    start: Reading | None,
 ) -> Iterator[TrainingState]:
-    """Train epoch by epoch, from the state where there is one; start: what was read before the first epoch."""
+    """Train epoch by epoch, from the state where there is one."""
+    model = _build(spec) if state else _build_to_train(spec, pack)
     n_steps = n_steps_per_epoch(spec, pack, batch_size)
     settings = BatchSettings(
         quality=spec.training_quality,
@@ -264,8 +252,6 @@ def _training(
         reading = monitor.read(model)
         seconds, clock = time.monotonic() - clock, time.monotonic()
         row = {**vars(reading), "steps": n_steps, "batch_size": batch_size, "seconds": seconds}
-        if start is not None:
-            row["start_bytes_at_parity"] = start.bytes_at_parity
         share = reading.bytes_at_parity
         return (-math.inf if share is None else -share), row
 
@@ -339,11 +325,6 @@ def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
     )
 
 
-def _progress_at_start(spec: TrialSpec, start: Reading) -> Progress:
-    share = start.bytes_at_parity
-    return Progress(0, spec.epochs, None, share, share, start.margin, start.psnr_gain_db, 0.0)
-
-
 def record_of(
     spec: TrialSpec,
     pack: PackedDataset,
@@ -355,7 +336,7 @@ def record_of(
     """Return the record of a trial that ends with this state; model: with the weights it is scored by."""
     as_input = monitor.compare(monitor.degraded)
     seen: Row = vars(as_input)
-    if state is not None and not state.epoch:
+    if state is not None and not spec.is_trained:
         seen = vars(monitor.read(model))
     elif state is not None:
         scored = state.best_epoch if spec.restore_best else state.epoch

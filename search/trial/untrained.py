@@ -11,7 +11,7 @@ from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.monitor import read_monitor
 from search.trial.store import Store
-from search.trial.trial import closed_form_state, record_of, scored_model, timed
+from search.trial.trial import closed_form_state, fitted_state, record_of, scored_model, timed
 
 
 def prepare_untrained(
@@ -27,6 +27,15 @@ def prepare_untrained(
     images = setup.protocol.images_to_score(pack, spec.split, "validation")
     samples = sample_pictures(model, pack, images, setup.protocol.scored_qualities)
     return timed(record, pack, model, setup.protocol), samples
+
+
+def screening_record(spec: TrialSpec, pack: PackedDataset, setup: TrialSetup) -> TrialRecord:
+    """Return the record of a filter by the monitored images alone; nothing is kept or scored."""
+    keras.utils.clear_session()
+    pack = pack.written_by(spec.family)
+    state = fitted_state(spec, pack)
+    monitor = read_monitor(pack, spec.split, setup.protocol)
+    return record_of(spec, pack, monitor, scored_model(spec, state), state, TrialStatus.COMPLETED)
 
 
 def parts_to_score(spec: TrialSpec, pack: PackedDataset, protocol: Protocol) -> Iterator[tuple[str, int, list[int]]]:

@@ -1,0 +1,154 @@
+"""Encoders screened before any network is trained on them: each with the closed-form filter, in seconds.
+
+Optuna draws quantisation tables by their numbers; what counts is the bytes at parity of the filter fitted to each.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import optuna
+import ray
+from optuna.trial import TrialState
+from ray.exceptions import RayError
+
+from datasets.errors import InputError
+from search.cluster.placement import where
+from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
+from search.records import TrialRecord
+from search.space.spaces import ENCODER, Space
+from search.space.spec import FILTER, TrialSpec
+from search.space.values import TableShapes, drawn_as, suggest
+from search.task import Task
+
+MAX_FAILURES = 3  # in a row
+MOST_OF_BUDGET = 0.25  # for screening
+N_REPEATED = 100  # draws of what was screened already, until the space is thought to have no more
+
+
+@dataclass
+class Screening:
+    """A search over families of encoders. known: the records of those that were screened, by the family's name."""
+
+    task: Task
+    workers: WorkerSetup
+    shapes: TableShapes
+    known: dict[str, TrialRecord]
+    study: optuna.Study = field(init=False)
+    waiting: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=self.task.seed)
+        self.study = optuna.create_study(direction="minimize", sampler=sampler)
+        self.waiting = [name for name in self.shapes.known if name not in self.known]
+        for name, record in self.known.items():
+            trial = self._ask(name)
+            if trial is not None:
+                self._tell(trial, record)
+
+    def run(self, write: Callable[[TrialRecord], None], has_time: Callable[[], bool]) -> None:
+        """Screen until the space's number is reached or there is no time left. Raises InputError where nothing can."""
+        n_left = self.task.space.n_screened - len(self.known)
+        running: dict[Any, tuple[str, optuna.Trial | None]] = {}
+        n_failed, reason = 0, ""
+        while running or n_left > 0:
+            while n_left > 0 and len(running) < self.task.machine.n_slots and has_time():
+                name, trial = self._next({name for name, _ in running.values()})
+                n_left -= 1
+                if name:
+                    running[self._start(name)] = (name, trial)
+            if not running:
+                return
+            (ready, *_), _ = ray.wait(list(running), num_returns=1)
+            name, trial = running.pop(ready)
+            try:
+                record: TrialRecord = ray.get(ready)
+            except (RayError, *OUTSIDE) as error:
+                n_failed, reason = n_failed + 1, str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
+                if n_failed >= MAX_FAILURES:
+                    raise InputError(f"no encoder can be screened: {reason}") from error
+                if trial is not None:
+                    self.study.tell(trial, state=TrialState.FAIL)
+                continue
+            n_failed = 0
+            self.known[name] = record
+            write(record)
+            if trial is not None:
+                self._tell(trial, record)
+
+    def best(self) -> tuple[str, ...]:
+        """Return the families to train networks on, the best first."""
+        found = {name: r.bytes_at_parity for name, r in self.known.items() if r.bytes_at_parity is not None}
+        return tuple(sorted(found, key=lambda name: found[name])[: self.task.space.n_kept])
+
+    def _next(self, running: set[str]) -> tuple[str, optuna.Trial | None]:
+        """Return a family that was not screened before, "" where the space has no more."""
+        if self.waiting:
+            name = self.waiting.pop(0)
+            return name, self._ask(name)
+        for _ in range(N_REPEATED):
+            trial = self.study.ask()
+            name = suggest(trial, ENCODER, self.shapes)
+            if name not in self.known and name not in running:
+                return name, trial
+            self.study.tell(trial, state=TrialState.FAIL)
+        return "", None
+
+    def _ask(self, name: str) -> optuna.Trial | None:
+        drawn = drawn_as(ENCODER, self.shapes, name)
+        if drawn is None:
+            return None
+        self.study.enqueue_trial(drawn)
+        trial = self.study.ask()
+        suggest(trial, ENCODER, self.shapes)
+        return trial
+
+    def _tell(self, trial: optuna.Trial, record: TrialRecord) -> None:
+        if record.bytes_at_parity is None:
+            self.study.tell(trial, state=TrialState.FAIL)
+        else:
+            self.study.tell(trial, record.bytes_at_parity)
+
+    def _start(self, name: str) -> Any:
+        machine = self.task.machine
+        kind = ray.remote(
+            num_cpus=machine.n_threads,
+            max_retries=1,
+            label_selector=where(machine),
+            scheduling_strategy="SPREAD",
+            **({"runtime_env": NO_GPU} if machine.n_gpus else {}),
+        )
+        return kind(_screen).remote(self.workers, self._spec(name))
+
+    def _spec(self, name: str) -> TrialSpec:
+        return filter_of(self.task, name)
+
+
+def filter_of(task: Task, encoder: str) -> TrialSpec:
+    """Return the filter that an encoder is screened with: of the first training quality of the space."""
+    quality = task.space.axes["training_quality"][0]
+    return replace(FILTER, training_quality=quality, split=task.splits[0], encoder=encoder)
+
+
+def screened_of(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
+    """Return the records of filters by the families that they were fitted to."""
+    filters = [record for record in records if record.spec.architecture == FILTER.architecture]
+    return {record.spec.encoder: record for record in filters if record.spec.encoder is not None}
+
+
+def with_encoders(space: Space, encoders: Sequence[str]) -> Space:
+    """Return a space whose networks are trained on each of these families."""
+    fields: Mapping[str, Any] = {name: value for name, value in space.fields.items() if name != ENCODER}
+    return replace(space, axes={**space.axes, ENCODER: tuple(encoders)}, fields=fields, screens=None)
+
+
+def _screen(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord:
+    from models.backend import prepare_backend  # the driver never loads Keras
+    from search.trial.untrained import screening_record
+
+    prepare_backend(workers.setup.n_threads)
+    pack, setup = workers.open()
+    return screening_record(spec, pack, setup)

@@ -1,0 +1,110 @@
+"""Encoders screened with the filter: each once, the known first, the best of them an axis, gone on with on resume."""
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from datasets.encoders.family import find_family
+from datasets.encoders.step_tables import RadialTables, ScaledTables
+from datasets.errors import InputError
+from search.engine import screening as screening_module
+from search.engine.screening import Screening, filter_of, screened_of, with_encoders
+from search.records import TrialRecord
+from search.space.plan import Machine
+from search.space.spaces import SPACES
+from search.space.spec import TrialStatus
+from search.space.values import TableShapes
+
+SPACE = SPACES["encoder"]
+KNOWN = ("jpeg", "jpeg-c0.6")
+Outcome = Callable[[str], float | None]
+
+
+def _share(name: str) -> float:
+    """Return bytes at parity that are least where chroma's steps are twice luma's."""
+    tables = find_family(name).middle.tables
+    scale = tables.chroma_scale if isinstance(tables, RadialTables | ScaledTables) else 1.0
+    return 0.6 + abs(math.log(scale / 2)) / 10 + (0.01 if isinstance(tables, RadialTables) else 0.0)
+
+
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A task on a cluster that answers at once: whatever is started, its record is there."""
+    monkeypatch.setattr(screening_module.ray, "wait", lambda started, num_returns: (started[:1], started[1:]))
+    monkeypatch.setattr(screening_module.ray, "get", lambda started: started())
+    machine = Machine(n_slots=2, n_threads=1)
+    space = SimpleNamespace(**{**vars(SPACE), "n_screened": 20, "n_kept": 3})
+    return SimpleNamespace(space=space, machine=machine, seed=0, splits=("tiny",))
+
+
+def _screening(task: Any, known: dict[str, TrialRecord] | None = None, outcome: Outcome = _share) -> Screening:
+    found = Screening(task, None, TableShapes(known=KNOWN), dict(known or {}))  # type: ignore[arg-type]
+    found._start = lambda name: lambda: _record(task, name, outcome(name))  # type: ignore[method-assign]
+    return found
+
+
+def _record(task: Any, name: str, share: float | None) -> TrialRecord:
+    spec = filter_of(task, name)
+    return TrialRecord(spec, TrialStatus.COMPLETED, 0, -1.0, 1.0, -3.0, 1.0, bytes_at_parity=share)
+
+
+def test_each_family_is_screened_once_the_known_first(task: Any) -> None:
+    written: list[TrialRecord] = []
+    screening = _screening(task)
+    screening.run(written.append, lambda: True)
+    names = [str(record.spec.encoder) for record in written]
+    assert names[:2] == list(KNOWN)
+    assert len(names) == len(set(names)) == 20
+    assert screened_of(written) == screening.known
+    assert screening.best() == tuple(sorted(names, key=_share)[:3])
+
+
+def test_optuna_looks_where_the_filter_did_well(task: Any) -> None:
+    task.space.n_screened = 60
+    written: list[TrialRecord] = []
+    _screening(task).run(written.append, lambda: True)
+    above = [_share(str(record.spec.encoder)) - 0.6 for record in written]
+    assert sum(above[-20:]) < sum(above[2:22]) * 0.7
+
+
+def test_what_was_screened_before_is_not_screened_again(task: Any) -> None:
+    first: list[TrialRecord] = []
+    _screening(task).run(first.append, iter([True] * 10 + [False] * 99).__next__)
+    assert 0 < len(first) < 20
+    later: list[TrialRecord] = []
+    _screening(task, screened_of(first)).run(later.append, lambda: True)
+    assert len(first) + len(later) == 20
+    assert not set(screened_of(first)) & set(screened_of(later))
+
+
+def test_a_worker_that_dies_costs_one_family_and_three_in_a_row_end_it(task: Any) -> None:
+    def dies(name: str) -> float:
+        if name in failing:
+            raise OSError("the disk is full")
+        return _share(name)
+
+    failing = {"jpeg-c0.6"}
+    written: list[TrialRecord] = []
+    _screening(task, outcome=dies).run(written.append, lambda: True)
+    assert len(written) == 19
+    failing |= {str(record.spec.encoder) for record in written}
+    with pytest.raises(InputError, match="no encoder can be screened: the disk is full"):
+        _screening(task, outcome=dies).run(written.append, lambda: True)
+
+
+def test_a_family_without_a_value_is_never_the_best(task: Any) -> None:
+    task.space.n_screened = 2
+    screening = _screening(task, outcome=lambda name: None if name == "jpeg" else 0.9)
+    screening.run(lambda record: None, lambda: True)
+    assert screening.best() == ("jpeg-c0.6",)
+
+
+def test_the_best_become_an_axis_of_the_space() -> None:
+    space = with_encoders(SPACE, ("jpeg-c0.6", "jpeg"))
+    assert space.axes["encoder"] == ("jpeg-c0.6", "jpeg")
+    assert "encoder" not in space.fields
+    assert space.screens is None
+    assert len(space.cells()) == 2 * len(SPACE.cells())
