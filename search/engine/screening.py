@@ -19,7 +19,7 @@ from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
 from search.records import TrialRecord
 from search.space.spaces import ENCODER, Space
 from search.space.spec import FILTER, TrialSpec
-from search.space.values import TableShapes, drawn_as, suggest
+from search.space.values import TableShapes, are_alike, drawn_as, suggest
 from search.task import Task
 
 MAX_FAILURES = 3  # in a row
@@ -80,9 +80,13 @@ class Screening:
                 self._tell(trial, record)
 
     def best(self) -> tuple[str, ...]:
-        """Return the families to train networks on, the best first."""
+        """Return the families to train networks on, the best first, no two of them alike."""
         found = {name: r.bytes_at_parity for name, r in self.known.items() if r.bytes_at_parity is not None}
-        return tuple(sorted(found, key=lambda name: found[name])[: self.task.space.n_kept])
+        kept: list[str] = []
+        for name in sorted(found, key=lambda name: found[name]):
+            if not any(are_alike(self.shapes, name, other) for other in kept):
+                kept.append(name)
+        return tuple(kept[: self.task.space.n_kept])
 
     def _next(self, running: set[str]) -> tuple[str, optuna.Trial | None]:
         """Return a family that was not screened before, "" where the space has no more."""

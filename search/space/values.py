@@ -1,5 +1,6 @@
 """What a field of a spec is drawn from: choices, a range of numbers, or JPEG's quantisation tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from datasets.errors import InputError
 MIDDLE = 50  # whatever quality stands for a family while it is made
 DECIMALS = 2  # of the numbers of tables, so that names can be read
 TABLES = ("scaled", "radial")
+ALIKE = 0.1  # of a number's bounds
 RADIAL_NUMBERS = ("slope", "exponent", "chroma_slope", "dc")
 
 
@@ -83,6 +85,25 @@ def drawn_as(name: str, values: Values, value: Any) -> dict[str, Any] | None:
     if isinstance(values, TableShapes):
         return _drawn_family(name, values, value)
     return {name: value} if value in values else None
+
+
+def are_alike(shapes: TableShapes, one: str, other: str) -> bool:
+    """Say whether two families of tables differ in none of their numbers by more than ALIKE of its bounds."""
+    first, second = (_drawn_family("", shapes, name) for name in (one, other))
+    if first is None or second is None or first.keys() != second.keys():
+        return one == other
+    return all(_distance(name, first[name], second[name]) <= ALIKE for name in first)
+
+
+def _distance(name: str, one: Any, other: Any) -> float:
+    """Return how far two numbers of tables are apart, as a share of their bounds, as they are drawn."""
+    number = name.removeprefix(": ")
+    if number not in BOUNDS:
+        return float(one != other)
+    low, high = BOUNDS[number]
+    if number == "chroma_scale":
+        return abs(math.log(float(one) / float(other))) / math.log(high / low)
+    return abs(float(one) - float(other)) / (high - low)
 
 
 def values_from_facts(facts: Any) -> Any:
