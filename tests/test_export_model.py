@@ -239,7 +239,7 @@ def test_the_command_says_what_it_wrote_and_overwrites_nothing(run: Path, capsys
     assert "exists: name another file, or replace it with --force" in capsys.readouterr().err
     assert main(["export", str(run), "-o", str(out), "--force"]) == 0
     assert main(["export", str(run), "-o", str(run / "a.onnx9")]) == 2
-    assert "a model file ends in .lowq, an ONNX file in .onnx, a page in .html" in capsys.readouterr().err
+    assert "a model file ends in .lowq, an ONNX file in .onnx, a TFLite file in .tflite" in capsys.readouterr().err
 
 
 def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,3 +253,36 @@ def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.C
     assert [put.name for put in session.get_inputs()] == ["degraded"]
     assert main(["export", str(run / "a.lowq"), "-o", str(run / "b.lowq")]) == 2
     assert "is a model file already" in capsys.readouterr().err
+
+
+def test_a_run_is_exported_to_tensorflows_formats(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tensorflow", reason="no TensorFlow here")
+    for name in ("a.tflite", "b.tflite", "c.savedmodel"):
+        options = ["--int8"] if name == "b.tflite" else []
+        assert main(["export", str(run), "-o", str(run / name), *options]) == 0
+        files = [file for file in [run / name, *(run / name).rglob("*")] if file.is_file()]
+        assert f"{sum(file.stat().st_size for file in files):,} bytes in" in capsys.readouterr().out
+    assert (run / "b.tflite").stat().st_size < (run / "a.tflite").stat().st_size
+    (run / "c.savedmodel" / "earlier").touch()
+    assert main(["export", str(run), "-o", str(run / "c.savedmodel")]) == 2
+    assert main(["export", str(run), "-o", str(run / "c.savedmodel"), "--force"]) == 0
+    assert not (run / "c.savedmodel" / "earlier").exists()
+    assert not [path.name for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_nothing_else_is_replaced_by_a_saved_model(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "d.savedmodel").mkdir()
+    (run / "d.savedmodel" / "thesis.tex").write_text("mine")
+    (run / "e.savedmodel").write_text("mine")
+    (run / "f.onnx").mkdir()
+    for name, words in (
+        ("d.savedmodel", "is no SavedModel, and is not replaced"),
+        ("e.savedmodel", "is a file, which is not replaced"),
+        ("f.onnx", "is a folder, which is not replaced"),
+    ):
+        assert main(["export", str(run), "-o", str(run / name), "--force"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line
+    assert (run / "d.savedmodel" / "thesis.tex").read_text() == (run / "e.savedmodel").read_text() == "mine"
+    assert main(["export", str(run), "-o", str(run / "g.onnx"), "--int8"]) == 2
+    assert "--int8 is for a file that ends in .tflite" in capsys.readouterr().err
