@@ -4,6 +4,7 @@ As in ONNX, the input "degraded" is float32 [1, height, width, 3] in [0, 1] at a
 tables "tables", [1, 8]; the output "restored" is neither clipped nor projected.
 """
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ def to_tflite(model: keras.Model, int8: bool = False) -> bytes:
     except Exception as error:  # the converter's own class is not public
         if type(error).__name__ != "ConverterError":
             raise
-        reason = next((line for line in str(error).splitlines() if "op" in line), "no reason given")
-        raise ExportError(f"TensorFlow cannot convert it to TFLite ({reason.strip()[:120]})") from error
+        unknown = sorted(set(re.findall(r"error: '(tf\.\w+)' op", str(error))))
+        reason = f"TFLite has no {', '.join(unknown)}" if unknown else "it does not say why"
+        raise ExportError(f"TensorFlow cannot convert it to TFLite: {reason}") from error
 
 
 def write_saved_model(path: Path, model: keras.Model) -> None:
