@@ -53,7 +53,11 @@ def load(model: Path | str | None = None, plugin: Path | str | None = None) -> R
     """
     if plugin is not None:
         use_plugin(read_plugin(Path(plugin)))
-    model_file = open_model(Path(model) if model is not None else None)
+    return restorer_of(open_model(Path(model) if model is not None else None))
+
+
+def restorer_of(model_file: ModelFile) -> Restorer:
+    """Build the restorer of an opened model file. Raises ModelFileError with one line."""
     try:
         quality_range(model_file.facts["encoder"].get("quality", "1-100"))
     except (ValueError, TypeError) as error:

@@ -14,7 +14,7 @@ from models.cli import main
 from models.commands.export import describe_training_images, export_run
 from models.plugins import Plugin, use_plugin
 from models.restore import load, open_model, restore
-from models.restoring.model_file import IN_RUN, ModelFileError, read_model_file
+from models.restoring.model_file import FINALISTS_IN_RUN, IN_RUN, ModelFileError, read_model_file
 from models.restoring.network import build_network
 from models.training import TrainingState, get_weights
 from search.records import RECORDS, RUN_FACTS, TrialRecord
@@ -111,6 +111,30 @@ def test_a_pack_that_has_gone_leaves_the_statistics_out(run: Path) -> None:
     file = export_run(run, run / IN_RUN)
     assert file.facts["training_data"]["statistics"] is None
     assert restore(load(run), jpeg_bytes()).dtype == np.uint8
+
+
+def test_a_finalist_has_a_model_file_with_its_card_which_the_picks_takes_over(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from search.scoring.score_files import scores_to_bytes
+    from search.trial.store import SCORES
+
+    scores = {"region": "full", "input_quality": 50, "mae": 0.5, "mse": 0.25, "psnr_db": 30.0, "ssim": 0.75}
+    for spec, split in ((SPEC, "test"), (OTHER, "validation")):
+        LocalStore(run).save(spec.trial_id, 3, {SCORES: scores_to_bytes([{"split": split, **scores}])})
+    assert main(["safety", str(run), "--finalists"]) == 0
+    assert capsys.readouterr().out.startswith(f"{SPEC.trial_id}: JPEG-50 restored, beside JPEG-75, on ")
+    (file,) = (run / FINALISTS_IN_RUN).iterdir()
+    card = read_model_file(file).facts["safety"]
+    assert card["pack"]["split"] == "data100"
+    assert set(card["projection"]) == {"25", "50", "75"}
+    assert export_run(run, run / IN_RUN).facts["safety"] == card
+    assert "safety" not in export_run(run, run / "other.lowq", OTHER.trial_id).facts
+    facts = json.loads((run / RUN_FACTS).read_text())
+    facts["dataset"]["fingerprint"] = "another"
+    (run / RUN_FACTS).write_text(json.dumps(facts))
+    assert main(["safety", str(run), "--finalists"]) == 2
+    assert "is another pack than the run's" in capsys.readouterr().err
 
 
 def test_means_of_test_images_are_those_of_the_score_files(run: Path) -> None:

@@ -11,7 +11,8 @@ MAY_IMPORT = {
     "datasets": {"datasets"},
     "models": {"models"},
     "search": {"search", "datasets", "models"},
-    "analysis": {"analysis", "search.records", "search.space.spec", "models.names", "models.parity"},
+    "analysis": {"analysis", "search.records", "search.space.spec", "models.names", "models.parity"}
+    | {"models.restoring.model_file"},
 }
 RAY_AND_OPTUNA = ("search/engine/", "search/cluster/")
 # The reading of JPEG files, and what a command line needs: files of a room that may know more than the room.

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from datasets.errors import InputError, printable
 from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
-from models.restoring.model_file import SUFFIX, ModelFile, write_model_file, write_whole
+from models.restoring.model_file import (
+    FINALISTS_IN_RUN,
+    SUFFIX,
+    ModelFile,
+    read_model_file,
+    write_model_file,
+    write_whole,
+)
 
 N_DESCRIBED = 256  # training images, dealt over camera systems: some seconds
 
@@ -69,9 +76,19 @@ def export_run(run: Path, file: Path, trial_id: str | None = None, licence: str 
     from models.restoring.from_run import dataset_of_run, model_of_run  # loads Keras
 
     dataset = dataset_of_run(run)
-    model_file = model_of_run(run, trial_id, licence, _statistics(dataset))
+    model_file = model_of_run(run, trial_id, licence, statistics_of_run(dataset))
+    model_file = _with_card(model_file, run / FINALISTS_IN_RUN / f"{model_file.name}{SUFFIX}")
     write_model_file(file, model_file)
     return model_file
+
+
+def _with_card(model_file: ModelFile, finalist: Path) -> ModelFile:
+    """Return a model file with the safety card that the search left of the same trial, if it did."""
+    if not finalist.is_file():
+        return model_file
+    facts = read_model_file(finalist).facts
+    card = {"safety": facts["safety"]} if "safety" in facts else {}
+    return ModelFile({**model_file.facts, **card}, model_file.weights)
 
 
 def _export_elsewhere(options: argparse.Namespace) -> str:
@@ -118,7 +135,8 @@ def describe_training_images(pack: PackedDataset, split: str) -> dict[str, Any]:
     return statistics_of(systems)
 
 
-def _statistics(dataset: dict[str, Any]) -> dict[str, Any] | None:
+def statistics_of_run(dataset: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the statistics of the images that a run trained on; None where its pack is no more in its place."""
     try:
         pack = open_pack(Path(str(dataset["path"])))
         is_same = pack.fingerprint == dataset["fingerprint"]
