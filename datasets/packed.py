@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from datasets.decoded import DecodedWindows
 from datasets.encoders.compress import degrade, show
 from datasets.encoders.encoder import Encoder, encoder_from_facts
 from datasets.errors import InputError, explain
@@ -85,7 +86,7 @@ class PackedDataset:
     originals: uint8 [N, H, W, 3], memory-mapped. jpeg[quality]: uint8, memory-mapped, JPEG as Pillow writes it by
     default; image i is at offsets[quality][i] : offsets[quality][i + 1]. subsets[split][i]: "train", "validation",
     "test" or "" (left out). groups: int [N], the first image of each one's group; None where the pack does not say.
-    encoded: the files of other encoders.
+    encoded: the files of other encoders. decoded: windows that training has seen, for its next epoch.
     """
 
     folder: Path
@@ -98,6 +99,7 @@ class PackedDataset:
     offsets: dict[int, NDArray[np.int64]]
     groups: NDArray[np.int64] | None = None
     encoded: dict[Encoder, EncodedFiles] = field(default_factory=dict)
+    decoded: DecodedWindows = field(default_factory=DecodedWindows, compare=False, repr=False)
 
     @property
     def size_px(self) -> int:
@@ -163,6 +165,12 @@ class PackedDataset:
         if window is None:
             return decode_jpeg(encode_jpeg(original, quality))
         return compress_window(original, quality, window)
+
+    def degraded_again(self, image: int, quality: int, window: Window) -> NDArray[np.uint8]:
+        """Return what `degraded` does of a window that is likely to be asked for again: decoded once, where kept."""
+        if quality not in self.offsets:
+            return self.degraded(image, quality, window)
+        return self.decoded.window(image, quality, window, self.degraded)
 
 
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
