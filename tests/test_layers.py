@@ -15,6 +15,7 @@ MAY_IMPORT = {
     | {"models.restoring.model_file"},
 }
 RAY_AND_OPTUNA = ("search/engine/", "search/cluster/")
+PACKING = ("datasets/on_cluster.py",)
 # The reading of JPEG files, and what a command line needs: files of a room that may know more than the room.
 MAY_IMPORT_MORE = {
     "models/restore.py": {"datasets.jpeg_file", "datasets.tables", "datasets.qualities"},
@@ -24,7 +25,7 @@ MAY_IMPORT_MORE = {
 OWNERS = {  # outside package -> the beginnings of the files that may import it
     "PIL": ("datasets/",),
     "keras": ("models/", "search/trial/", "search/scoring/"),
-    "ray": RAY_AND_OPTUNA,
+    "ray": RAY_AND_OPTUNA + PACKING,
     "optuna": RAY_AND_OPTUNA,
     "pandas": ("analysis/",),
     "seaborn": ("analysis/figures/",),
