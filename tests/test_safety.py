@@ -13,7 +13,7 @@ from datasets.jpeg import decode_jpeg, encode_jpeg
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
 from models.cli import main
-from models.commands.safety import _luma, describe
+from models.commands.safety import _luma, deciding_split, describe
 from models.restoring.model_file import read_model_file, write_model_file
 from models.restoring.observer import (
     PATCH_PX,
@@ -204,6 +204,14 @@ def test_the_command_writes_the_card_into_the_model_file(
     assert said.splitlines()[0].startswith("JPEG-50 restored, beside JPEG-75, on 2 test images")
     for weight, before in zip(read_model_file(tmp_path / "b.lowq").weights, drawn.weights, strict=True):
         np.testing.assert_array_equal(weight, before)
+
+
+def test_tiny_is_examined_on_images_that_it_never_draws_from(small_pack: PackedDataset) -> None:
+    assert [deciding_split(small_pack, split) for split in ("data100", "data101", "tiny")] == [
+        "data100",
+        "data101",
+        "data101",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # it loads Keras, which a mistake need not wait for
 Image = NDArray[np.uint8]  # [H, W, 3]
 
 N_IMAGES, QUALITY, SPLIT = 12, 50, "data100"
+STAND_IN = "data101"  # whose test images tiny, which has none, never trains on
 N_REMEMBERED = 64  # restored images: several measures look at the same
 # Of a run's finalists, whose cards a search waits for: fewer images, and their centres.
 N_FEW_IMAGES, CENTRE_PX = 4, 192
@@ -93,16 +94,20 @@ def write_finalists(run: Path, quality: int = QUALITY) -> Iterator[tuple[str, di
     pack = open_pack(Path(str(dataset.get("path"))))
     if pack.fingerprint != dataset.get("fingerprint"):
         raise InputError(f"{pack.folder} is another pack than the run's: put that back into its place")
-    split = SPLIT if pack.subsets[str(dataset.get("split"))].tolist().count("test") == 0 else str(dataset["split"])
-    originals, described = _test_images(pack, split, N_FEW_IMAGES)
-    originals = [image[centre_window(pack.size_px, min(CENTRE_PX, pack.size_px))] for image in originals]
     statistics = statistics_of_run(dataset)
     for name in finalists_of_run(run):
         file = model_of_run(run, name, NO_LICENCE, statistics)
+        originals, described = _test_images(pack, deciding_split(pack, str(file.facts["spec"]["split"])), N_FEW_IMAGES)
+        originals = [image[centre_window(pack.size_px, min(CENTRE_PX, pack.size_px))] for image in originals]
         card = {**card_of(restorer_of(file), originals, quality), "pack": described}
         out = run / FINALISTS_IN_RUN / f"{name}{SUFFIX}"
         write_model_file(out, ModelFile({**file.facts, "safety": card}, file.weights))
         yield name, card
+
+
+def deciding_split(pack: PackedDataset, split: str) -> str:
+    """Return the split whose test images are new to what was trained on a split: itself, or what stands in for it."""
+    return split if split not in pack.subsets or len(pack.images_of(split, "test")) else STAND_IN
 
 
 def _test_images(pack: PackedDataset, split: str, n_images: int) -> tuple[list[Image], dict[str, Any]]:
