@@ -1,4 +1,5 @@
-"""How many images a second does packing take, does it slow down as a pack grows, and how much memory does it need?
+"""How many images a second does packing take, does it slow down as a pack grows, how much memory does it need, and
+what does an interruption cost?
 
 Source files are BMP, as the thesis' are: mosaics of parts of drawn smears, so that no two show one field. Rates are per
 second of processor time, a core's worth whatever else the machine does; the wall clock is noted beside them.
@@ -13,6 +14,7 @@ import resource
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,6 +78,34 @@ def measure(folder: Path, n_images: int) -> dict[str, object]:
     }
 
 
+class _InterruptedError(Exception):
+    """Stands for what may end a packing half-way."""
+
+
+def restart(folder: Path, n_images: int) -> dict[str, object]:
+    """Pack the sources again, break off half-way, go on; return what that took, and whether the pack is the same."""
+    images = find_sources(folder / "source", SIZE_PX)
+
+    def break_off(done: int, total: int) -> None:
+        if done == total // 2:
+            raise _InterruptedError
+
+    settings, again = PackSettings(SIZE_PX), folder / "again"
+    with suppress(_InterruptedError):
+        write_pack(images, again, settings, Packing("restart", progress=break_off))
+    said: list[str] = []
+    started = time.process_time(), time.perf_counter()
+    write_pack(images, again, settings, Packing("restart", say=said.append))
+    packs = [open_pack(folder / name) for name in ("pack", "again")]
+    return {
+        "broken_off_at": n_images // 2,
+        "said": next(line for line in said if "going on" in line),
+        "going_on_processor_s": round(time.process_time() - started[0], 1),
+        "going_on_wall_s": round(time.perf_counter() - started[1], 1),
+        "same_bytes": packs[0].fingerprint == packs[1].fingerprint,
+    }
+
+
 def main() -> None:
     """Measure, print and write benchmarks/results/pack.json."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,6 +115,7 @@ def main() -> None:
     try:
         write_sources(folder / "source", n_images)
         numbers = measure(folder, n_images)
+        numbers["restart"] = restart(folder, n_images)
     finally:
         shutil.rmtree(folder)
     result = {

@@ -4,8 +4,8 @@ python benchmarks/restore.py PACK [--model FILE] [--parts speed quality int8 mem
 
 speed: whole JPEG files of 360 x 360 in memory to 8 bits restored (decoding, network, projection; nothing is written),
 one at a time with the threads of two cores, beside the networks of the thesis, whose weights do not matter for that.
-quality: means over the pack's test images, with and without projection, beside other decoders where they are installed.
-int8: the same network quantised to 8 bits by onnxruntime, beside itself in 32. memory: the peak of a fresh process that
+quality: means over the pack's test images, with and without projection, beside other decoders that are installed.
+int8: the same network in 8 bits by onnxruntime and by TFLite, beside itself in 32. memory: the peak of a process that
 restores 100 megapixels. mutated: 10,000 damaged files, each of which must end as a picture or a reason.
 """
 
@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from benchmarks.peers import find_peers  # noqa: E402
 from datasets.cores import n_cores  # noqa: E402
 from datasets.jpeg import decode_jpeg, encode_jpeg  # noqa: E402
 from datasets.jpeg_file import JpegError, read_jpeg  # noqa: E402
@@ -47,12 +47,6 @@ TIMED_PX, N_TIMED, N_THREADS = 360, 15, 2
 MEGAPIXELS_PX = 10_000
 N_MUTATED = 10_000
 THESIS = ("resnet", "jjnet", "memnet", "unet", "denseunet", "smallxception", "densenet", "resnetyuv")
-# Other decoders, as their own commands: name -> the command, with IN and OUT, and what OUT is.
-DECODERS = {
-    "jpeg-quantsmooth": (("jpegqs", "IN", "OUT"), ".jpg"),
-    "jpeg2png": (("jpeg2png", "IN", "-o", "OUT"), ".png"),
-    "jpegli": (("djpegli", "IN", "OUT"), ".png"),
-}
 
 
 def speed(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
@@ -93,7 +87,7 @@ def _rates(function: Callable[[], Any]) -> dict[str, float]:
     return {"images_per_s": 1 / median(walls[3:]), "cpu_ms": 1000 * median(cores[3:])}
 
 
-def quality(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
+def quality(pack: PackedDataset, model: Path | None, dncnn3: Path | None = None) -> dict[str, Any]:
     """Return mean PSNR and SSIM of JPEG as it is, restored in each way, and other decoders, by quality."""
     from models.metrics import measure
     from models.restore import load, restore
@@ -102,12 +96,8 @@ def quality(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
     ways: dict[str, Callable[[bytes], Any]] = {"jpeg": decode_jpeg}
     for cells in ("off", "wide", "narrow"):
         ways[f"restored, consistency {cells}"] = lambda data, cells=cells: restore(own, data, cells)  # type: ignore[misc]
-    skipped = {}
-    for name, (command, suffix) in DECODERS.items():
-        if shutil.which(command[0]):
-            ways[name] = lambda data, command=command, suffix=suffix: _decoded(data, command, suffix)  # type: ignore[misc]
-        else:
-            skipped[name] = f"no {command[0]} on this machine's PATH"
+    peers, skipped = find_peers(dncnn3)
+    ways |= peers
     images = deal_images(pack, pack.images_of(SPLIT, "test"), N_TESTED).tolist()
     found: dict[str, Any] = {}
     for quality_ in QUALITIES:
@@ -126,63 +116,33 @@ def quality(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
     return {"n_images": len(images), "means": found, "skipped": skipped}
 
 
-def _decoded(data: bytes, command: tuple[str, ...], suffix: str) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        source, out = Path(folder) / "in.jpg", Path(folder) / f"out{suffix}"
-        source.write_bytes(data)
-        places = {"IN": str(source), "OUT": str(out)}
-        subprocess.run([places.get(word, word) for word in command], check=True, capture_output=True)
-        with Image.open(out) as image:
-            return np.asarray(image.convert("RGB"))
-
-
 def int8(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
-    """Return what 8 bits cost in dB and bring in time, against 32 bits in the same runtime."""
-    import onnx
-    import onnxruntime
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
-
+    """Return what 8 bits cost in dB and bring in time, against 32 bits in the same runtime, both with two threads."""
+    from benchmarks.int8 import in_onnxruntime, in_tflite
     from models.restore import load
-    from models.restoring.onnx_file import to_onnx
 
-    def floats(image: int, subset_quality: int = 50) -> Any:
-        shown = decode_jpeg(encode_jpeg(np.asarray(pack.originals[image]), subset_quality))
+    def floats(image: int) -> Any:
+        shown = decode_jpeg(encode_jpeg(np.asarray(pack.originals[image]), 50))
         return np.divide(shown, 255, dtype=np.float32)[None]
 
-    class Calibration(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.images = iter(deal_images(pack, pack.images_of(SPLIT, "train"), N_CALIBRATED).tolist())
-
-        def get_next(self) -> dict[str, Any] | None:
-            image = next(self.images, None)
-            return None if image is None else {"degraded": floats(image)}
-
     network = load(model).network.model
-    with tempfile.TemporaryDirectory() as folder:
-        plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
-        plain.write_bytes(to_onnx(network))
-        # those with a bias: the others change colours, or filter them, where 8 bits are too few
-        nodes = [node.name for node in onnx.load(plain).graph.node if node.op_type == "Conv" and len(node.input) == 3]
-        nodes.pop()  # the last convolution, of what is added to the image
-        quantize_static(plain, small, Calibration(), per_channel=True, nodes_to_quantize=nodes)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = N_THREADS
-        sessions = {name: onnxruntime.InferenceSession(file, options) for name, file in (("32", plain), ("8", small))}
-        sizes = {"bytes_32": plain.stat().st_size, "bytes_8": small.stat().st_size}
+    training, images = (
+        deal_images(pack, pack.images_of(SPLIT, subset), n).tolist()
+        for subset, n in (("train", N_CALIBRATED), ("test", N_TESTED))
+    )
+    ways = in_onnxruntime(network, [floats(image) for image in training], N_THREADS) | in_tflite(network, N_THREADS)
     found: dict[str, Any] = {}
-    images = deal_images(pack, pack.images_of(SPLIT, "test"), N_TESTED).tolist()
-    for bits, session in sessions.items():
-        errors = [
-            np.square(
-                255.0 * np.clip(session.run(None, {"degraded": floats(image)})[0][0], 0, 1) - pack.originals[image]
-            )
-            for image in images
-        ]
-        found[f"psnr_db_{bits}"] = mean(float(10 * np.log10(255**2 / error.mean())) for error in errors)
-        given = {"degraded": floats(images[0])}
-        found[f"network_{bits}"] = _rates(lambda session=session, given=given: session.run(None, given))  # type: ignore[misc]
-    speedup = found["network_8"]["images_per_s"] / found["network_32"]["images_per_s"]
-    return {**found, **sizes, "db_lost": found["psnr_db_32"] - found["psnr_db_8"], "speedup": speedup}
+    for name, (n_bytes, run) in ways.items():
+        errors = [np.square(255.0 * np.clip(run(floats(i))[0], 0, 1) - pack.originals[i]) for i in images]
+        psnr_db = mean(float(10 * np.log10(255**2 / error.mean())) for error in errors)
+        given = floats(images[0])
+        found[name] = {"bytes": n_bytes, "psnr_db": psnr_db, **_rates(lambda run=run, given=given: run(given))}  # type: ignore[misc]
+    for runtime in ("onnxruntime", "tflite"):
+        whole, small = found[f"{runtime} 32 bits"], found[f"{runtime} 8 bits"]
+        small["db_lost"] = whole["psnr_db"] - small["psnr_db"]
+        small["speedup"] = small["images_per_s"] / whole["images_per_s"]
+        small["speedup_of_a_core"] = whole["cpu_ms"] / small["cpu_ms"]
+    return found
 
 
 def memory(pack: PackedDataset, model: Path | None) -> dict[str, Any]:
@@ -238,7 +198,13 @@ def _saved(image: Any, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-PARTS = {"speed": speed, "quality": quality, "int8": int8, "memory": memory, "mutated": mutated}
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "speed": speed,
+    "quality": quality,
+    "int8": int8,
+    "memory": memory,
+    "mutated": mutated,
+}
 
 
 def main() -> None:
@@ -247,6 +213,7 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--dncnn3", type=Path, metavar="FILE", help="weights of DnCNN-3 as .npz")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "restore.json")
     options = parser.parse_args()
     from models.backend import prepare_backend
@@ -256,7 +223,8 @@ def main() -> None:
     pack = open_pack(options.pack)
     results = {}
     for part in options.parts:
-        results[part] = PARTS[part](pack, options.model)
+        more = {"dncnn3": options.dncnn3} if part == "quality" else {}
+        results[part] = PARTS[part](pack, options.model, **more)
         print(part, json.dumps(results[part], indent=1), flush=True)
     facts = {
         "pack": pack.manifest["description"],

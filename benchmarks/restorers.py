@@ -84,15 +84,7 @@ def train(spec: TrialSpec, pack: PackedDataset, seconds: float) -> dict[str, Any
     setup = TrialSetup(protocol, 1)
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
-        if spec.is_trained:
-            probe = replace(spec, epochs=2, epoch_images=PROBE_IMAGES)
-            ends: list[float] = []
-            record = run_trial(probe, pack, store, lambda progress: _note(ends), setup)
-            if record is None or record.error:
-                raise RuntimeError(record.error if record else "paused")
-            per_image = (ends[-1] - ends[-2]) / PROBE_IMAGES  # the first epoch compiles
-            n_images = max(16, int(seconds / per_image / EPOCHS) // 16 * 16)
-            spec = replace(spec, epoch_images=n_images)
+        spec = sized(spec, pack, store, setup, seconds)
         started = time.process_time()
         record = run_trial(spec, pack, store, lambda progress: Verdict.GO_ON, setup)
         if record is None or record.error:
@@ -111,6 +103,21 @@ def train(spec: TrialSpec, pack: PackedDataset, seconds: float) -> dict[str, Any
     steps = EPOCHS * -(-(spec.epoch_images or 0) // spec.batch_size) if spec.is_trained else 0
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     return {"seconds": took, "steps": steps, "peak_mb": peak_mb, "scores": scores}
+
+
+def sized(spec: TrialSpec, pack: PackedDataset, store: Any, setup: TrialSetup, seconds: float) -> TrialSpec:
+    """Return a spec whose training takes about so many seconds of a core: how long an image takes is measured."""
+    from search.trial.trial import run_trial
+
+    if not spec.is_trained:
+        return spec
+    probe = replace(spec, epochs=2, epoch_images=PROBE_IMAGES)
+    ends: list[float] = []
+    record = run_trial(probe, pack, store, lambda progress: _note(ends), setup)
+    if record is None or record.error:
+        raise RuntimeError(record.error if record else "paused")
+    per_image = (ends[-1] - ends[-2]) / PROBE_IMAGES  # the first epoch compiles
+    return replace(spec, epoch_images=max(16, int(seconds / per_image / spec.epochs) // 16 * 16))
 
 
 def _note(ends: list[float]) -> Any:

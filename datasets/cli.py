@@ -3,7 +3,8 @@
 import argparse
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -19,7 +20,7 @@ from datasets.grouping.labels import find_labels
 from datasets.grouping.splits import GROUPED, RANDOM
 from datasets.inspection.findings import inspect_source, look_for_history, warn_of_history
 from datasets.inspection.report import make_table, worst, write_report
-from datasets.pack import QUALITIES, Packing, PackSettings, write_pack
+from datasets.pack import QUALITIES, Packing, PackSettings, Prepare, prepare_in_threads, write_pack
 from datasets.pack_format import MANIFEST
 from datasets.packed import PackedDataset, open_pack
 from datasets.progress import Progress
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--group-pattern", metavar="REGEX", help="group images by what it finds in their names")
     pack.add_argument("--group-table", type=Path, metavar="CSV", help="group images by a table with a column `name`")
     pack.add_argument("--group-column", metavar="COLUMN", help="the column of the table, such as patient or slide")
+    pack.add_argument(
+        "--address", help="of a Ray cluster whose nodes compress too (default: RAY_ADDRESS, or this machine alone)"
+    )
     pack.set_defaults(run=_pack)
     inspect = commands.add_parser("inspect", help="say what a pack holds, or what a source folder should not")
     inspect.add_argument("folder", type=Path, metavar="PACK or SOURCE")
@@ -128,9 +132,25 @@ def _pack(options: argparse.Namespace) -> None:
         note(line)
     source = options.source.resolve()
     settings = replace(settings, description=f"{source.name}, {len(images)} images")
-    with Progress("packing", "images") as progress:
-        write_pack(images, options.out, settings, Packing(str(source), labels, note, progress.tell))
+    address = options.address or os.environ.get("RAY_ADDRESS")
+    with _prepared_by(address) as prepare, Progress("packing", "images") as progress:
+        write_pack(images, options.out, settings, Packing(str(source), labels, note, progress.tell, prepare))
     print(_summary(open_pack(options.out)))
+
+
+@contextmanager
+def _prepared_by(address: str | None) -> Iterator[Prepare]:
+    """Give what prepares images: this machine's cores, or those of the Ray cluster at an address while it lasts."""
+    if not address:
+        yield prepare_in_threads
+        return
+    from datasets.on_cluster import join, leave, prepare_on_cluster  # loads Ray
+
+    try:
+        note(f"packing on the Ray cluster at {address}, {join(address)} cores")
+        yield prepare_on_cluster
+    finally:
+        leave()
 
 
 def _grouping(options: argparse.Namespace) -> tuple[str | None, Path | None, str | None]:

@@ -11,17 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datasets.png_output import write_png
+
+PNG = ".png"
 # Suffix -> Pillow's name of the format and what its writer is told; all of them lossless.
 FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = MappingProxyType(
     {
-        ".png": ("PNG", {}),
+        PNG: ("PNG", {}),
         ".bmp": ("BMP", {}),
         ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
         ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
         ".ppm": ("PPM", {}),
     }
 )
-WITH_PROFILE = (".png", ".tif", ".tiff")
+WITH_PROFILE = (PNG, ".tif", ".tiff")
 
 
 def write_image(path: Path, pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> None:
@@ -48,6 +51,8 @@ def image_bytes(pixels: NDArray[np.uint8], suffix: str, icc_profile: bytes | Non
 
 
 def _save(file: BinaryIO, pixels: NDArray[np.uint8], suffix: str, profile: bytes | None) -> None:
+    if suffix == PNG:
+        return write_png(file, pixels, profile)
     name, options = FORMATS[suffix]
     kept = {"icc_profile": profile} if profile and suffix in WITH_PROFILE else {}
     Image.fromarray(pixels).save(file, name, **options, **kept)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from datasets.codecs import why_missing
 from datasets.cores import n_cores
@@ -83,26 +84,54 @@ class PackSettings:
         return self.today or (plain_jpeg(TODAY_QUALITY) if TODAY_QUALITY in self.qualities else None)
 
 
-def prepare(settings: PackSettings, image: SourceImage) -> Prepared:
-    """Read, crop and compress a source image. Raises InputError where it is not what it was when it was found."""
+class Crop(NamedTuple):
+    """A source image's sides, and the crop of it that is packed: uint8 [size, size, 3]."""
+
+    height: int
+    width: int
+    pixels: NDArray[np.uint8]
+
+
+class Encoded(NamedTuple):
+    """What is made of a crop: a file for each encoder, its thumbnail, and the bytes of today's file if optimised."""
+
+    files: tuple[bytes, ...]
+    thumbnail: NDArray[np.uint8]
+    today_optimised_bytes: int | None
+
+
+def read_crop(settings: PackSettings, image: SourceImage) -> Crop:
+    """Read and crop a source image. Raises InputError where it is not what it was when it was found."""
     pixels = image.read()
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or min(pixels.shape[:2]) < settings.size_px:
         raise InputError(
             f"{image.name} was changed while it was packed (now {pixels.dtype} {list(pixels.shape)}): pack it again"
         )
-    cropped = np.ascontiguousarray(centre_crop(pixels, settings.size_px))
-    encoded = tuple(compress(cropped, encoder) for encoder in settings.all_encoders)
-    today = settings.today_encoder
-    optimised = None
-    if today and today.codec == JPEG:
-        optimised = len(compress(cropped, replace(today, optimised=True)))
     height, width = pixels.shape[:2]
-    return Prepared(height, width, cropped, encoded, thumbnail(cropped), optimised)
+    return Crop(height, width, np.ascontiguousarray(centre_crop(pixels, settings.size_px)))
+
+
+def encode_crop(settings: PackSettings, crop: NDArray[np.uint8]) -> Encoded:
+    """Compress a crop by every encoder."""
+    files = tuple(compress(crop, encoder) for encoder in settings.all_encoders)
+    today, optimised = settings.today_encoder, None
+    if today and today.codec == JPEG:
+        optimised = len(compress(crop, replace(today, optimised=True)))
+    return Encoded(files, thumbnail(crop), optimised)
+
+
+def prepare(settings: PackSettings, image: SourceImage) -> Prepared:
+    """Read, crop and compress a source image. Raises InputError where it is not what it was when it was found."""
+    crop = read_crop(settings, image)
+    return Prepared(*crop, *encode_crop(settings, crop.pixels))
 
 
 def prepare_in_threads(images: Sequence[SourceImage], settings: PackSettings) -> Iterator[Prepared]:
     """Yield the images prepared, in order, by all cores of this machine."""
     return map_ahead(partial(prepare, settings), images, n_cores(), 4 * n_cores())
+
+
+Prepare = Callable[[Sequence[SourceImage], PackSettings], Iterator[Prepared]]  # of all images, in order
 
 
 @dataclass(frozen=True)
@@ -116,7 +145,7 @@ class Packing:
     labels: Sequence[str] | None = None
     say: Callable[[str], None] = lambda text: None
     progress: Callable[[int, int], None] = lambda done, total: None
-    prepare: Callable[[Sequence[SourceImage], PackSettings], Iterator[Prepared]] = prepare_in_threads
+    prepare: Prepare = prepare_in_threads
 
 
 def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings, how: Packing | None = None) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from datasets.decoded import DecodedWindows
 from datasets.encoders.compress import compress, degrade, described_tables, show
 from datasets.encoders.encoder import Encoder, encoder_from_facts
 from datasets.encoders.family import EncoderFamily
@@ -88,6 +89,7 @@ class PackedDataset:
     default; image i is at offsets[quality][i] : offsets[quality][i + 1]. subsets[split][i]: "train", "validation",
     "test" or "" (left out). groups: int [N], the first image of each one's group; None where the pack does not say.
     encoded: the files of other encoders. family: what writes the files that are looked at, None: what the pack holds.
+    decoded: windows that training has seen, for its next epoch.
     """
 
     folder: Path
@@ -101,6 +103,7 @@ class PackedDataset:
     groups: NDArray[np.int64] | None = None
     encoded: dict[Encoder, EncodedFiles] = field(default_factory=dict)
     family: EncoderFamily | None = None
+    decoded: DecodedWindows = field(default_factory=DecodedWindows, compare=False, repr=False)
 
     @property
     def size_px(self) -> int:
@@ -177,6 +180,12 @@ class PackedDataset:
             data = self.file_bytes(image, quality)
             return decode_jpeg(data) if window is None else decode_window(data, self.size_px, window)
         return degrade_window(np.asarray(self.originals[image]), self.encoder_at(quality), window)
+
+    def degraded_again(self, image: int, quality: int, window: Window) -> NDArray[np.uint8]:
+        """Return what `degraded` does of a window that is likely to be asked for again: decoded once, where kept."""
+        if self.family or quality not in self.offsets:
+            return self.degraded(image, quality, window)
+        return self.decoded.window(image, quality, window, self.degraded)
 
 
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:

@@ -27,7 +27,8 @@ from models.restoring.likeness import FAR, distance
 from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, ModelFileError, read_model_file
 from models.restoring.network import load_network
 from models.restoring.reach import Reach, ReachError, find_reach
-from models.restoring.tiles import CORE_PX, Network, tiles_of
+from models.restoring.tiles import CORE_PX, Network, samples_of, tiles_of
+from models.restoring.trust import UNLIKE, Trust, find_trust
 
 DEFAULT_MODEL = Path(__file__).parent / "restoring" / f"default{SUFFIX}"
 CONSISTENT = (*CELLS, "off")
@@ -56,7 +57,11 @@ def load(model: Path | str | None = None, plugin: Path | str | None = None) -> R
     """
     if plugin is not None:
         use_plugin(read_plugin(Path(plugin)))
-    model_file = open_model(Path(model) if model is not None else None)
+    return restorer_of(open_model(Path(model) if model is not None else None))
+
+
+def restorer_of(model_file: ModelFile) -> Restorer:
+    """Build the restorer of an opened model file. Raises ModelFileError with one line."""
     try:
         quality_range(model_file.facts["encoder"].get("quality", "1-100"))
         if model_file.facts["encoder"].get("family") is not None:
@@ -91,15 +96,22 @@ def restore(restorer: Restorer, data: bytes, consistent: str = "wide") -> NDArra
     return upright(restore_pixels(restorer, jpeg, consistent, in_place=True), jpeg.turn)
 
 
-def restore_pixels(
-    restorer: Restorer, jpeg: JpegFile, consistent: str = "wide", core_px: int = CORE_PX, in_place: bool = False
-) -> NDArray[np.uint8]:
-    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles.
+@dataclass(frozen=True)
+class Examined:
+    """What a restorer makes of a file, before it is believed: how far the file bears it out.
 
-    in_place: put what is restored where the file's pixels were, as soon as no tile needs them any more.
+    whole: the whole image as the network gives it, of a small one, which need not be computed twice.
     """
-    if consistent not in CONSISTENT:
-        raise ValueError(f"unknown consistency {consistent!r}; known: {', '.join(CONSISTENT)}")
+
+    trust: Trust
+    whole: NDArray[np.float32] | None = None
+
+
+def examine(restorer: Restorer, jpeg: JpegFile) -> Examined:
+    """Restore a small image, or samples of a large one, and compare them with what the file stores.
+
+    Raises CannotRestoreError.
+    """
     height, width = jpeg.pixels.shape[:2]
     least = restorer.reach.multiple if restorer.reach else 1
     if min(height, width) < least:
@@ -109,10 +121,34 @@ def restore_pixels(
             f"is {width} x {height} px: of this network it is not known how far it sees, so images of more than "
             f"{UNTILED_PIXELS // 1_000_000} million pixels, which need tiles, cannot be restored by it"
         )
-    own = restorer.model_file.facts["encoder"].get("family")
-    is_known = jpeg.quality is not None or (own is not None and _quality_in(own, jpeg) is not None)
-    stored = Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, is_known)
-    tables = describe_tables(jpeg.tables)
+    stored, tables = _stored(restorer, jpeg), describe_tables(jpeg.tables)
+    parts = [
+        (restorer.network(jpeg.pixels[tile.window], tables)[tile.inner], stored.part(*tile.core))
+        for tile in samples_of(height, width, restorer.reach)
+    ]
+    whole = parts[0][0] if parts[0][0].shape[:2] == (height, width) else None
+    return Examined(find_trust(parts), whole)
+
+
+def restore_pixels(
+    restorer: Restorer,
+    jpeg: JpegFile,
+    consistent: str = "wide",
+    core_px: int = CORE_PX,
+    in_place: bool = False,
+    examined: Examined | None = None,
+) -> NDArray[np.uint8]:
+    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles.
+
+    in_place: put what is restored where the file's pixels were, as soon as no tile needs them any more. examined: what
+    `examine` returned of the file, where it is there.
+    """
+    if consistent not in CONSISTENT:
+        raise ValueError(f"unknown consistency {consistent!r}; known: {', '.join(CONSISTENT)}")
+    height, width = jpeg.pixels.shape[:2]
+    examined = examined or examine(restorer, jpeg)
+    stored, tables = _stored(restorer, jpeg), describe_tables(jpeg.tables)
+    shares, share = examined.trust.shares, np.float32(examined.trust.share_of_all)
     shown = jpeg.pixels if in_place else np.empty_like(jpeg.pixels)
     done: deque[tuple[slice, NDArray[np.uint8]]] = deque()  # rows of tiles that tiles below may look into
     for tile in tiles_of(height, width, restorer.reach, core_px):
@@ -121,9 +157,15 @@ def restore_pixels(
             while done and done[0][0].stop <= tile.window[0].start:
                 _put(shown, done)
             done.append((rows, np.empty((rows.stop - rows.start, width, 3), np.uint8)))
-        restored = restorer.network(jpeg.pixels[tile.window], tables)[tile.inner]
+        if examined.whole is not None:
+            restored = examined.whole[rows, columns]
+        else:
+            restored = restorer.network(jpeg.pixels[tile.window], tables)[tile.inner]
         if consistent != "off" and jpeg.planes:
-            restored = project(restored, stored.part(*tile.core), consistent)
+            restored = project(restored, stored.part(*tile.core), consistent, shares)
+            if share < 1:
+                degraded = np.divide(jpeg.pixels[tile.core], 255, dtype=np.float32)
+                restored = degraded + share * (restored - degraded)
         if jpeg.is_grey:
             restored = np.repeat((restored @ GREY)[..., None], 3, axis=2)
         done[-1][1][:, columns] = to_8_bits(restored)
@@ -132,13 +174,23 @@ def restore_pixels(
     return shown
 
 
+def _stored(restorer: Restorer, jpeg: JpegFile) -> Stored:
+    """Return what a file stores; how it was rounded is known of libjpeg's tables and of the model's own encoder."""
+    own = restorer.model_file.facts["encoder"].get("family")
+    is_known = jpeg.quality is not None or (own is not None and _quality_in(own, jpeg) is not None)
+    return Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, is_known)
+
+
 def _put(shown: NDArray[np.uint8], done: deque[tuple[slice, NDArray[np.uint8]]]) -> None:
     rows, restored = done.popleft()
     shown[rows] = restored
 
 
-def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:
-    """Say in which ways a file is other than what a model was trained for; nothing where it is not."""
+def doubts(restorer: Restorer, jpeg: JpegFile, examined: Examined | None = None) -> list[str]:
+    """Say in which ways a file is other than what a model was trained for; nothing where it is not.
+
+    examined: what `examine` returned of the file, for what only restoring shows.
+    """
     encoder, frame = restorer.model_file.facts["encoder"], jpeg.frame
     found = []
     if frame.subsampling != encoder.get("subsampling", frame.subsampling):
@@ -156,6 +208,11 @@ def doubts(restorer: Restorer, jpeg: JpegFile) -> list[str]:
     far = distance(jpeg.pixels, restorer.model_file.facts["training_data"].get("statistics") or {})
     if far > FAR:
         found.append(f"it looks like no camera of the training images ({far:.0f} standard deviations off)")
+    if examined and examined.trust.colour_excess > UNLIKE:
+        found.append(
+            "its coefficients do not bear out what the model makes of its colours: it may be of no camera of the "
+            f"training images ({examined.trust.colour_excess:.0f} times the variance that there can be)"
+        )
     return found
 
 

@@ -177,10 +177,19 @@ def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     disconnect()
+    if not options.no_report:
+        _measure_safety(run)
     code = 0 if options.no_report else _command("analysis", run).returncode
     if not code and not options.no_report:
         _export_pick(run)
     return code or _judge(run)
+
+
+def _measure_safety(run: Path) -> None:
+    """Leave a model file of each finalist with its safety card in the run, for the report; some seconds each."""
+    done = _command("models", "safety", run, "--finalists", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode:
+        print(f"no safety cards were made: {(done.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
 
 
 def _export_pick(run: Path) -> None:

@@ -29,6 +29,9 @@ class RecordingPack(PackedDataset):
         asked.append((image, quality, window))
         return super().degraded(image, quality, window)
 
+    def degraded_again(self, image: int, quality: int, window: Window) -> NDArray[np.uint8]:
+        return self.degraded(image, quality, window)
+
 
 @pytest.fixture
 def recording_pack(small_pack: PackedDataset) -> RecordingPack:

@@ -14,7 +14,7 @@ from models.cli import main
 from models.commands.export import describe_training_images, export_run
 from models.plugins import Plugin, use_plugin
 from models.restore import load, open_model, restore
-from models.restoring.model_file import IN_RUN, ModelFileError, read_model_file
+from models.restoring.model_file import FINALISTS_IN_RUN, IN_RUN, ModelFileError, read_model_file
 from models.restoring.network import build_network
 from models.training import TrainingState, get_weights
 from search.records import RECORDS, RUN_FACTS, TrialRecord
@@ -111,6 +111,30 @@ def test_a_pack_that_has_gone_leaves_the_statistics_out(run: Path) -> None:
     file = export_run(run, run / IN_RUN)
     assert file.facts["training_data"]["statistics"] is None
     assert restore(load(run), jpeg_bytes()).dtype == np.uint8
+
+
+def test_a_finalist_has_a_model_file_with_its_card_which_the_picks_takes_over(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from search.scoring.score_files import scores_to_bytes
+    from search.trial.store import SCORES
+
+    scores = {"region": "full", "input_quality": 50, "mae": 0.5, "mse": 0.25, "psnr_db": 30.0, "ssim": 0.75}
+    for spec, split in ((SPEC, "test"), (OTHER, "validation")):
+        LocalStore(run).save(spec.trial_id, 3, {SCORES: scores_to_bytes([{"split": split, **scores}])})
+    assert main(["safety", str(run), "--finalists"]) == 0
+    assert capsys.readouterr().out.startswith(f"{SPEC.trial_id}: JPEG-50 restored, beside JPEG-75, on ")
+    (file,) = (run / FINALISTS_IN_RUN).iterdir()
+    card = read_model_file(file).facts["safety"]
+    assert card["pack"]["split"] == "data100"
+    assert set(card["projection"]) == {"25", "50", "75"}
+    assert export_run(run, run / IN_RUN).facts["safety"] == card
+    assert "safety" not in export_run(run, run / "other.lowq", OTHER.trial_id).facts
+    facts = json.loads((run / RUN_FACTS).read_text())
+    facts["dataset"]["fingerprint"] = "another"
+    (run / RUN_FACTS).write_text(json.dumps(facts))
+    assert main(["safety", str(run), "--finalists"]) == 2
+    assert "is another pack than the run's" in capsys.readouterr().err
 
 
 def test_means_of_test_images_are_those_of_the_score_files(run: Path) -> None:
@@ -239,7 +263,7 @@ def test_the_command_says_what_it_wrote_and_overwrites_nothing(run: Path, capsys
     assert "exists: name another file, or replace it with --force" in capsys.readouterr().err
     assert main(["export", str(run), "-o", str(out), "--force"]) == 0
     assert main(["export", str(run), "-o", str(run / "a.onnx9")]) == 2
-    assert "a model file ends in .lowq, an ONNX file in .onnx, a page in .html" in capsys.readouterr().err
+    assert "a model file ends in .lowq, an ONNX file in .onnx, a TFLite file in .tflite" in capsys.readouterr().err
 
 
 def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,3 +277,36 @@ def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.C
     assert [put.name for put in session.get_inputs()] == ["degraded"]
     assert main(["export", str(run / "a.lowq"), "-o", str(run / "b.lowq")]) == 2
     assert "is a model file already" in capsys.readouterr().err
+
+
+def test_a_run_is_exported_to_tensorflows_formats(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tensorflow", reason="no TensorFlow here")
+    for name in ("a.tflite", "b.tflite", "c.savedmodel"):
+        options = ["--int8"] if name == "b.tflite" else []
+        assert main(["export", str(run), "-o", str(run / name), *options]) == 0
+        files = [file for file in [run / name, *(run / name).rglob("*")] if file.is_file()]
+        assert f"{sum(file.stat().st_size for file in files):,} bytes in" in capsys.readouterr().out
+    assert (run / "b.tflite").stat().st_size < (run / "a.tflite").stat().st_size
+    (run / "c.savedmodel" / "earlier").touch()
+    assert main(["export", str(run), "-o", str(run / "c.savedmodel")]) == 2
+    assert main(["export", str(run), "-o", str(run / "c.savedmodel"), "--force"]) == 0
+    assert not (run / "c.savedmodel" / "earlier").exists()
+    assert not [path.name for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_nothing_else_is_replaced_by_a_saved_model(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "d.savedmodel").mkdir()
+    (run / "d.savedmodel" / "thesis.tex").write_text("mine")
+    (run / "e.savedmodel").write_text("mine")
+    (run / "f.onnx").mkdir()
+    for name, words in (
+        ("d.savedmodel", "is no SavedModel, and is not replaced"),
+        ("e.savedmodel", "is a file, which is not replaced"),
+        ("f.onnx", "is a folder, which is not replaced"),
+    ):
+        assert main(["export", str(run), "-o", str(run / name), "--force"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line
+    assert (run / "d.savedmodel" / "thesis.tex").read_text() == (run / "e.savedmodel").read_text() == "mine"
+    assert main(["export", str(run), "-o", str(run / "g.onnx"), "--int8"]) == 2
+    assert "--int8 is for a file that ends in .tflite" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from datasets.jpeg import decode_jpeg, encode_jpeg
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
 from models.cli import main
-from models.commands.safety import _luma, describe
+from models.commands.safety import _luma, deciding_split, describe
 from models.restoring.model_file import read_model_file, write_model_file
 from models.restoring.observer import (
     PATCH_PX,
@@ -31,14 +31,16 @@ from models.restoring.safety import (
     false_spots,
     invention,
     make_card,
+    projection,
     reproduced,
+    spots,
     worst_amplification,
     worst_windows,
 )
 from tests.model_fixture import drawn_model_file
 
 IMAGES = [image.read()[:128, :128] for image in synthesize(3, seed=21)]
-AS_IT_IS = Chain(encode_jpeg, decode_jpeg, decode_jpeg, decode_jpeg, _luma)
+AS_IT_IS = Chain(encode_jpeg, decode_jpeg, decode_jpeg, decode_jpeg, decode_jpeg, _luma)
 TABLES = np.zeros(8, np.float32)
 Image = NDArray[np.uint8]
 
@@ -56,7 +58,7 @@ def remembering(change: Any) -> Chain:
         made = change(originals[data].astype(float), decode_jpeg(data).astype(float))
         return np.rint(np.clip(made, 0, 255)).astype(np.uint8)
 
-    return replace(AS_IT_IS, encode=encode, restore=restore, reproduce=restore)
+    return replace(AS_IT_IS, encode=encode, restore=restore, reproduce=restore, free=restore)
 
 
 def perfect(original: Any, shown: Any) -> Any:
@@ -130,6 +132,25 @@ def test_jpeg_as_it_is_invents_nothing() -> None:
     assert invention(AS_IT_IS, IMAGES, 30) == {"invented_share": 0.0, "least_right_sign": None, "least_slope": None}
 
 
+def test_the_card_tells_the_compressions_part_of_a_loss_from_the_networks() -> None:
+    rows = spots(remembering(lambda original, shown: 100 + (shown - 100) / 2), IMAGES, 50)
+    as_it_is = spots(AS_IT_IS, IMAGES, 50)
+    for row, other in zip(rows, as_it_is, strict=True):
+        assert other["contrast"] == other["contrast_jpeg"] == row["contrast_jpeg"]
+        assert row["contrast"] == pytest.approx(row["contrast_jpeg"] / 2, abs=0.05)
+        assert row["contrast_jpeg75"] == other["contrast_jpeg75"]
+    faint = next(row for row in as_it_is if (row["width_px"], row["levels"], row["colour"]) == (2, 5, "luma"))
+    assert 0.2 < faint["contrast_jpeg"] < faint["contrast_jpeg75"] < 0.95
+
+
+def test_projection_is_told_at_each_quality() -> None:
+    found = projection(replace(AS_IT_IS, free=lambda data: np.zeros((128, 128, 3), np.uint8)), IMAGES)
+    assert list(found) == ["25", "50", "75"]
+    for row in found.values():
+        assert row["psnr_db_jpeg"] == row["psnr_db_wide"] > 25 > row["psnr_db_off"]
+    assert found["25"]["psnr_db_jpeg"] < found["75"]["psnr_db_jpeg"]
+
+
 def test_windows_of_a_lower_quality_are_worse_and_perfect_ones_are_not() -> None:
     assert worst_windows(remembering(perfect), IMAGES, 20) == {"worse_windows": 0, "worst_window": 0}
     low = worst_windows(AS_IT_IS, IMAGES, 10)
@@ -185,6 +206,14 @@ def test_the_command_writes_the_card_into_the_model_file(
         np.testing.assert_array_equal(weight, before)
 
 
+def test_tiny_is_examined_on_images_that_it_never_draws_from(small_pack: PackedDataset) -> None:
+    assert [deciding_split(small_pack, split) for split in ("data100", "data101", "tiny")] == [
+        "data100",
+        "data101",
+        "data101",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -192,7 +221,7 @@ def test_the_command_writes_the_card_into_the_model_file(
         (["-o", "{tmp}/a.txt"], "a model file ends in .lowq"),
         (["--quality", "0"], "--quality is 1..100"),
         (["--images", "0"], "--images at least 1"),
-        (["--split", "none"], "the pack has no split 'none'; known: "),
+        (["-o", "{tmp}/c.lowq", "--split", "none"], "the pack has no split 'none'; known: "),
         (["--split", "tiny"], "tiny has no test images"),
     ],
 )

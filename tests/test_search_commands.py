@@ -55,6 +55,17 @@ def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(s
     assert (run / "restorer" / "restorer.lowq").is_file() == (picked is not None)
 
 
+def test_a_search_leaves_the_safety_cards_of_its_finalists_and_shows_them(smoke: tuple[Path, str]) -> None:
+    run, _ = smoke
+    trained = [record.trial_id for record in read_records(run) if record.spec.is_trained]
+    cards = {file.stem for file in (run / "restorer" / "finalists").glob("*.lowq")}
+    assert cards
+    assert cards <= set(trained)
+    table = (run / "report" / "tables" / "safety.csv").read_text()
+    assert "largest growth of a change of one level" in table
+    assert "PSNR at quality 75, restored and projected, dB" in table
+
+
 def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: PackedDataset) -> None:
     facts = json.loads((smoke[0] / "run.json").read_text())
     assert facts["dataset"]["fingerprint"] == small_pack.fingerprint

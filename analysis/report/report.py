@@ -27,7 +27,7 @@ from analysis.tables.spec import Table
 from analysis.tables.write import WRITERS
 
 PAGE, PICK, CELLS = "index.html", "pick.json", "tables/cells.parquet"
-TITLES = {"decision": "Decision", "comparison": "Comparison", "trials": "Trials", "data": "Data"}
+TITLES = {"decision": "Decision", "comparison": "Comparison", "safety": "Safety", "trials": "Trials", "data": "Data"}
 GROUPS = {  # how the names of tables begin that are folded together, and under which title
     "quality_": "Every mean by quality and model",
     "relative_": "What restoring changes of each image",
@@ -73,6 +73,8 @@ def page_of(
         for prefix, title in GROUPS.items():
             order += grouped(tables, [key for key in own if key.startswith(prefix)], title)
         lines = _data_lines(findings) if name == "data" else []
+        if not order and not lines:
+            continue
         sections.append(
             Section(name, TITLES[name], order, lines, beside, _errors(findings) if name == "trials" else ())
         )

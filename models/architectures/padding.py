@@ -17,9 +17,11 @@ class PadToMultiple(keras.layers.Layer):  # type: ignore[misc]
         self.multiple = multiple
 
     def call(self, images: Any) -> Any:
-        _, height, width, _ = ops.shape(images)
-        missing = [(0, (-side) % self.multiple) for side in (height, width)]
-        return ops.pad(images, ((0, 0), *missing, (0, 0)), mode="reflect")
+        _, height, width, channels = ops.shape(images)
+        down, across = ((-side) % self.multiple for side in (height, width))
+        padded = ops.pad(images, ((0, 0), (0, down), (0, across), (0, 0)), mode="reflect")
+        # TensorFlow forgets the channels where sides are not known, and TFLite cannot convert what follows
+        return ops.reshape(padded, (-1, height + down, width + across, channels))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape

@@ -65,8 +65,12 @@ class PlaneFilter(keras.layers.Layer):  # type: ignore[misc]
         """Put a filter [5, 5, 12, 12] in."""
         self.kernel.assign(kernel / FILTER_SCALE)
 
+    def centred_kernel(self) -> Any:
+        """Return the filter's kernel without its mean over space: [5, 5, 12, 12]."""
+        return FILTER_SCALE * (self.kernel - ops.mean(self.kernel, axis=(0, 1), keepdims=True))
+
     def call(self, planes: Any) -> Any:
-        kernel = FILTER_SCALE * (self.kernel - ops.mean(self.kernel, axis=(0, 1), keepdims=True))
+        kernel = self.centred_kernel()
         edge = FILTER_PX // 2
         padded = ops.pad(planes, ((0, 0), (edge, edge), (edge, edge), (0, 0)), mode="symmetric")
         return ops.conv(padded, ops.cast(kernel, planes.dtype), padding="valid")

@@ -166,12 +166,13 @@ class _Worker:
             return Outcome(job, LEFT_OUT, "needs more memory than there is")
 
     def _restore(self, job: Job, data: bytes) -> Outcome:
-        from models.restore import CannotRestoreError, doubts, restore_pixels
+        from models.restore import CannotRestoreError, doubts, examine, restore_pixels
 
         jpeg = read_jpeg(data)
-        found = doubts(self.restorer, jpeg)
         try:
-            pixels = restore_pixels(self.restorer, jpeg, self.consistent, in_place=True)
+            examined = examine(self.restorer, jpeg)
+            found = doubts(self.restorer, jpeg, examined)
+            pixels = restore_pixels(self.restorer, jpeg, self.consistent, in_place=True, examined=examined)
         except CannotRestoreError as error:
             return Outcome(job, LEFT_OUT, str(error))
         if jpeg.is_grey:

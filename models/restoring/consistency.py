@@ -64,28 +64,42 @@ class Stored:
         return Stored(planes, self.steps, self.factors, self.is_known)
 
 
-def project(restored: Floats, stored: Stored, cells: str = "wide") -> Floats:
+def project(restored: Floats, stored: Stored, cells: str = "wide", shares: Sequence[Floats] | None = None) -> Floats:
     """Move a restored image, float32 [H, W, 3] in [0, 1], onto those that the file could have come from.
 
     cells: "wide", so that the error of Y, Cb and Cr does not grow, or "narrow", so that compressing it again gives the
-    stored coefficients. Returns float32 [H, W, 3], not clipped.
+    stored coefficients. shares: of each plane [8, 8], how much is kept of what moves each coefficient, before that.
+    Returns float32 [H, W, 3], not clipped.
     """
-    ycbcr = _mixed([restored[..., channel] for channel in range(3)], 255 * RGB_TO_YCBCR)
+    ycbcr = mixed([restored[..., channel] for channel in range(3)], 255 * RGB_TO_YCBCR)
     for place, (plane, steps) in enumerate(zip(stored.planes, stored.steps, strict=True)):
-        own, factors = ycbcr[place], stored.factors if place else (1, 1)
-        if place == 0:
-            own = own - CENTRE
-        averaged = _averaged(own, factors)
-        change = _change(averaged, plane, steps, cells, stored.is_known)
+        factors = stored.factors if place else (1, 1)
+        found, read_off = found_and_read_off(ycbcr[place], plane, stored.factors if place else None)
+        moved = found if shares is None else read_off + shares[place][:, None, :] * (found - read_off)
+        centres, half = _cells(read_off, steps, cells, stored.is_known)
+        certain = is_certain(plane[: BLOCK_PX * found.shape[0], : BLOCK_PX * found.shape[2]])[:, None, :, None]
+        change = transform_back(np.where(certain, np.clip(moved, centres - half, centres + half), moved) - found)
         height, width = (side * factor for side, factor in zip(change.shape, factors, strict=True))
         ycbcr[place][:height, :width] += np.repeat(np.repeat(change, factors[0], axis=0), factors[1], axis=1)
-    return np.stack(_mixed(ycbcr, YCBCR_TO_RGB / 255), axis=-1)
+    return np.stack(mixed(ycbcr, YCBCR_TO_RGB / 255), axis=-1)
 
 
-def _mixed(channels: Sequence[Floats], matrix: NDArray[Any]) -> list[Floats]:
+def mixed(channels: Sequence[Floats], matrix: NDArray[Any]) -> list[Floats]:
     """Return channels as the rows of a matrix mix them."""
     first, second, third = channels
     return [row[0] * first + row[1] * second + row[2] * third for row in np.asarray(matrix, np.float32)]
+
+
+def found_and_read_off(plane: Floats, stored: Plane, factors: tuple[int, int] | None) -> tuple[Floats, Floats]:
+    """Return the coefficients of a restored plane's whole blocks, and those read off the file's: [rows, 8, columns, 8].
+
+    factors: rows and columns of a plane of chroma, 0 in its middle, for one as it is stored; None of luma.
+    """
+    averaged = plane - CENTRE if factors is None else _averaged(plane, factors)
+    height, width = (
+        min(one, other) // BLOCK_PX * BLOCK_PX for one, other in zip(averaged.shape, stored.shape, strict=True)
+    )
+    return transform(averaged[:height, :width]), _read_off(stored[:height, :width])
 
 
 def stored_coefficients(plane: Plane, steps: NDArray[np.int64]) -> Floats:
@@ -120,20 +134,13 @@ def is_certain(plane: Plane) -> NDArray[np.bool_]:
     return np.asarray(((blocks > 0) & (blocks < 255)).all(axis=(1, 3)))
 
 
-def _change(plane: Floats, stored: Plane, steps: NDArray[np.int64], cells: str, is_known: bool) -> Floats:
-    """Return what takes a plane, about 0, into the cells: of its whole blocks, [8 * rows, 8 * columns]."""
-    height, width = (
-        min(one, other) // BLOCK_PX * BLOCK_PX for one, other in zip(plane.shape, stored.shape, strict=True)
-    )
-    stored = stored[:height, :width]
-    found, read_off, step = transform(plane[:height, :width]), _read_off(stored), _laid_out(steps)
+def _cells(read_off: Floats, steps: NDArray[np.int64], cells: str, is_known: bool) -> tuple[Floats, Floats]:
+    """Return the middle of each coefficient's cell, and half its width."""
+    step, half = _laid_out(steps), _half_widths(steps, cells, is_known)
     centres = np.rint(read_off / step) * step
-    half = _half_widths(steps, cells, is_known)
     if cells == "wide":
         half = half + step * (np.abs(read_off - centres) > step / 2 - NEAR_MIDDLE)
-    change = np.clip(found, centres - half, centres + half) - found
-    change *= is_certain(stored)[:, None, :, None]
-    return transform_back(change)
+    return centres, half
 
 
 def _half_widths(steps: NDArray[np.int64], cells: str, is_known: bool) -> Floats:

@@ -71,6 +71,16 @@ def model_of_run(
     )
 
 
+def finalists_of_run(run: Path) -> list[str]:
+    """List the trained trials of a run that were scored on test images, in the order they ended."""
+    trained = [name for name, record in _read_records(run).items() if _is_trained(record)]
+    return [name for name in trained if _tested(run, name)]
+
+
+def _is_trained(record: Mapping[str, Any]) -> bool:
+    return record.get("spec", {}).get("architecture") not in UNTRAINED
+
+
 def dataset_of_run(run: Path) -> dict[str, Any]:
     """Return what run.json says of the images. Raises ModelFileError where it is no run directory."""
     otherwise = f"{run} is no run directory (it has no run.json); name one that a search made"

@@ -24,6 +24,7 @@ LENGTH_BYTES, DIGEST_BYTES = 4, 32
 DTYPES = ("float32", "float16", "int32", "uint32")
 SUFFIX = ".lowq"
 IN_RUN = f"restorer/restorer{SUFFIX}"  # in a run: the pick's
+FINALISTS_IN_RUN = "restorer/finalists"  # in a run: the folder of every finalist's, each with its safety card
 # What every file says: the trial, the encoder, the data, the scores, whose it is.
 FACTS: dict[str, type] = {"name": str, "spec": dict, "encoder": dict, "training_data": dict, "scores": dict}
 FACTS |= {"licence": str, "versions": dict}

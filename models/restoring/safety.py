@@ -18,13 +18,15 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from models.backend import gradient
 from models.colour import RGB_TO_YCBCR
 from models.restoring.consistency import CENTRE, stored_coefficients, transform
-from models.restoring.observer import COLOURS, Image, Seen, Spot, look_for
+from models.restoring.observer import COLOURS, Image, Spot, look_for
 
 REFERENCE_QUALITY = 75
 QUANTUM = 1 / 255
-N_STEPS = 12  # of the gradient's ascent, which hardly rises after five
+N_STEPS, N_ASCENTS, ASCENT_PX = 6, 4, 160  # of the gradient's ascent, which hardly rises after five; on how much
+PROJECTED_QUALITIES = (25, 50, 75)  # at which the result is compared with and without projection
 WIDTHS_PX, LEVELS = (2, 4, 6), (5, 10, 20)
 WINDOW_PX, PERCENTILE = 32, 99.9
+TINY = 1e-6  # in place of nothing, by which nothing can be divided
 LEAST_SHARE_OF_STEP = 0.25
 FLAT_PX, FLAT_NOISE_LEVELS, N_FLAT = 256, 2.0, 4
 FLAT_COLOUR = (225, 215, 220)  # about the background of a smear
@@ -46,13 +48,14 @@ PROPOSED: dict[str, float] = {
 class Chain:
     """Compression and restoring as functions: image, quality -> file; file -> shown, restored; file -> luma, its steps.
 
-    reproduce: file -> restored so that compressing it again gives the file.
+    reproduce: file -> restored so that compressing it again gives the file. free: file -> restored without projection.
     """
 
     encode: Callable[[Image, int], bytes]
     show: Callable[[bytes], Image]
     restore: Callable[[bytes], Image]
     reproduce: Callable[[bytes], Image]
+    free: Callable[[bytes], Image]
     luma: Callable[[bytes], tuple[NDArray[Any], NDArray[np.int64]]]
 
 
@@ -60,18 +63,18 @@ def make_card(
     chain: Chain, model: keras.Model, tables: NDArray[np.float32], images: Sequence[Image], quality: int
 ) -> dict[str, Any]:
     """Return the safety card of a restorer of files of a quality, on original images uint8 [H, W, 3]."""
-    shown = [chain.show(chain.encode(image, quality)) for image in images]
     facts: dict[str, Any] = {"quality": quality, "n_images": len(images), "reference_quality": REFERENCE_QUALITY}
-    facts["amplification"] = max(worst_amplification(model, tables, image) for image in shown)
+    shown = [chain.show(chain.encode(image, quality)) for image in images[:N_ASCENTS]]
+    facts["amplification"] = max(worst_amplification(model, tables, image[:ASCENT_PX, :ASCENT_PX]) for image in shown)
     facts["spots"] = spots(chain, images, quality)
-    facts["least_contrast_of_jpeg75"] = min(row["contrast"] / row["contrast_jpeg75"] for row in facts["spots"])
-    facts["least_detectability_of_jpeg75"] = min(
-        row["detectability"] / row["detectability_jpeg75"] for row in facts["spots"]
-    )
+    for name, beside in (("jpeg75", "jpeg75"), ("own_jpeg", "jpeg")):
+        for seen in ("contrast", "detectability"):
+            facts[f"least_{seen}_of_{name}"] = _least_ratio(facts["spots"], seen, beside)
     facts |= invention(chain, images, quality)
     facts |= worst_windows(chain, images, quality)
     facts |= false_spots(chain, quality)
     facts["least_reproduced"] = reproduced(chain, images, quality)
+    facts["projection"] = projection(chain, images)
     facts["proposed"] = PROPOSED
     facts["beyond_proposed"] = [
         name
@@ -107,26 +110,50 @@ def worst_amplification(model: keras.Model, tables: NDArray[np.float32], image: 
 
 
 def spots(chain: Chain, images: Sequence[Image], quality: int) -> list[dict[str, Any]]:
-    """Return what is left of spots of each width, height and colour, restored and in JPEG-75."""
+    """Return what is left of spots of each width, height and colour: restored, in the file restored, and in JPEG-75.
 
-    def restored(image: Image) -> Image:
-        return chain.restore(chain.encode(image, quality))
-
-    def reference(image: Image) -> Image:
-        return chain.show(chain.encode(image, REFERENCE_QUALITY))
-
+    The file's own part ("_jpeg") tells what of a loss is the compression's and what the network's.
+    """
+    ways = {
+        "": lambda image: chain.restore(chain.encode(image, quality)),
+        "_jpeg": lambda image: chain.show(chain.encode(image, quality)),
+        "_jpeg75": lambda image: chain.show(chain.encode(image, REFERENCE_QUALITY)),
+    }
     rows = []
     for colour in COLOURS:
         for width_px in WIDTHS_PX:
             for levels in LEVELS:
-                spot = Spot(width_px, levels, colour)
-                own, other = look_for(spot, images, restored), look_for(spot, images, reference)
-                rows.append({"colour": colour, "width_px": width_px, "levels": levels, **_pair(own, other)})
+                row: dict[str, Any] = {"colour": colour, "width_px": width_px, "levels": levels}
+                for way, show in ways.items():
+                    seen = look_for(Spot(width_px, levels, colour), images, show)
+                    row |= {f"{name}{way}": value for name, value in vars(seen).items()}
+                rows.append(row)
     return rows
 
 
-def _pair(own: Seen, reference: Seen) -> dict[str, float]:
-    return {**vars(own), **{f"{name}_jpeg75": value for name, value in vars(reference).items()}}
+def _least_ratio(rows: Sequence[dict[str, Any]], seen: str, beside: str) -> float:
+    """Return the least of what is left of any spot, as a multiple of what another way leaves."""
+    return float(min(row[seen] / max(row[f"{seen}_{beside}"], TINY) for row in rows))
+
+
+def projection(chain: Chain, images: Sequence[Image]) -> dict[str, dict[str, float]]:
+    """Return the mean PSNR of images at several qualities: as JPEG, restored without projection, and with it."""
+    ways = {"jpeg": chain.show, "off": chain.free, "wide": chain.restore}
+    found = {}
+    for quality in PROJECTED_QUALITIES:
+        files = [chain.encode(image, quality) for image in images]
+        found[str(quality)] = {
+            f"psnr_db_{way}": float(
+                np.mean([_psnr_db(show(data), image) for data, image in zip(files, images, strict=True)])
+            )
+            for way, show in ways.items()
+        }
+    return found
+
+
+def _psnr_db(pixels: Image, original: Image) -> float:
+    error = np.square(pixels.astype(np.float64) - original).mean()
+    return float(10 * np.log10(255**2 / max(error, TINY)))
 
 
 def invention(chain: Chain, images: Sequence[Image], quality: int) -> dict[str, float | None]:

@@ -13,6 +13,7 @@ from models.backend import compiled
 from models.restoring.reach import Reach
 
 CORE_PX = 512  # of a tile, without its surroundings: the most on either axis
+SAMPLE_PX = 192  # of a large image's samples, on either axis
 ALIGNED_PX = 16  # whole blocks of 4:2:0's chroma lie in one tile
 N_COMPILED = 32  # shapes for which a network is compiled, at most
 Pixels = NDArray[np.float32]
@@ -44,6 +45,25 @@ def tiles_of(height: int, width: int, reach: Reach | None, core_px: int = CORE_P
     for core_rows, rows in _ranges(height, reach, core_px):
         for core_columns, columns in _ranges(width, reach, core_px):
             yield Tile((core_rows, core_columns), (rows, columns))
+
+
+def samples_of(height: int, width: int, reach: Reach | None) -> list[Tile]:
+    """Return parts of an image that stand for all of it: the whole of one no larger than a tile, else four squares."""
+    whole = slice(0, height), slice(0, width)
+    if reach is None or height * width <= CORE_PX**2:
+        return [Tile(whole, whole)]
+    axes = [_sampled(side, reach) for side in (height, width)]
+    return [Tile((rows[0], columns[0]), (rows[1], columns[1])) for rows in axes[0] for columns in axes[1]]
+
+
+def _sampled(side: int, reach: Reach) -> list[tuple[slice, slice]]:
+    """Return cores and windows of an axis: about a quarter and three quarters of it."""
+    aligned = int(np.lcm(ALIGNED_PX, reach.multiple))
+    starts = {max(0, int(share * side - SAMPLE_PX / 2) // aligned * aligned) for share in (0.25, 0.75)}
+    cores = [slice(start, min(start + SAMPLE_PX, side)) for start in sorted(starts)]
+    return [
+        (core, slice(max(0, core.start - reach.margin_px), min(core.stop + reach.margin_px, side))) for core in cores
+    ]
 
 
 def _ranges(side: int, reach: Reach, core_px: int) -> list[tuple[slice, slice]]:
