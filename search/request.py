@@ -11,7 +11,7 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from models.plugins import Plugin
 from search.cluster.connection import connect
-from search.progress.mlflow_log import require_mlflow
+from search.engine.mlflow_log import require_mlflow
 from search.records import read_run_facts
 from search.space.continuation import Continuation, find_continuation
 from search.space.earlier import find_earlier, read_trained

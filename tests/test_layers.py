@@ -18,7 +18,7 @@ RAY_AND_OPTUNA = ("search/engine/", "search/cluster/")
 PACKING = ("datasets/on_cluster.py",)
 # The reading of JPEG files, and what a command line needs: files of a room that may know more than the room.
 MAY_IMPORT_MORE = {
-    "models/restore.py": {"datasets.jpeg_file", "datasets.tables", "datasets.qualities"},
+    "models/restore.py": {"datasets.encoders.family", "datasets.jpeg_file", "datasets.tables", "datasets.qualities"},
     "models/cli.py": {"datasets"},
     "models/commands/": {"datasets"},
 }

@@ -40,7 +40,9 @@ from models.restoring.safety import (
 from tests.model_fixture import drawn_model_file
 
 IMAGES = [image.read()[:128, :128] for image in synthesize(3, seed=21)]
-AS_IT_IS = Chain(encode_jpeg, decode_jpeg, decode_jpeg, decode_jpeg, decode_jpeg, _luma)
+AS_IT_IS = Chain(
+    encode_jpeg, lambda image: encode_jpeg(image, 75), decode_jpeg, decode_jpeg, decode_jpeg, decode_jpeg, _luma
+)
 TABLES = np.zeros(8, np.float32)
 Image = NDArray[np.uint8]
 

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.batches import centre_window
+from datasets.encoders.compress import compress, described_tables
+from datasets.encoders.encoder import Encoder
+from datasets.encoders.family import EncoderFamily, find_family
 from datasets.errors import InputError, printable
 from datasets.jpeg import decode_jpeg, encode_jpeg
 from datasets.jpeg_file import read_jpeg
 from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
-from datasets.tables import tables_of_quality
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, ModelFile, write_model_file
 
 if TYPE_CHECKING:  # it loads Keras, which a mistake need not wait for
@@ -124,13 +126,24 @@ def _test_images(pack: PackedDataset, split: str, n_images: int) -> tuple[list[I
 def card_of(restorer: "Restorer", originals: Sequence[Image], quality: int) -> dict[str, Any]:
     """Measure a restorer of files of a quality on original images uint8 [H, W, 3]."""
     from models.restore import restore
-    from models.restoring.safety import Chain, make_card
+    from models.restoring.safety import REFERENCE_QUALITY, Chain, make_card
 
     def restored(consistent: str) -> Callable[[bytes], Image]:
         return lru_cache(N_REMEMBERED)(lambda data: restore(restorer, data, consistent))
 
-    chain = Chain(encode_jpeg, decode_jpeg, restored("wide"), restored("narrow"), restored("off"), _luma)
-    return make_card(chain, restorer.network.model, tables_of_quality(quality), originals, quality)
+    own = restorer.model_file.facts["encoder"].get("family")
+    family = find_family(own) if own is not None else EncoderFamily(Encoder(quality=quality).plain())
+    chain = Chain(
+        lambda image, at: compress(image, family.at(at)),
+        lambda image: encode_jpeg(image, REFERENCE_QUALITY),
+        decode_jpeg,
+        restored("wide"),
+        restored("narrow"),
+        restored("off"),
+        _luma,
+    )
+    tables = described_tables(family.at(quality))
+    return make_card(chain, restorer.network.model, tables, originals, quality)
 
 
 def describe(card: dict[str, Any]) -> str:

@@ -48,10 +48,12 @@ PROPOSED: dict[str, float] = {
 class Chain:
     """Compression and restoring as functions: image, quality -> file; file -> shown, restored; file -> luma, its steps.
 
-    reproduce: file -> restored so that compressing it again gives the file. free: file -> restored without projection.
+    reference: image -> its file as JPEG-75. reproduce: file -> restored so that compressing it again gives the file.
+    free: file -> restored without projection.
     """
 
     encode: Callable[[Image, int], bytes]
+    reference: Callable[[Image], bytes]
     show: Callable[[bytes], Image]
     restore: Callable[[bytes], Image]
     reproduce: Callable[[bytes], Image]
@@ -117,7 +119,7 @@ def spots(chain: Chain, images: Sequence[Image], quality: int) -> list[dict[str,
     ways = {
         "": lambda image: chain.restore(chain.encode(image, quality)),
         "_jpeg": lambda image: chain.show(chain.encode(image, quality)),
-        "_jpeg75": lambda image: chain.show(chain.encode(image, REFERENCE_QUALITY)),
+        "_jpeg75": lambda image: chain.show(chain.reference(image)),
     }
     rows = []
     for colour in COLOURS:
@@ -195,7 +197,7 @@ def worst_windows(chain: Chain, images: Sequence[Image], quality: int) -> dict[s
     own, reference = [], []
     for image in images:
         own.append(_window_errors(chain.restore(chain.encode(image, quality)), image))
-        reference.append(_window_errors(chain.show(chain.encode(image, REFERENCE_QUALITY)), image))
+        reference.append(_window_errors(chain.show(chain.reference(image)), image))
     limit = float(np.percentile(np.concatenate(reference), PERCENTILE))
     errors = np.concatenate(own)
     return {"worse_windows": float((errors > limit).mean()), "worst_window": float(errors.max() / limit)}
@@ -217,7 +219,7 @@ def false_spots(chain: Chain, quality: int) -> dict[str, float]:
         image = np.rint(np.clip(FLAT_COLOUR + noise, 0, 255)).astype(np.uint8)
         before = count_spots(image)
         counts["false_spots"] += max(0, count_spots(chain.restore(chain.encode(image, quality))) - before)
-        reference = chain.show(chain.encode(image, REFERENCE_QUALITY))
+        reference = chain.show(chain.reference(image))
         counts["false_spots_jpeg75"] += max(0, count_spots(reference) - before)
     per_megapixel = {name: count / (N_FLAT * FLAT_PX**2 / 1e6) for name, count in counts.items()}
     above = per_megapixel["false_spots"] - per_megapixel["false_spots_jpeg75"]

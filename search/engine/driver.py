@@ -22,13 +22,13 @@ from search.engine.checkpoint_store import (
     start_checkpoint_store,
 )
 from search.engine.early_stopping import EarlyStopping, rungs_of
+from search.engine.mlflow_log import MlflowLog
 from search.engine.run_directory import cannot_write, quoted
 from search.engine.run_writer import RunWriter
 from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, with_encoders
 from search.engine.searcher import LowqSearch, Mirror
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
-from search.progress.mlflow_log import MlflowLog
 from search.records import (
     EARLIER,
     TrialRecord,
