@@ -130,15 +130,15 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
     if options.dry_run:
-        for line in describe_unplaceable(task.largest_specs, task.machine):
+        for line in describe_unplaceable(task.smallest_specs, task.machine):
             print(f"can never be placed: {line}")
         return 0
-    require_placeable(task.largest_specs, task.machine)
+    require_placeable(task.smallest_specs, task.machine)
     check = check_nodes(task)
     if check.faults and (options.min_nodes or not check.n_fatal):
         print(fault_table(check.faults), flush=True)
     task = without_bad_nodes(task, check, options.min_nodes)
-    require_placeable(task.largest_specs, task.machine)
+    require_placeable(task.smallest_specs, task.machine)
     if options.resume:
         run = options.resume.resolve()
         changes = note_resumed(run, task)

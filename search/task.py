@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from datasets.packed import PackedDataset
 from models.plugins import Plugin
 from search.cluster.file_set import FileSet, file_set_of_file, file_set_of_pack
+from search.cluster.placement import fits
 from search.space.continuation import Continuation
 from search.space.earlier import Earlier
 from search.space.plan import Machine, Plan, Workload, make_plan
@@ -64,12 +65,12 @@ class Task:
         return {**self.scale.fields, "seed": self.seed, **self.computing, **self.space.fields}
 
     @property
-    def largest_specs(self) -> list[TrialSpec]:
-        """The trials of each cell that take the most memory."""
+    def smallest_specs(self) -> list[TrialSpec]:
+        """The trials of each cell that take the least memory."""
         specs = []
         for first in self.space.first_parameters():
-            batch_size = self.space.largest("batch_size", first)
-            specs.append(self.make_spec({**first, **({"batch_size": batch_size} if batch_size else {})}))
+            sizes = self.space.choices("batch_size", first)
+            specs.append(self.make_spec({**first, **({"batch_size": min(sizes)} if sizes else {})}))
         return specs
 
     @property
@@ -78,9 +79,18 @@ class Task:
         return max(self.make_spec(first).epochs for first in self.space.first_parameters())
 
     def make_spec(self, parameters: dict[str, Any]) -> TrialSpec:
-        """Complete what the space draws to a spec."""
+        """Complete what the space draws to a spec; where nobody drew its batch size, the usual or what fits a card."""
         fields = {**resolve(self.fields, parameters), **parameters}
-        return TrialSpec(**{**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)})
+        spec = TrialSpec(**{**fields, "crop_px": min(fields["crop_px"], self.pack.size_px)})
+        if "batch_size" in parameters or self.fits(spec):
+            return spec
+        sizes = sorted(self.space.choices("batch_size", parameters), reverse=True)
+        smaller = (replace(spec, batch_size=size) for size in sizes if size < spec.batch_size)
+        return next(filter(self.fits, smaller), spec)
+
+    def fits(self, spec: TrialSpec) -> bool:
+        """Say whether the largest card, or without cards the largest node, has the memory that a trial needs."""
+        return fits(spec, self.machine)
 
     @property
     def plan(self) -> Plan:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from datasets.errors import InputError
+from datasets.packed import PackedDataset
 from models.backend import prepare_backend
 from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, trial_memory_mb
 from search.cluster.placement import (
@@ -12,13 +13,17 @@ from search.cluster.placement import (
     LEAST_ASK_MB,
     WORKER_MB,
     describe_unplaceable,
+    fits,
     gpu_limit_mb,
     memory_mb,
     needs,
     require_placeable,
 )
 from search.space.plan import Machine
+from search.space.scale import SCALES
+from search.space.spaces import SPACES
 from search.space.spec import TrialSpec
+from search.task import Task
 
 LAPTOP = Machine(n_slots=2, n_threads=1, memory_mb=16_000)
 CARDS = Machine(n_slots=5, n_threads=4, n_gpus=5, gpu_mem_mb=6_000)
@@ -68,6 +73,24 @@ def test_what_can_never_be_placed_is_listed_once_for_each_network_and_loss() -> 
         "memnet with loss mae, batches of 16 and crops of 192 px",
         "memnet with loss mse, batches of 32 and crops of 192 px",
     ]
+
+
+@pytest.mark.parametrize(("card_mb", "batch_size"), [(2_000, 8), (1_400, 4), (1_200, 2)])
+def test_on_a_small_card_a_network_starts_with_batches_that_fit_it(
+    card_mb: float, batch_size: int, small_pack: PackedDataset
+) -> None:
+    """MemNet needs about 1,800 MB for the usual 8 crops of 96 px, 1,320 MB for 4 and 1,130 MB for 2."""
+    machine = replace(CARDS, gpu_mem_mb=card_mb)
+    task = Task(SPACES["full"], SCALES["small"], small_pack, 0, machine, 1, "", {})
+    cell = {"architecture": "memnet", "loss": "mse", "training_quality": 75, "output_activation": "none"}
+    spec = task.make_spec(cell)
+    assert spec.batch_size == batch_size
+    assert fits(spec, machine)
+    asked_for = task.make_spec({**cell, "batch_size": 8})
+    assert (asked_for.batch_size, task.fits(asked_for)) == (8, batch_size == 8)
+    require_placeable(
+        [spec for spec in task.smallest_specs if (spec.architecture, spec.loss) == ("memnet", "mse")], machine
+    )
 
 
 def test_trials_that_share_a_card_ask_for_a_part_of_it_and_are_kept_to_their_memory() -> None:

@@ -216,6 +216,13 @@ def test_no_proposal_costs_more_than_the_cap_and_optuna_knows_what_would() -> No
     assert all(trial.constraints for trial in searcher.study.trials)
 
 
+def test_nothing_is_proposed_that_finds_no_room() -> None:
+    searcher, host = _searcher(has_room=lambda spec: spec.batch_size < 16)
+    _run(searcher, 30)
+    assert len(host.announced) == 30
+    assert {spec.batch_size for spec in host.announced} <= {2, 4, 8}
+
+
 def test_the_best_are_confirmed_when_the_others_have_ended() -> None:
     host = Host(confirming=None)
     searcher, _ = _searcher(host, n_trials=2)

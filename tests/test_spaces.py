@@ -76,8 +76,9 @@ def test_values_that_depend_on_the_network_are_drawn_under_a_name_of_their_own()
     assert drawn["batch_size of memnet"] == 2
     assert "batch_size" not in drawn
     assert FULL.drawn_from({**own, "batch_size": 16}) is None
-    assert FULL.largest("batch_size", own) == 8
-    assert FULL.largest("batch_size", {**own, "architecture": "jjnet"}) == 16
+    assert FULL.choices("batch_size", own) == (2, 4, 8)
+    assert FULL.choices("batch_size", {**own, "architecture": "jjnet"}) == (4, 8, 16)
+    assert FULL.choices("learning_rate", own) == FULL.choices("seed", own) == ()
 
 
 def test_what_a_space_lacks_is_never_drawn() -> None:

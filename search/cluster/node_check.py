@@ -40,7 +40,7 @@ class Check:
 def check_nodes(task: Task) -> Check:
     """Ask every node what it has, and compare it with what the task needs."""
     nodes, driver = inspect_nodes(task.file_sets)
-    least_mb = min(memory_mb(spec, task.machine) for spec in task.largest_specs)
+    least_mb = min(memory_mb(spec, task.machine) for spec in task.smallest_specs)
     faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
     return Check(nodes, absent_nodes(read_configuration()) + faults)
 

@@ -46,18 +46,27 @@ def gpu_limit_mb(spec: TrialSpec, machine: Machine) -> float | None:
     return memory_mb(spec, machine) - CONTEXT_RESERVE_MB if machine.trials_per_gpu > 1 else None
 
 
+def fits(spec: TrialSpec, machine: Machine) -> bool:
+    """Say whether some node has the memory that a trial needs, as far as nodes tell."""
+    limit_mb = _most_mb(machine)
+    return not limit_mb or memory_mb(spec, machine) <= limit_mb
+
+
+def _most_mb(machine: Machine) -> float:
+    return machine.gpu_mem_mb if machine.n_gpus else machine.memory_mb
+
+
 def describe_unplaceable(specs: list[TrialSpec], machine: Machine) -> list[str]:
     """Name each network and loss whose trials would wait for ever, because no node has the memory they need."""
-    limit_mb = machine.gpu_mem_mb if machine.n_gpus else machine.memory_mb
     largest: dict[tuple[str, str], TrialSpec] = {}
     for spec in sorted(specs, key=lambda spec: memory_mb(spec, machine)):
         largest[spec.architecture, spec.loss] = spec
     return [
         f"{spec.architecture} with loss {spec.loss}, batches of {spec.batch_size} and crops of {spec.crop_px} px needs "
         f"{memory_mb(spec, machine):.0f} MB, and the largest {'card' if machine.n_gpus else 'node'} offers "
-        f"{limit_mb:.0f} MB"
+        f"{_most_mb(machine):.0f} MB"
         for spec in largest.values()
-        if limit_mb and memory_mb(spec, machine) > limit_mb
+        if not fits(spec, machine)
     ]
 
 

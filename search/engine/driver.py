@@ -124,7 +124,7 @@ class Search:
     def _searcher(self) -> LowqSearch:
         task = self.task
         mirror = Mirror(self.run) if task.mirror else None
-        return LowqSearch(task.space, task.make_spec, self, task.seed, self.n_new, mirror, task.max_macs)
+        return LowqSearch(task.space, task.make_spec, self, task.seed, self.n_new, mirror, task.max_macs, task.fits)
 
     def train(self) -> bool:
         """Run the trials; False when they were interrupted. Raises InputError."""

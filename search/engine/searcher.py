@@ -53,7 +53,8 @@ class LowqSearch(Searcher):  # type: ignore[misc]
     """Proposes cells in balanced order first, then in turn what Optuna's TPE thinks best and the cells that are left.
 
     make_spec(parameters) completes what the space draws; n_trials: how many are proposed besides what is unfinished;
-    max_macs: multiply-accumulates a pixel that no proposal exceeds. Nothing is proposed twice.
+    max_macs: multiply-accumulates a pixel that no proposal exceeds; has_room: whether a trial finds the memory that it
+    needs. Nothing is proposed twice.
     """
 
     def __init__(
@@ -65,9 +66,11 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         n_trials: int,
         mirror: "Mirror | None" = None,
         max_macs: int | None = None,
+        has_room: Callable[[TrialSpec], bool] = lambda spec: True,
     ) -> None:
         super().__init__(metric=METRIC, mode="min")
         self.space, self.make_spec, self.host, self.mirror, self.max_macs = space, make_spec, host, mirror, max_macs
+        self.has_room = has_room
         self.n_left = n_trials
         self.study = optuna.create_study(direction="minimize", sampler=_sampler(seed))
         self.by_chance = optuna.samplers.RandomSampler(seed)
@@ -179,7 +182,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         return drawn
 
     def _fits(self, spec: TrialSpec) -> bool:
-        return self.max_macs is None or spec.macs_per_pixel <= self.max_macs
+        return (self.max_macs is None or spec.macs_per_pixel <= self.max_macs) and self.has_room(spec)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         _, trial = self.open[trial_id]

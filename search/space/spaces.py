@@ -88,12 +88,10 @@ class Space:
             drawn |= own
         return drawn
 
-    def largest(self, name: str, cell: Mapping[str, Any]) -> Any:
-        """Return the largest value that a field can be drawn with in a cell, None where it is not drawn."""
-        if name not in self.sampled:
-            return None
-        _, values = self._known_as(name, cell)
-        return values.high if isinstance(values, LogRange) else max(values)  # type: ignore[arg-type]
+    def choices(self, name: str, cell: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values that a field is drawn from in a cell; none where it is not drawn, or from a range."""
+        values = self._known_as(name, cell)[1] if name in self.sampled else ()
+        return values if isinstance(values, tuple) else ()
 
     def narrowed(self, axis: str, values: Sequence[Any] | None) -> "Space":
         """Return the space with fewer values on an axis (None: all). Raises ValueError for a value it does not have."""
