@@ -125,6 +125,8 @@ def read_jpeg(data: bytes) -> JpegFile:
                 raise JpegError("is damaged (it has two sizes): replace it by a good copy")
             tables: dict[int, list[int]] = image.quantization  # type: ignore[attr-defined]
             steps = tuple(np.reshape(tables[table], (8, 8)).astype(np.int64) for table in frame.tables)
+            if any((table < 1).any() for table in steps):
+                raise JpegError("is damaged (a quantisation step of 0): replace it by a good copy")
             is_rgb = len(frame.names) == 3 and (frame.names == RGB_NAMES or image.info.get("adobe_transform") == 0)
             turn, icc_profile = _orientation(image), image.info.get("icc_profile") or None
         is_grey = len(frame.names) == 1

@@ -141,6 +141,12 @@ def with_frame(change: Callable[[bytearray, int], None]) -> bytes:
     return bytes(data)
 
 
+def with_a_step_of_0() -> bytes:
+    data = bytearray(saved())
+    data[data.index(b"\xff\xdb") + 10] = 0  # behind marker, length and the table's number
+    return bytes(data)
+
+
 def _set(offset: int, *values: int) -> Callable[[bytearray, int], None]:
     def change(data: bytearray, frame: int) -> None:
         data[frame + offset : frame + offset + len(values)] = bytes(values)
@@ -165,6 +171,7 @@ def _set(offset: int, *values: int) -> Callable[[bytearray, int], None]:
         (with_frame(_set(11, 0)), "a sampling factor that cannot be"),
         (with_frame(_set(9, 2)), "has 2 channels"),
         (saved(np.zeros((16, 16, 4), np.uint8), "CMYK"), "is a CMYK file"),
+        (with_a_step_of_0(), "a quantisation step of 0"),
         (saved()[:700], "is damaged or truncated"),
         (saved()[:-40], "is damaged or truncated"),
     ],
