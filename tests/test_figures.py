@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figures import of_pixels
+from analysis.figures import samples as of_samples
 from analysis.figures.catalogue import CATALOGUE, draw_figures
-from analysis.figures.of_pixels import before_after, noise, panels
-from analysis.figures.of_scores import curve
+from analysis.figures.samples import before_after, noise, panels
+from analysis.figures.scores import curve
 from analysis.figures.style import Picture, new_figure, save
 from analysis.figures.tiles import draw_tiles
 from analysis.findings import Findings, find
@@ -179,7 +179,7 @@ def test_panel_shows_no_trial_of_another_split(tmp_path: Path, monkeypatch: pyte
         drawn.append(len(rows[0]))
         return draw_tiles(rows, *given, **more)
 
-    monkeypatch.setattr(of_pixels, "draw_tiles", draw)
+    monkeypatch.setattr(of_samples, "draw_tiles", draw)
     panels(find(open_run(write_run(tmp_path / "run", plans))))
     assert set(drawn) == {3}  # original, JPEG and the best trial
 

@@ -11,10 +11,12 @@ from analysis.figures.gallery import (
     N_COLUMNS,
     VERSIONS,
     compare_maps,
+    feature_maps,
     sample_sheet,
+    sheets,
+    worst,
     worst_inputs,
 )
-from analysis.figures.of_pixels import feature_maps, sheets, worst
 from analysis.figures.pixels import worst_place
 from analysis.figures.style import save
 from analysis.figures.tiles import draw_tiles

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.figures.compared import (
+from analysis.figures.pixels import ZOOM_PX, centre, psnr_text
+from analysis.figures.samples import (
     CHANNELS,
     PANEL_ROWS,
     PANEL_SCALE,
@@ -12,15 +13,7 @@ from analysis.figures.compared import (
     predicted_noise,
     split_channels,
 )
-from analysis.figures.pixels import ZOOM_PX, centre, psnr_db, psnr_text
-from analysis.figures.spectra import (
-    draw_spectra,
-    draw_value_histograms,
-    mean_spectra,
-    radial_spectrum,
-    value_histograms,
-    windowed,
-)
+from analysis.figures.spectra import draw_lines, mean_spectra, radial_spectrum, value_histograms, windowed
 from analysis.figures.style import save
 from analysis.figures.tiles import draw_tiles, error_limit
 from analysis.pictures import Samples
@@ -44,8 +37,8 @@ def test_centre_is_cut_from_the_middle_and_a_small_picture_is_left_whole() -> No
 
 def test_psnr_of_a_picture_is_that_of_the_definition() -> None:
     original = np.full((4, 4, 3), 100, np.uint8)
-    assert psnr_db(original, original - 10) == pytest.approx(20 * np.log10(255 / 10))
-    assert psnr_text(psnr_db(original, original)) == "identical to the original"
+    assert psnr_text(original, original - 10) == f"{20 * np.log10(255 / 10):.2f} dB (whole image)"
+    assert psnr_text(original, original) == "identical to the original"
 
 
 def test_error_scale_holds_all_but_the_largest_errors() -> None:
@@ -67,7 +60,7 @@ def test_panel_shows_where_jpeg_errs_most_and_the_psnr_of_the_whole_image() -> N
     assert degraded[row, column] == pytest.approx(7 - 120)
     assert restored[row, column] == pytest.approx(7 - 110)
     assert np.median(degraded) == pytest.approx(-20)
-    assert colours[1].below == psnr_text(psnr_db(samples.original[0], samples.degraded[0, 1]))
+    assert colours[1].below == psnr_text(samples.original[0], samples.degraded[0, 1])
 
 
 def test_panel_equalises_every_version_by_the_curve_of_the_originals_part() -> None:
@@ -111,7 +104,7 @@ def test_noise_is_what_jpeg_took_what_the_network_adds_and_what_is_left() -> Non
     assert (degraded.title, restored.title) == ("JPEG-50", "restored")
     for tile, error in ((lost, -10), (added, -4), (left, -6)):
         np.testing.assert_allclose(tile.picture, error)
-    assert restored.below == psnr_text(20 * np.log10(255 / 6))
+    assert restored.below == f"{20 * np.log10(255 / 6):.2f} dB (whole image)"
 
 
 def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
@@ -157,7 +150,7 @@ def test_channels_are_drawn_a_row_each_with_their_errors(size_px: int) -> None:
 def test_sine_has_its_power_in_the_ring_of_its_frequency() -> None:
     columns = np.arange(64)
     plane = np.tile(3 * np.sin(2 * np.pi * 8 * columns / 64), (64, 1))
-    table = radial_spectrum(plane).set_index("frequency")
+    table = radial_spectrum(plane)
     power = table["power"] * table["n"]
     assert power[1 / 8] == pytest.approx(9 / 2)  # the mean square of 3 sin
     assert power.drop(1 / 8).abs().max() < 1e-20
@@ -182,18 +175,17 @@ def test_window_keeps_the_power_of_noise_and_fades_to_the_borders() -> None:
 def test_mean_spectra_are_those_of_pictures_and_of_their_errors() -> None:
     samples = flat_samples(size_px=32)
     samples.degraded[0, 0, :, ::2] += 8
-    table = mean_spectra(samples, ["cell 0"], 50)
-    assert table["frequency"].between(0, 0.5, inclusive="right").all()
-    assert not table["original"].any()  # a flat picture holds no detail
-    assert table["lost"].idxmax() == len(table) - 1  # every second column
-    np.testing.assert_allclose(table["lost"], table["degraded"])
-    assert not table["left"].any()
+    pictures, errors = mean_spectra(samples, ["cell 0"], 50).values()
+    assert pictures.index.to_series().between(0, 0.5, inclusive="right").all()
+    assert not pictures["original"].any()  # a flat picture holds no detail
+    assert errors["JPEG"].idxmax() == 0.5  # every second column
+    np.testing.assert_allclose(errors["JPEG"], pictures["JPEG"])
+    assert not errors["restored"].any()
 
 
 @pytest.mark.parametrize("size_px", [16, 48])
 def test_spectra_are_drawn_of_pictures_and_of_errors_flat_ones_too(size_px: int) -> None:
-    table = mean_spectra(flat_samples(size_px), ["cell 0"], 50)
-    figure = draw_spectra(table, "cell 0")
+    figure = draw_lines(mean_spectra(flat_samples(size_px), ["cell 0"], 50), "cell 0", "frequency", "power")
     assert [len(axes.get_lines()) for axes in figure.axes] == [3, 2]
     assert save(figure)[0].startswith(PNG_MAGIC)
 
@@ -201,16 +193,15 @@ def test_spectra_are_drawn_of_pictures_and_of_errors_flat_ones_too(size_px: int)
 def test_histograms_share_out_the_pixels_of_every_channel() -> None:
     samples = flat_samples()
     samples.degraded[0, 0, :64] = 30
-    table = value_histograms(samples, ["cell 0"], 50)
-    shares = table.set_index(["channel", "side", "value"])["share"]
-    assert shares["red", "original", 100] == 1
-    assert shares["blue", "JPEG", 30] == shares["Y", "JPEG", 110] == 0.5
-    assert shares["Cr", "restored", 128] == 1
-    assert table.groupby(["channel", "side"])["share"].sum().to_numpy() == pytest.approx(1)
+    tables = value_histograms(samples, ["cell 0"], 50)
+    assert tables["red"]["original"][100] == 1
+    assert tables["blue"]["JPEG"][30] == tables["Y"]["JPEG"][110] == 0.5
+    assert tables["Cr"]["restored"][128] == 1
+    assert all(table.sum().tolist() == pytest.approx([1, 1, 1]) for table in tables.values())
 
 
 def test_histograms_are_drawn_a_panel_per_channel() -> None:
-    figure = draw_value_histograms(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0")
+    figure = draw_lines(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0", "value", "share")
     assert [axes.get_title() for axes in figure.axes] == ["red", "green", "blue", "Y", "Cb", "Cr"]
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
     assert save(figure)[0].startswith(PNG_MAGIC)

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.of_search import cost, history
-from analysis.figures.search import draw_quality_and_cost, draw_search_history, quality_and_cost, search_history
-from analysis.figures.style import MarginAxis
+from analysis.figures.search import (
+    MarginAxis,
+    cost,
+    draw_quality_and_cost,
+    draw_search_history,
+    history,
+    quality_and_cost,
+    search_history,
+)
 from analysis.findings import Findings, find
 from analysis.ranking import Ranking, bytes_at_parity, ranking_of
 from analysis.run import open_run
@@ -92,7 +98,7 @@ def test_figures_of_the_search_show_bytes_at_parity(tmp_path: Path) -> None:
     table = search_history(list(reversed(trials)), ranking)
     assert table["value"].tolist() == [0.9, 0.8, 0.7]
     assert table["best"].tolist() == [0.9, 0.8, 0.7]
-    axis = MarginAxis(None, None, by_parity=True)
+    axis = MarginAxis(by_parity=True)
     assert axis.edge(table["value"]) == 1.1  # more bytes than any: the worse side
     assert draw_search_history(table, axis).axes[0].get_ylabel().startswith("monitored bytes at parity")
     costs = quality_and_cost(trials, ranking)

@@ -5,12 +5,42 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures.pixels import centre, psnr_db, psnr_text, rms, short_name, to_luma, worst_place
-from analysis.figures.tiles import Tile
-from analysis.pictures import Gallery
+from analysis.checks import RunError
+from analysis.figures.pixels import centre, psnr_text, rms, short_name, to_luma, worst_place
+from analysis.figures.style import Drawn, given, take_picture
+from analysis.figures.tiles import Tile, draw_tiles
+from analysis.findings import Findings
+from analysis.pictures import Gallery, read_gallery
+from analysis.records import label
 
 N_COLUMNS = 6
 VERSIONS = ("original", "JPEG", "restored")
+
+
+def _gallery(findings: Findings) -> Gallery | str:
+    try:
+        return read_gallery(findings.run.path)
+    except RunError as error:
+        return str(error)
+
+
+@given(_gallery)
+def sheets(findings: Findings, found: Gallery) -> Drawn:
+    """Draw samples of all camera systems, whole and cropped (figures 17 and 18 of the thesis)."""
+    if not len(found.sheet):
+        return "the gallery holds no image for it"
+    counts = [f"{name} ({found.sheet_systems.count(name)})" for name in sorted(set(found.sheet_systems))]
+    side = found.crop_px
+    (whole, systems), (crops, _) = sample_sheet(found), sample_sheet(found, side)
+    drawn_by_lot = f"Images drawn by lot, of each camera system in turn: {', '.join(counts)}."
+    cut = "The centre crops of the same images, which are scored beside the whole."
+    return [
+        take_picture(name, title, caption, draw_tiles(rows, head, systems, side_inches=1.75), is_photograph=True)
+        for name, title, caption, rows, head in (
+            ("sample_sheet", "Sample images", drawn_by_lot, whole, "Sample images by camera system"),
+            ("sample_crops", "Their centre crops", cut, crops, f"Centre crops of {side} x {side} pixels"),
+        )
+    ]
 
 
 def sample_sheet(gallery: Gallery, side_px: int | None = None) -> tuple[list[list[Tile]], list[str]]:
@@ -23,6 +53,20 @@ def sample_sheet(gallery: Gallery, side_px: int | None = None) -> tuple[list[lis
             rows.append([Tile(one if side_px is None else centre(one, side_px), below=name) for one, name in part])
             systems.append(short_name(system))
     return rows, systems
+
+
+@given(_gallery)
+def worst(findings: Findings, found: Gallery) -> Drawn:
+    """Draw the worst inputs (section 3.5 of the thesis)."""
+    if not len(found.worst_original):
+        return "JPEG as it is had no test scores when the gallery was made"
+    caption = (
+        f"The test images with the largest mean squared error as JPEG-{found.quality}, {_restorer(findings, found)}. "
+        "The frame marks the square where their luma errs most, which is shown beside it; MSE and PSNR are of the "
+        "whole image. Mid-grey is no error."
+    )
+    figure = draw_tiles(worst_inputs(found), "The worst inputs")
+    return [take_picture("worst_inputs", "Worst images", caption, figure)]
 
 
 def worst_inputs(gallery: Gallery) -> list[list[Tile]]:
@@ -42,9 +86,24 @@ def _worst(gallery: Gallery, image: int) -> list[Tile]:
         versions["restored"] = gallery.worst_restored[image]
     for name, version in versions.items():
         error = (to_luma(original) - to_luma(version))[place]
-        row.append(Tile(version[place], name, psnr_text(psnr_db(original, version))))
+        row.append(Tile(version[place], name, psnr_text(original, version)))
         row.append(Tile(error, f"original minus {name}", f"RMS {rms(error):.2f} here", is_error=True))
     return row
+
+
+@given(_gallery)
+def feature_maps(findings: Findings, found: Gallery) -> Drawn:
+    """Draw what VGG16 sees (figure 16 of the thesis)."""
+    if found.maps is None:
+        return "VGG16's weights were not used in this run, or there was nothing to show"
+    caption = (
+        f"What the last convolution of VGG16 sees of {found.worst_names[0]} and of it as JPEG-{found.quality}: the "
+        "maps that respond most to the original, black for nothing. The share is the mean difference from the "
+        "original's map; the perceptual loss makes such differences small."
+    )
+    rows = compare_maps(found.maps, found.map_numbers)
+    figure = draw_tiles(rows, _restorer(findings, found), VERSIONS, side_inches=1.3)
+    return [take_picture("feature_maps", "Feature maps of VGG16", caption, figure)]
 
 
 def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list[Tile]]:
@@ -64,3 +123,8 @@ def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list
         tiles = zip(np.moveaxis(version, -1, 0), titles, below, spans, strict=True)
         rows.append([Tile(plane, title, text, (0, float(top) or 1)) for plane, title, text, top in tiles])
     return rows
+
+
+def _restorer(findings: Findings, found: Gallery) -> str:
+    named = [label(record) for record in findings.run.records if record.trial_id == found.trial_id]
+    return f"restored by {named[0] if named else found.trial_id}" if found.trial_id else "no trial could restore them"

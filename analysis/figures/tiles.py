@@ -11,9 +11,10 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from analysis.figures.pixels import FONT_SIZE, ZOOM_PX, Errors
+from analysis.figures.pixels import ZOOM_PX, Errors
 from analysis.figures.style import new_figure
 
+FONT_SIZE = 8
 # Of all errors that share a scale, this share stays inside it.
 SHOWN_SHARE = 0.995
 OF_LUMA = "error of luma,\nsteps of 8 bits"

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from analysis.figures.of_pixels import BeforeAfter
+from analysis.figures.samples import BeforeAfter
 from analysis.figures.style import Picture
 from analysis.tables.spec import Cell, Column, Part, Table
 

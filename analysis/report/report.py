@@ -16,7 +16,7 @@ from analysis import strict
 from analysis.checks import RunError
 from analysis.decide import RULE, to_json
 from analysis.figures.catalogue import CATALOGUE, draw_figures
-from analysis.figures.of_pixels import before_after
+from analysis.figures.samples import before_after
 from analysis.figures.style import Picture
 from analysis.findings import Findings
 from analysis.records import label
