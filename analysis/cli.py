@@ -18,9 +18,8 @@ from analysis.report.printed_means import report_printed
 from analysis.report.report import require_report_place, write_report
 from analysis.report.two_runs import pair_tables, summarise_pair, write_pair
 from analysis.run import open_run
-from analysis.tables.frames import columns_of
-from analysis.tables.of_comparison import summary_table
-from analysis.tables.run_frames import sizes_frame
+from analysis.tables.data import sizes_frame
+from analysis.tables.models import columns_of, summary_table
 from analysis.tables.write import to_text
 
 USER_ERROR = 2

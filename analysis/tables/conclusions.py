@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
-from analysis.tables.spec import TOO_FEW, Cell, Column, Row, write_bounds
+from analysis.tables.spec import TOO_FEW, Cell, Column, Row, TableSpec, write_bounds
 from search.space.spec import TrialSpec
 
 AXES = {
@@ -38,6 +38,25 @@ READING = (
     "misses by chance."
 )
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
+
+
+def conclusions_table() -> TableSpec:
+    """Return the table of conclusions, of a run's study or of a printed source's."""
+    return TableSpec(
+        "conclusions",
+        "comparison",
+        "What a setting brings: pairs of trials that differ in it alone",
+        lambda owner: conclusions_frame(owner.study),
+        rows=(
+            Column("setting", "axis", lambda axis: AXES[axis]),
+            Column("first", "first"),
+            Column("second", "second"),
+            Column("pairs", show=_show_pairs),
+            Column("not used", show=_show_not_used, is_wide=True),
+            *(Column(title, show=partial(_show, measure=name)) for name, title in MEASURES.items()),
+        ),
+        below=lambda owner, frame: (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,),
+    )
 
 
 def conclusions_frame(study: Study) -> pd.DataFrame:
@@ -67,11 +86,6 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
         none = [row | {"first": "any", "second": "any", "n_not_used": 0, "why": ""} for row in found[:1]]
         rows += [row for row in found if row["n_pairs"]] or none
     return pd.DataFrame(rows)
-
-
-def conclusions_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say how a `conclusions_frame` is read."""
-    return (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,)
 
 
 def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> pd.DataFrame:
@@ -136,13 +150,3 @@ def _show(row: Row, measure: str) -> Cell:
     bounds = write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form)
     text = f"{row[measure]:{form}}" + (f" ({bounds})" if bounds != TOO_FEW else "")
     return Cell(f"{text}, {better}" if n > 1 else f"{text} (one pair)", row[measure])
-
-
-COLUMNS = (
-    Column("setting", "axis", lambda axis: AXES[axis]),
-    Column("first", "first"),
-    Column("second", "second"),
-    Column("pairs", show=_show_pairs),
-    Column("not used", show=_show_not_used, is_wide=True),
-    *(Column(title, show=partial(_show, measure=name)) for name, title in MEASURES.items()),
-)

@@ -7,8 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.decide import METRIC_TITLES
+
 Row = Mapping[Any, Any]  # of a frame: column -> value
 UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW, NOT_TRIED = "unknown", "not run", "not scored", "too few", "\u2013"
+MEAN, ALL_IDENTICAL = "mean", "all identical"  # what a cell holds
+REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
 METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
 SPREAD_DIGITS = METRIC_DIGITS | {"mse": ".0e"}
 GAIN_DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
@@ -41,10 +45,7 @@ class Column:
 
     def cell(self, row: Row) -> Cell:
         """Show the column's part of a row."""
-        if self.show:
-            return self.show(row)
-        value = row[self.source]
-        return Cell(write_value(value, self.format), None if is_missing(value) else value)
+        return self.show(row) if self.show else value_cell(row[self.source], self.format)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class Part:
     heads: tuple[tuple[str, ...], ...]
     lines: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def titles(self) -> list[str]:
+        """The heads of all columns, the levels of each on lines of their own."""
+        return [*(column.title for column in self.side), *("\n".join(filter(None, head)) for head in self.heads)]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -110,9 +116,7 @@ def lay_out(spec: TableSpec, owner: Any) -> Table | None:
     title = spec.title if isinstance(spec.title, str) else spec.title(owner)
     groups = [own for _, own in frame.groupby(list(spec.per), sort=False, dropna=False)] if spec.per else [frame]
     parts, below = tuple(_part(spec, own) for own in groups), tuple(spec.below(owner, frame))
-    return Table(
-        spec.name, spec.section, title, spec.caption, below, frame, parts, bool(spec.across), is_open=spec.is_open
-    )
+    return Table(spec.name, spec.section, title, spec.caption, below, frame, parts, bool(spec.across), spec.is_open)
 
 
 def lay_out_all(specs: Sequence[TableSpec], owner: Any) -> dict[str, Table]:
@@ -145,6 +149,11 @@ def is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
+def value_cell(value: Any, form: str | Callable[[Any], str] = "") -> Cell:
+    """Show a value of a frame."""
+    return Cell(write_value(value, form), None if is_missing(value) else value)
+
+
 def write_value(value: Any, form: str | Callable[[Any], str] = "") -> str:
     """Write a value of a frame; unknown where there is none."""
     if is_missing(value) or (isinstance(value, float) and math.isinf(value)):
@@ -155,7 +164,7 @@ def write_value(value: Any, form: str | Callable[[Any], str] = "") -> str:
 def write_spread(metric: str, mean: float, sd: float, high: float, n: int) -> str:
     """Write a mean, half of its interval and the standard deviation: "40.20 ±0.56 (0.35)".
 
-    "too few" stands where there are too few fields for an interval, "one image" where there is no deviation.
+    No half where there are too few fields for an interval, "one image" where there is no deviation.
     """
     if is_missing(mean):
         return UNKNOWN
@@ -174,11 +183,14 @@ def write_bounds(low: float, high: float, form: str) -> str:
     return TOO_FEW if is_missing(low) else f"{low:{form}} to {high:{form}}"
 
 
-def write_signed(value: Any) -> str:
-    """Write a number with its sign, three digits after the point."""
-    return f"{value:+.3f}"
-
-
 def write_percent(value: Any) -> str:
     """Write a number of percent."""
     return f"{value:.1f} %"
+
+
+# Columns that several tables have.
+METRIC = Column("metric", "metric", lambda metric: METRIC_TITLES[metric])
+SYSTEM = Column("system", "system", lambda system: system or "all")
+QUALITY, TRIAL = Column("quality", "input_quality"), Column("trial", "trial_id", is_wide=True)
+IMAGES = Column("images", "n_images", ",.0f")
+SIGNED = "+.3f"

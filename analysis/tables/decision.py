@@ -1,4 +1,4 @@
-"""The tables that a decision rests on."""
+"""The tables that a decision rests on, and what the means give away."""
 
 from functools import partial
 
@@ -8,14 +8,18 @@ from analysis.codecs import RESTORED, TITLES, title_of
 from analysis.decide import METRIC_TITLES, N_REQUIREMENTS, RULE, candidates_of, evidence_of
 from analysis.findings import Findings
 from analysis.records import fidelity_sentence
-from analysis.tables import layout
-from analysis.tables.columns import IMAGES, METRIC, QUALITY, TRIAL
-from analysis.tables.frames import N_TRIALS
-from analysis.tables.layout import MEAN
+from analysis.tables.models import N_TRIALS
 from analysis.tables.spec import (
     GAIN_DIGITS,
+    IMAGES,
+    MEAN,
+    METRIC,
     NOT_RUN,
+    QUALITY,
+    REGION_WORDS,
+    SIGNED,
     TOO_FEW,
+    TRIAL,
     UNKNOWN,
     Cell,
     Column,
@@ -24,7 +28,6 @@ from analysis.tables.spec import (
     is_missing,
     write_bounds,
     write_mean,
-    write_signed,
     write_value,
 )
 
@@ -35,6 +38,7 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
     """Return the tables of the decisions and of other codecs."""
     reference, pick = f"JPEG-{findings.run.reference_quality}", findings.pick
     whose = f"quality {pick.closest[1]}, {pick.closest[0]}" if pick.closest else ""
+    times = (Column("decoding, ms", "decode_ms", ".1f"), Column("restoring, ms", show=_restoring), IMAGES)
     return [
         TableSpec(
             "strict_steps",
@@ -65,12 +69,12 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
             f"{'The pick by means' if pick.quality else 'What came closest by means'}: {whose}",
             lambda owner: evidence_of(owner.cells, owner.pick),
             rows=(
-                Column("region", "region", lambda region: layout.REGION_WORDS[region]),
+                Column("region", "region", lambda region: REGION_WORDS[region]),
                 METRIC,
                 Column("restored", show=_reaching),
                 Column("required", show=lambda row: Cell(write_mean(row["metric"], row["reference_mean"]))),
                 Column("gain (95 % interval over fields)", show=_gain),
-                Column("margin", "margin", write_signed),
+                Column("margin", "margin", SIGNED),
                 IMAGES,
             ),
             caption=f"Means over the test images. A gain is positive where restored is better. {MARGIN}",
@@ -86,9 +90,7 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
                 Column("all four means", show=partial(_share, term="all")),
                 Column("mean PSNR alone", show=partial(_share, term="psnr")),
                 Column("lowest setting with all four", "setting", ".0f"),
-                Column("decoding, ms", "decode_ms", ".1f"),
-                Column("restoring, ms", show=_restoring),
-                IMAGES,
+                *times,
             ),
             caption=f"The share of {reference}'s bytes at which all four means of whole images reach its means, "
             "between the settings that were tried, and beside it the share at which mean PSNR alone does.",
@@ -104,7 +106,7 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
                 QUALITY,
                 TRIAL,
                 Column("means reached", show=_reached),
-                Column("smallest margin", "smallest_margin", write_signed),
+                Column("smallest margin", "smallest_margin", SIGNED),
                 Column("where", show=lambda row: Cell(f"{row['region']}: {METRIC_TITLES[row['metric']]}")),
                 IMAGES,
             ),
@@ -123,12 +125,36 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
                 Column("PSNR, dB", "psnr_db", ".2f"),
                 Column("SSIM", "ssim", ".4f"),
                 Column("means reached", show=_reached),
-                Column("decoding, ms", "decode_ms", ".1f"),
-                Column("restoring, ms", show=_restoring),
-                IMAGES,
+                *times,
             ),
         ),
     ]
+
+
+def suspects_table() -> TableSpec:
+    """Return the table of what means give away, of a run or of a printed source."""
+
+    def frame(owner: Findings) -> pd.DataFrame:
+        rows = [(o.kind, " ".join(o.trials), o.where, o.kept_out, o.sentence) for o in owner.oddities]
+        return pd.DataFrame(rows, columns=["kind", "trials", "where", "kept_out", "sentence"])
+
+    def below(owner: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+        out = {trial for trials in frame.loc[frame["kept_out"], "trials"] for trial in trials.split()}
+        return (f"{len(out)} of {len(owner.study.trials)} trials are kept out of what is best, and of conclusions.",)
+
+    return TableSpec(
+        "suspects",
+        "trials",
+        "Suspects: what the means give away",
+        frame,
+        rows=(
+            Column("what", "kind"),
+            Column("in the best", "kept_out", lambda out: "kept out" if out else "stays in"),
+            Column("found", "sentence", is_wide=True),
+        ),
+        caption="Dead, diverged, duplicated or otherwise odd trials, and fields on both sides of a split.",
+        below=below,
+    )
 
 
 def _with_bound(row: Row, name: str, form: str) -> Cell:
@@ -159,8 +185,8 @@ def _reached(row: Row) -> Cell:
 
 
 def _codecs_frame(findings: Findings) -> pd.DataFrame:
-    ways = findings.codecs.ways
-    role = {findings.pick.trial_id: " (the pick)"} if findings.pick.quality else {}
+    ways, pick = findings.codecs.ways, findings.pick
+    role = {pick.trial_id: " (the pick)"} if pick.quality else {}
     titles = [title_of(n, k) + role.get(n, "") for n, k in zip(ways["name"], ways["kind"], strict=True)]
     table = ways.assign(title=titles, holds=MEAN)
     table = table.drop(index=table[table["kind"] == RESTORED].index[N_TRIALS:])
