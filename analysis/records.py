@@ -166,32 +166,21 @@ def label(record: TrialRecord) -> str:
     return f"{record.trial_id} ({fidelity(record)}, {record.status.value})"
 
 
-def heading(record: TrialRecord) -> str:
+def heading(record: TrialRecord, settings: str = "{loss}, trained at {quality}") -> str:
     """Name a trial in the few short lines of a table's column head."""
-    return "\n".join(_heading(record, f"{_loss(record)}, trained at {record.spec.training_quality}"))
+    spec, split = record.spec, "" if record.spec.split == "tiny" else f"\nof {record.spec.split}"
+    if spec.is_baseline:
+        return f"JPEG\nas it is{split}"
+    network = f"{spec.architecture}{'' if spec.global_residual else ' direct'}"
+    network += "" if spec.output_activation == "none" else f" {spec.output_activation}"
+    told = settings.format(loss=spec.loss if spec.is_trained else "closed form", quality=spec.training_quality)
+    seed = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
+    return "\n".join([network, told, seed, fidelity(record).replace(" of ", "\nof "), record.status.value])
 
 
 def short_heading(record: TrialRecord) -> str:
     """Name a trial in lines that are short enough for a terminal."""
-    return "\n".join(_heading(record, f"{_loss(record)}\nq{record.spec.training_quality}"))
-
-
-def _heading(record: TrialRecord, settings: str) -> list[str]:
-    spec, split = record.spec, "" if record.spec.split == "tiny" else f"\nof {record.spec.split}"
-    if spec.is_baseline:
-        return [f"JPEG\nas it is{split}"]
-    predicts = "" if spec.global_residual else " direct"
-    activation = "" if spec.output_activation == "none" else f" {spec.output_activation}"
-    tail = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
-    return [f"{spec.architecture}{predicts}{activation}", settings, tail, *_trained(record)]
-
-
-def _loss(record: TrialRecord) -> str:
-    return record.spec.loss if record.spec.is_trained else "closed form"
-
-
-def _trained(record: TrialRecord) -> list[str]:
-    return [fidelity(record).replace(" of ", "\nof "), record.status.value]
+    return heading(record, "{loss}\nq{quality}")
 
 
 def fidelity_sentence(records: Sequence[TrialRecord]) -> str:

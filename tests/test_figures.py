@@ -1,5 +1,6 @@
 """Figures: their tables by hand, and drawings that become files of the right kind, the same each time."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from analysis.figures.style import Picture, new_figure, save
 from analysis.figures.tiles import draw_tiles
 from analysis.findings import Findings, find
 from analysis.pictures import Samples, read_samples
-from analysis.run import RunError, open_run
+from analysis.run import open_run
 from search.space.spec import TrialStatus
 from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 
@@ -72,8 +73,7 @@ def test_torn_samples_are_told(tmp_path: Path, n_bytes: int) -> None:
     run = write_run(tmp_path / "run", [trial])
     file = run / "samples" / f"{trial.spec.trial_id}.npz"
     file.write_bytes(file.read_bytes()[:n_bytes])
-    with pytest.raises(RunError, match="cannot be read"):
-        read_samples(run, trial.spec.trial_id)
+    assert "cannot be read" in str(read_samples(run, trial.spec.trial_id))
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_torn_samples_are_told(tmp_path: Path, n_bytes: int) -> None:
 def test_samples_that_do_not_fit_together_are_told(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
     (tmp_path / "samples").mkdir()
     np.savez(tmp_path / "samples" / "trial.npz", **{**vars(_samples()), **changed})
-    with pytest.raises(RunError, match=f"The sample pictures of trial {message}"):
-        read_samples(tmp_path, "trial")
+    assert re.match(f"The sample pictures of trial {message}", str(read_samples(tmp_path, "trial")))
 
 
 def test_samples_are_read_as_written(tmp_path: Path) -> None:
     trial = plan()
     samples = read_samples(write_run(tmp_path / "run", [trial]), trial.spec.trial_id)
+    assert isinstance(samples, Samples)
     assert samples.original.dtype == np.uint8
     assert (samples.qualities, samples.kinds, samples.names) == ((25, 50, 75), ("fixed", "worst"), ("cell 4", "cell 5"))
 

@@ -22,7 +22,7 @@ from analysis.figures.style import save
 from analysis.figures.tiles import draw_tiles
 from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery
-from analysis.run import RunError, open_run
+from analysis.run import open_run
 from datasets.packed import PackedDataset
 from search.scoring.gallery import N_MAPS, N_SHEET, add_maps, choose_sheet, gallery_arrays, gallery_to_bytes
 from search.scoring.score_files import scores_to_bytes, worst_images
@@ -44,7 +44,9 @@ def _strength(images: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
 
 def _gallery(tmp_path: Path) -> Gallery:
     write_gallery(tmp_path, "")
-    return read_gallery(tmp_path)
+    gallery = read_gallery(tmp_path)
+    assert isinstance(gallery, Gallery)
+    return gallery
 
 
 def _findings(run: Path) -> Findings:
@@ -80,6 +82,7 @@ def test_gallery_is_read_as_the_search_hung_it(small_pack: PackedDataset, tmp_pa
     hung = add_maps(gallery_arrays(small_pack, [1, 4], [7, 2, 3], _brighter), _strength)
     (tmp_path / "gallery.npz").write_bytes(gallery_to_bytes({**hung, "trial_id": "jjnet", "crop_px": 48}))
     gallery = read_gallery(tmp_path)
+    assert isinstance(gallery, Gallery)
     np.testing.assert_array_equal(gallery.sheet, small_pack.originals[[1, 4]])
     np.testing.assert_array_equal(gallery.worst_original, small_pack.originals[[7, 2, 3]])
     np.testing.assert_array_equal(gallery.worst_degraded[1], small_pack.degraded(2, 50))
@@ -101,6 +104,7 @@ def test_gallery_without_a_restorer_or_without_scores_holds_what_there_is(
         hung = add_maps(hung, _strength) if n_versions else hung
         (tmp_path / "gallery.npz").write_bytes(gallery_to_bytes({**hung, "trial_id": "", "crop_px": 48}))
         gallery = read_gallery(tmp_path)
+        assert isinstance(gallery, Gallery)
         assert len(gallery.worst_degraded) == len(worst_ones)
         assert gallery.worst_restored is gallery.trial_id is None
         assert (None if gallery.maps is None else len(gallery.maps)) == n_versions
@@ -111,8 +115,9 @@ def test_torn_gallery_is_told(tmp_path: Path, n_bytes: int) -> None:
     _gallery(tmp_path)
     file = tmp_path / "gallery.npz"
     file.write_bytes(file.read_bytes()[:n_bytes])
-    with pytest.raises(RunError, match=r"gallery.npz cannot be read .*: remove it, and python search/run.py --resume"):
-        read_gallery(tmp_path)
+    told = str(read_gallery(tmp_path))
+    assert told.startswith("gallery.npz cannot be read (")
+    assert "): remove it, and python search/run.py --resume" in told
 
 
 @pytest.mark.parametrize(
@@ -131,8 +136,7 @@ def test_gallery_of_other_shapes_is_told(tmp_path: Path, changed: dict[str, Any]
     with np.load(tmp_path / "gallery.npz") as file:
         parts = {**file, **changed}
     np.savez(tmp_path / "gallery.npz", **parts)
-    with pytest.raises(RunError, match=r"The pictures of gallery.npz do not fit their names: remove it"):
-        read_gallery(tmp_path)
+    assert str(read_gallery(tmp_path)).startswith("The pictures of gallery.npz do not fit their names: remove it")
 
 
 def test_run_of_an_older_version_is_told_to_have_no_gallery(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.checks import RunError
 from analysis.figures.pixels import centre, psnr_text, rms, short_name, to_luma, worst_place
 from analysis.figures.style import Drawn, given, take_picture
 from analysis.figures.tiles import Tile, draw_tiles
@@ -18,10 +17,7 @@ VERSIONS = ("original", "JPEG", "restored")
 
 
 def _gallery(findings: Findings) -> Gallery | str:
-    try:
-        return read_gallery(findings.run.path)
-    except RunError as error:
-        return str(error)
+    return read_gallery(findings.run.path)
 
 
 @given(_gallery)

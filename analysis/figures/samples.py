@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.cells import STEP_QUALITY
-from analysis.checks import RunError
 from analysis.figures.pixels import (
     Errors,
     centre,
@@ -51,22 +50,15 @@ class BeforeAfter:
     caption: str
 
 
-def _samples(findings: Findings, trial_id: str) -> Samples | str:
-    try:
-        return read_samples(findings.run.path, trial_id)
-    except RunError as error:
-        return str(error)
-
-
 def of_best(findings: Findings) -> Samples | str:
     """Return the samples of the best trial, or why there are none."""
-    return _samples(findings, findings.best.trial_id) if findings.best else NO_SAMPLES
+    return read_samples(findings.run.path, findings.best.trial_id) if findings.best else NO_SAMPLES
 
 
 def of_any(findings: Findings) -> Samples | str:
     """Return the samples of the best trial or of JPEG as it is, or why there are none."""
     record = findings.best or findings.run.baseline_of(None)
-    return NO_SAMPLES if record is None else _samples(findings, record.trial_id)
+    return NO_SAMPLES if record is None else read_samples(findings.run.path, record.trial_id)
 
 
 def before_after(findings: Findings) -> BeforeAfter | None:
@@ -87,11 +79,11 @@ def panels(findings: Findings, best: Samples) -> Drawn:
     """Draw sample images beside what JPEG and the best trials made of them (figures 29 and 30 of the thesis)."""
     samples: dict[str, Samples] = {}
     lacking: list[str] = []
-    able = {record.trial_id: record for split in ("test", "validation") for record in findings.able(split)}
-    for trial_id, record in {**({findings.best.trial_id: findings.best} if findings.best else {}), **able}.items():
-        own = best if record == findings.best else _samples(findings, trial_id)
+    able = [record for split in ("test", "validation") for record in findings.able(split)]
+    for trial_id, record in {record.trial_id: record for record in (findings.best, *able) if record}.items():
         if len(samples) == N_MODELS or (findings.best and record.spec.split != findings.best.spec.split):
             continue  # trials of another split have other images
+        own = read_samples(findings.run.path, trial_id)
         if isinstance(own, str):
             lacking.append(trial_id)
         else:

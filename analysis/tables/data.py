@@ -65,10 +65,11 @@ def trials_tables(findings: Findings) -> list[TableSpec]:
                 Column("trained at", show=partial(_setting, name="training_quality")),
                 Column("parameters", "parameters", ","),
                 Column("seconds", "seconds", ".0f"),
+                Column("on the Pareto front of", "fronts"),
                 Column("beside the linear filter", "under_linear", lambda under: "under it" if under else ""),
             ),
             caption=f"The {findings.run.ranking.words} first. A trial is of use only where its margin is above its "
-            "input's. The whole of every setting is in tables/trials.csv.",
+            "input's. On a front none is as good and costs less. The whole of every setting is in tables/trials.csv.",
         ),
         TableSpec(
             "networks",
@@ -96,20 +97,6 @@ def trials_tables(findings: Findings) -> list[TableSpec]:
             across=("split",),
             cell=lambda row: Cell(str(row["values"])),
             caption="How many trials had a value stands behind it where there are several; tables/trials.csv has each.",
-        ),
-        TableSpec(
-            "parity_front",
-            "trials",
-            "Pareto front: bytes at parity against multiply-accumulates and against measured milliseconds",
-            front_frame,
-            rows=(
-                TRIAL,
-                Column("monitored bytes at parity", "bytes_at_parity", ".1%"),
-                Column("MACs per pixel", "macs_per_pixel", ",.0f"),
-                Column("restoring an image, ms", "restore_ms", ".1f"),
-                Column("on the front of", "fronts"),
-            ),
-            caption="On monitored validation images. Of a trial on a front none needs fewer bytes and costs no more.",
         ),
     ]
 
@@ -176,13 +163,20 @@ def data_tables(findings: Findings) -> list[TableSpec]:
 
 
 def all_trials_frame(findings: Findings) -> pd.DataFrame:
-    """Tabulate every record in the order of `Run.trials`, with what it is suspect of."""
+    """Tabulate every record in the order of `Run.trials`, with what it is suspect of, and the fronts that it is on: of
+    what trials are ranked by, against multiply-accumulates and against measured milliseconds."""
     run, parity = findings.run, findings.parity
     shares = parity[(parity["split"] == "validation") & (parity["system"] == ALL)].set_index("trial_id")["share"]
     table = trials_frame(sorted([*run.trials, *run.baselines], key=run.ranking.key))
     names = table["trial_id"]
     suspect = [findings.suspects.get(name, "") for name in names]
-    return table.assign(parity=names.map(shares), suspect=suspect, under_linear=names.isin(findings.under_linear))
+    able = findings.study.trials
+    able = able[~able["trial_id"].isin(list(findings.study.unfit)) & able["merit"].notna()]
+    costs = {"MACs": able["macs_per_pixel"].replace(0, np.nan), "ms": able["restore_ms"].astype(float)}
+    on = {name: able.loc[on_front(cost, able["merit"]), "trial_id"].tolist() for name, cost in costs.items()}
+    fronts = [", ".join(front for front, trials in on.items() if name in trials) for name in names]
+    table = table.assign(parity=names.map(shares), suspect=suspect, fronts=fronts)
+    return table.assign(under_linear=names.isin(findings.under_linear))
 
 
 def networks_frame(findings: Findings) -> pd.DataFrame:
@@ -240,23 +234,6 @@ def _word(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def front_frame(findings: Findings) -> pd.DataFrame:
-    """Tabulate the trials that none beats in bytes at parity and in what restoring costs, fewest bytes first.
-
-    Returns trial_id, bytes_at_parity, macs_per_pixel, restore_ms, fronts (the costs it is on the front of); nothing
-    where records have no bytes at parity.
-    """
-    trials = findings.study.trials
-    if not findings.run.ranking.by_parity:
-        return trials.iloc[:0]
-    able = trials[~trials["trial_id"].isin(list(findings.study.unfit)) & trials["merit"].notna()]
-    costs = {"MACs": able["macs_per_pixel"].replace(0, np.nan), "milliseconds": able["restore_ms"].astype(float)}
-    fronts = pd.DataFrame({name: on_front(cost, able["merit"]) for name, cost in costs.items()}, able.index)
-    named = fronts.apply(lambda row: ", ".join(row.index[row]), axis=1)
-    table = able.assign(fronts=named)[["trial_id", "bytes_at_parity", "macs_per_pixel", "restore_ms", "fronts"]]
-    return table[table["fronts"] != ""].sort_values(["bytes_at_parity", "trial_id"], ignore_index=True)
 
 
 def requirements_frame(findings: Findings) -> pd.DataFrame:
