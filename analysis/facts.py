@@ -55,7 +55,10 @@ def _wrong(facts: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
             if name in found and not fits(found[name], kind):
                 return f"must give {name} as {describe(kind)}, found {str(found[name])[:60]!r}"
     axes, sizes = facts.get("space_definition", {}).get("axes", {}), dataset["mean_jpeg_bytes"]
-    reference, lacking = facts["reference_quality"], {"validation", "test"} - set(dataset["scored"])
+    reference, lacking = (
+        facts["reference_quality"],
+        [subset for subset in ("validation", "test") if subset not in dataset["scored"]],
+    )
     are_told = all({"what", "why"} <= set(item) for item in facts.get("left_out", []))
     are_split = all({"subsets", "scored"} <= set(split) for split in dataset.get("splits", {}).values())
     are_sizes = all(name.isdecimal() and math.isfinite(size) and size > 0 for name, size in sizes.items())
@@ -63,7 +66,7 @@ def _wrong(facts: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
         "must say what is left out and why, and does not": are_told,
         f"must give the axes of its space as lists of values, found {str(axes)[:60]!r}": fits(axes, AXES),
         f"must give a reference_quality of 1 to 100, found {reference}": 1 <= reference <= 100,
-        f"must say how many images of {', '.join(sorted(lacking))} are scored, and does not": not lacking,
+        f"must say how many images of {', '.join(lacking)} are scored, and does not": not lacking,
         "must say subsets and scored of each of its splits, and does not": are_split,
         f"must give mean_jpeg_bytes by quality, found {str(sizes)[:60]!r}": bool(sizes) and are_sizes,
         f"must give a size_px of at least 1, found {dataset['size_px']}": dataset["size_px"] >= 1,

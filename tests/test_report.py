@@ -324,4 +324,4 @@ def test_every_file_of_the_page_is_packaged() -> None:
     assert {path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")} == packaged
     tables = folder.parent / "tables"
     layouts = {path for pattern in patterns["analysis.tables"] for path in tables.glob(pattern)}
-    assert {path for path in tables.iterdir() if path.suffix in (".md", ".tex")} == layouts
+    assert {path for path in tables.iterdir() if path.suffix in (".md", ".tex", ".toml")} == layouts

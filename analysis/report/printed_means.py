@@ -16,7 +16,7 @@ from analysis.suspects import Oddity, inferred_inputs
 from analysis.tables.appendix import study_tables
 from analysis.tables.conclusions import conclusions_table
 from analysis.tables.decision import suspects_table
-from analysis.tables.spec import METRIC_DIGITS, Cell, Column, Table, TableSpec, lay_out_all
+from analysis.tables.spec import Cell, Table, TableSpec, lay_out_all, spec_of
 from models.names import METRICS
 
 SOURCE = (
@@ -89,43 +89,19 @@ def printed_tables(findings: PrintedFindings) -> dict[str, Table]:
     """Return every table: what was judged, the rebuilt ones in their order, what follows from them, constants."""
     required = findings.reference.requirements
     asked = ", ".join(f"{METRIC_TITLES[metric]} {required[metric]:g}" for metric in METRICS if metric in required)
-    plain = [Column(name, name) for name in ("split", "region")]
     specs = [
-        TableSpec(
+        spec_of(
             "judged",
-            "decision",
-            "What reaches JPEG-75, by the printed means",
             _judged_frame,
-            rows=(Column("input", "input_quality"), Column("model", "name"), plain[0], Column("reached", "told")),
-            across=("metric",),
-            head=lambda row: (METRIC_TITLES[row["metric"]],),
+            words={"asked": asked},
             cell=lambda row: Cell(str(row["printed"]), row["mean"], reaches=bool(row["reaches"])),
-            caption=f"Marked: at least as good as Table 3 asks of whole images: {asked}.",
-            is_open=True,
         ),
         *sorted(_rebuilt(findings), key=lambda spec: spec.name),
         conclusions_table(),
         *study_tables(),
         suspects_table(),
-        TableSpec(
-            "inputs",
-            "suspects",
-            "JPEG as it is, by the means on which dead trials agree",
-            lambda findings: inferred_inputs(*means_of(findings.printed)),
-            rows=(
-                *plain,
-                Column("input", "input_quality"),
-                *(Column(METRIC_TITLES[metric], metric, METRIC_DIGITS[metric]) for metric in METRICS),
-            ),
-            is_open=True,
-        ),
-        TableSpec(
-            "reference",
-            "method",
-            "Tables 1 to 4 and 7, as they are printed",
-            lambda findings: findings.reference.rows,
-            rows=tuple(Column(name, name) for name in ("table", "row", "column", "value")),
-        ),
+        spec_of("inputs", lambda findings: inferred_inputs(*means_of(findings.printed))),
+        spec_of("reference", lambda findings: findings.reference.rows),
     ]
     return lay_out_all(specs, findings)
 

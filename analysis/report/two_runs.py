@@ -15,22 +15,8 @@ from analysis.findings import Findings
 from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
-from analysis.tables.spec import (
-    GAIN_DIGITS,
-    QUALITY,
-    SIGNED,
-    TOO_FEW,
-    Cell,
-    Column,
-    Row,
-    Table,
-    TableSpec,
-    is_missing,
-    lay_out,
-    lay_out_all,
-    write_bounds,
-    write_value,
-)
+from analysis.tables.formats import GAIN_DIGITS, TOO_FEW, is_missing, write_bounds, write_value
+from analysis.tables.spec import Cell, Row, Table, TableSpec, lay_out, lay_out_all, spec_of
 from analysis.tables.write import to_text
 from models.names import METRICS
 from search.records import TrialRecord
@@ -57,9 +43,8 @@ def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
     parts = [_legend(pair), *(f"note: {note}" for note in pair.notes), ""]
     best_spec, *_, settings_spec = _catalogue(pair)
-    short = tuple(Column(column.title, column.source, _shortened) for column in settings_spec.rows)
-    short_frame = replace(settings_spec, rows=short, frame=lambda pair: _settings_frame(pair).head(N_ROWS_PRINTED))
-    settings = lay_out(short_frame, pair)
+    short = _settings_frame(pair).head(N_ROWS_PRINTED).map(_shortened)
+    settings = lay_out(replace(settings_spec, frame=lambda pair: short), pair)
     parts += [f"{settings.title}:", "", to_text(settings)] if settings else ["The facts of both runs are the same.", ""]
     more = len(tables["settings"].frame) - N_ROWS_PRINTED if settings else 0
     parts += [f"(further rows, in the report: {more})"] if more > 0 else []
@@ -122,58 +107,16 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
 
 
 def _catalogue(pair: RunPair) -> list[TableSpec]:
+    best = _best_frame(pair)
     named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
-    by_metric: dict[str, Any] = {"across": ("metric",), "head": lambda row: (METRIC_TITLES[row["metric"]],)}
-    by_metric |= {"cell": _difference_cell}
+    words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
+    reading = (READING,) if words["split"] == "test" else (READING, CHANCE)
+    show: dict[str, Any] = {"cell": _difference_cell}
     return [
-        TableSpec(
-            "best_of_each",
-            "picks",
-            lambda pair: f"The best of each on {_best_frame(pair)['split'].iloc[0]} images: {named}",
-            _best_frame,
-            rows=(QUALITY, Column("region", "region"), Column("images", "n_both")),
-            **by_metric,
-            below=lambda pair, frame: (READING,) if frame["split"].iloc[0] == "test" else (READING, CHANCE),
-            is_open=True,
-        ),
-        TableSpec(
-            "picks",
-            "picks",
-            "The decisions of both, by both rules",
-            _picks_frame,
-            rows=(
-                Column("run", "run"),
-                Column("rule", "rule"),
-                Column("quality", "quality"),
-                Column("restored by", "trial_id", is_wide=True),
-                Column("bytes saved", show=_saved),
-                Column("test images", "n_images"),
-                Column("answer", "answer", is_wide=True),
-            ),
-            is_open=True,
-        ),
-        TableSpec(
-            "trials_in_both",
-            "trials",
-            "Trials in both",
-            _shared_frame,
-            rows=(
-                Column("trial", "trial_id", is_wide=True),
-                Column("A", "words_a", is_wide=True),
-                Column("B", "words_b", is_wide=True),
-                Column("images", "images"),
-            ),
-            **by_metric,
-            below=lambda pair, frame: (READING, EACH),
-        ),
-        TableSpec(
-            "settings",
-            "runs",
-            "Settings that differ",
-            _settings_frame,
-            rows=(Column("in run.json", "setting"), *(Column(side, side, is_wide=True) for side in "AB")),
-            is_open=True,
-        ),
+        spec_of("best_of_each", lambda pair: best, words=words, below=lambda pair, frame: reading, **show),
+        spec_of("picks", _picks_frame, {"saved": _saved}),
+        spec_of("trials_in_both", _shared_frame, below=lambda pair, frame: (READING, EACH), **show),
+        spec_of("settings", _settings_frame),
     ]
 
 
@@ -246,11 +189,11 @@ def _difference_cell(row: Row) -> Cell:
     return Cell(f"{row['difference']:{form}} ({bounds}){left_out}", row["difference"], marks=str(row["better"]))
 
 
-def _saved(row: Row) -> Cell:
-    if is_missing(row["saved"]):
+def _saved(row: Row, name: str) -> Cell:
+    if is_missing(row[name]):
         return Cell("none")
     bounds = write_bounds(row["low"], row["high"], ".1f")
-    return Cell(f"{row['saved']:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row["saved"])
+    return Cell(f"{row[name]:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row[name])
 
 
 def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
@@ -268,7 +211,7 @@ def _legend(pair: RunPair) -> str:
 
 
 def _words(record: TrialRecord) -> str:
-    return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, SIGNED)}"
+    return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, '+.3f')}"
 
 
 def _shortened(value: object) -> str:

@@ -11,21 +11,17 @@ import pandas as pd
 
 from analysis.cells import ALL
 from analysis.study import AXES, CHOICE, Study
-from analysis.tables.spec import (
+from analysis.tables.formats import (
     ALL_IDENTICAL,
     MEAN,
-    METRIC,
     NOT_RUN,
     NOT_SCORED,
     REGION_WORDS,
     UNKNOWN,
-    Cell,
-    Column,
-    Row,
-    TableSpec,
     is_missing,
     write_spread,
 )
+from analysis.tables.spec import Cell, Row, TableSpec, spec_of
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.space.spec import TrialStatus
 
@@ -56,39 +52,26 @@ def study_tables() -> list[TableSpec]:
     """Return the tables in the thesis' layout, of a run's study or of a printed source's."""
     axes = (("appendix", "loss", "Losses"), ("training_quality", "training_quality", "Training qualities"))
     layouts = [
-        TableSpec(
-            f"{name}_{split}",
-            "comparison",
-            f"{words} beside each other, in the layout of the thesis: {split} split, whole images",
+        spec_of(
+            "layout",
             partial(layout_frame, across=across, split=split),
-            rows=(Column("input", "input_quality"), METRIC),
+            words={"words": words, "split": split},
+            name=f"{name}_{split}",
             across=(across,),
             head=partial(_head, across=across),
             cell=_layout_cell,
-            per=("place",),
             part_title=partial(_part_title, across=across, split=split),
             below=layout_below,
         )
         for name, across, words in axes
         for split in ("validation", "test")
     ]
-    epochs = TableSpec(
+    epochs = spec_of(
         "epochs",
-        "trials",
-        "Epochs run",
         lambda owner: chosen_frame(owner.study, "training_quality"),
-        rows=(
-            Column("network", "architecture"),
-            Column("activation", "output_activation"),
-            Column("loss", "loss"),
-            Column("predicts", "global_residual", lambda added: "what to add" if added else "the image itself"),
-            Column("split", "split"),
-        ),
-        across=("training_quality",),
         head=lambda row: (f"trained at {row['training_quality']}",),
         cell=_epochs_cell,
         blank=NOT_RUN,
-        caption="Epochs run, of those allowed where they were limited, and how the trial ended if not so.",
         below=lambda owner, frame: (
             (CHOICE, "In brackets: of how many trials.") if (frame["n_trials"] > 1).any() else ()
         ),

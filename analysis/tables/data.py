@@ -1,32 +1,18 @@
 """The tables of what a run was made of: trials, networks, settings, images, files."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.cells import ALL
-from analysis.decide import METRIC_TITLES
 from analysis.findings import Findings
-from analysis.records import BASELINE_LABEL, settings_of
+from analysis.records import settings_of
 from analysis.statistics import Grouping, means_of, on_front
 from analysis.study import AXES, BASELINE, trials_frame
 from analysis.tables.appendix import spread_below, spread_cell, with_holds
-from analysis.tables.spec import (
-    IMAGES,
-    NOT_TRIED,
-    QUALITY,
-    SIGNED,
-    SYSTEM,
-    TRIAL,
-    Cell,
-    Column,
-    Row,
-    TableSpec,
-    is_missing,
-    write_percent,
-)
+from analysis.tables.formats import NOT_TRIED, is_missing
+from analysis.tables.spec import Cell, Row, TableSpec, spec_of
 from models.names import METRICS, REGIONS
 
 SUBSETS = ("train", "validation", "test")
@@ -34,7 +20,6 @@ KB_BYTES = 1000
 RAW_BYTES_PER_PIXEL = 3
 N_VALUES_LISTED = 4  # of more, the range or the number
 NO_VALUE = {"patience": "none: every epoch is trained", "epoch_images": "all", "clip_norm": "not clipped"}
-UNITS = "1 kB is 1000 bytes; raw is three bytes a pixel."
 SETTINGS = {
     **{"architecture": "network", "training_images": "training images", "epoch_images": "images in an epoch"},
     **{"epochs_allowed": "epochs at most", "crop_px": "side of the training crop, px", "patience": "patience, epochs"},
@@ -44,121 +29,24 @@ SETTINGS = {
 
 def trials_tables(findings: Findings) -> list[TableSpec]:
     """Return the tables of trials, networks and settings."""
-    size_px = findings.run.facts["dataset"]["size_px"]
+    words = {"first": findings.run.ranking.words, "size_px": findings.run.facts["dataset"]["size_px"]}
+    named = {"setting": lambda row, name: Cell(SETTINGS.get(row[name], row[name].replace("_", " ")), row[name])}
+    shows = {"setting": _setting, "epochs": lambda row, name: Cell(f"{row[name]}/{row['epochs_allowed']}")}
     return [
-        TableSpec(
-            "trials",
-            "trials",
-            "All trials",
-            all_trials_frame,
-            rows=(
-                TRIAL,
-                Column("status", "status"),
-                Column("epochs", show=lambda row: Cell(f"{row['epochs_run']}/{row['epochs_allowed']}")),
-                Column("margin", "margin", SIGNED),
-                Column("its input's", "input_margin", SIGNED),
-                Column("bytes at parity", "parity", ".0%"),
-                Column("PSNR gain, dB", "psnr_gain_db", SIGNED),
-                Column("network", "architecture", lambda name: BASELINE_LABEL if name == BASELINE else name),
-                Column("loss", show=partial(_setting, name="loss")),
-                Column("activation", show=partial(_setting, name="output_activation")),
-                Column("trained at", show=partial(_setting, name="training_quality")),
-                Column("parameters", "parameters", ","),
-                Column("seconds", "seconds", ".0f"),
-                Column("on the Pareto front of", "fronts"),
-                Column("beside the linear filter", "under_linear", lambda under: "under it" if under else ""),
-            ),
-            caption=f"The {findings.run.ranking.words} first. A trial is of use only where its margin is above its "
-            "input's. On a front none is as good and costs less. The whole of every setting is in tables/trials.csv.",
-        ),
-        TableSpec(
-            "networks",
-            "trials",
-            "Networks",
-            networks_frame,
-            rows=(
-                Column("network", "architecture"),
-                Column("parameters", "parameters", ",.0f"),
-                Column("MACs per pixel", "macs_per_pixel", ",.0f"),
-                Column("GMACs per image", "image_gmacs", ".2f"),
-                Column("file of weights, kB", "weights_kb", ",.0f"),
-                Column("trials", "n_trials"),
-                Column("of them under the linear filter", "n_under_linear"),
-            ),
-            caption=f"MACs: multiply-accumulates of the convolutions; an image has {size_px} x {size_px} pixels. The "
-            "file holds the weights alone, in Keras' HDF5 format; 1 kB is 1000 bytes.",
-        ),
-        TableSpec(
-            "configuration",
-            "trials",
-            "Configuration, by training split",
-            configuration_frame,
-            rows=(Column("setting", "setting", lambda name: SETTINGS.get(name, name.replace("_", " "))),),
-            across=("split",),
-            cell=lambda row: Cell(str(row["values"])),
-            caption="How many trials had a value stands behind it where there are several; tables/trials.csv has each.",
-        ),
+        spec_of("trials", all_trials_frame, shows, words),
+        spec_of("networks", networks_frame, words=words),
+        spec_of("configuration", configuration_frame, named, cell=lambda row: Cell(str(row["values"]))),
     ]
 
 
 def data_tables(findings: Findings) -> list[TableSpec]:
     """Return the tables of images and files."""
-    reference, split = findings.run.reference_quality, findings.run.deciding_split
-    saved = (
-        Column(f"saved against JPEG-{reference}", "saved_percent", write_percent),
-        Column("saved against raw", "saved_raw_percent", write_percent),
-        IMAGES,
-    )
+    words = {"reference": f"JPEG-{findings.run.reference_quality}", "split": findings.run.deciding_split}
     return [
-        TableSpec(
-            "requirements",
-            "data",
-            f"What has to be reached: the means of JPEG-{reference} over the {split} images",
-            requirements_frame,
-            rows=(Column("trained on", "trained_on"), SYSTEM, Column("region", "region")),
-            across=("metric",),
-            head=lambda row: (METRIC_TITLES[row["metric"]],),
-            cell=spread_cell,
-            below=spread_below,
-        ),
-        TableSpec(
-            "sizes",
-            "data",
-            "JPEG files by quality",
-            sizes_frame,
-            rows=(QUALITY, Column("mean size, kB", "mean_kb", ".2f"), *saved),
-            caption=f"{UNITS} Over every image of the dataset.",
-        ),
-        TableSpec(
-            "sizes_by_system",
-            "data",
-            "JPEG files by quality and camera system",
-            system_sizes_frame,
-            rows=(
-                Column("system", "system"),
-                QUALITY,
-                Column("mean size, kB", show=_size),
-                *saved,
-                Column("fields", "n_fields", ","),
-            ),
-            caption=f"{UNITS} Over the images that were scored: the mean ± half of its 95 % interval over fields "
-            "(standard deviation over images).",
-        ),
-        TableSpec(
-            "splits",
-            "data",
-            "Images of each split",
-            splits_frame,
-            rows=(
-                Column("split", "split"),
-                Column("subset", "subset"),
-                SYSTEM,
-                IMAGES,
-                Column("scored", show=_scored),
-                Column("fields of view", show=partial(_or_blank, name="n_fields", otherwise="unknown")),
-            ),
-            below=_splits_below,
-        ),
+        spec_of("requirements", requirements_frame, words=words, cell=spread_cell, below=spread_below),
+        spec_of("sizes", sizes_frame, words=words),
+        spec_of("sizes_by_system", system_sizes_frame, {"size": _size}, words),
+        spec_of("splits", splits_frame, {"count": _count}, below=_splits_below),
     ]
 
 
@@ -170,11 +58,11 @@ def all_trials_frame(findings: Findings) -> pd.DataFrame:
     table = trials_frame(sorted([*run.trials, *run.baselines], key=run.ranking.key))
     names = table["trial_id"]
     suspect = [findings.suspects.get(name, "") for name in names]
-    able = findings.study.trials
-    able = able[~able["trial_id"].isin(list(findings.study.unfit)) & able["merit"].notna()]
-    costs = {"MACs": able["macs_per_pixel"].replace(0, np.nan), "ms": able["restore_ms"].astype(float)}
-    on = {name: able.loc[on_front(cost, able["merit"]), "trial_id"].tolist() for name, cost in costs.items()}
-    fronts = [", ".join(front for front, trials in on.items() if name in trials) for name in names]
+    merits = {record.trial_id: run.ranking.merit(record) for record in run.trials}
+    merit = names.map(merits).astype(float).mask(names.isin(list(findings.study.unfit)))
+    costs = {"MACs": table["macs_per_pixel"].replace(0, np.nan), "ms": table["restore_ms"]}
+    on = pd.DataFrame({name: on_front(cost.astype(float), merit) for name, cost in costs.items()})
+    fronts = [", ".join(on.columns[row]) for row in on.to_numpy()]
     table = table.assign(parity=names.map(shares), suspect=suspect, fronts=fronts)
     return table.assign(under_linear=names.isin(findings.under_linear))
 
@@ -314,22 +202,18 @@ def _splits_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
     return (evidence, tiny) if (frame["split"] == "tiny").any() else (evidence,)
 
 
-def _scored(row: Row) -> Cell:
-    return _or_blank(row, "n_scored", "trained on" if row["subset"] == "train" else "")
-
-
-def _or_blank(row: Row, name: str, otherwise: str) -> Cell:
-    if is_missing(row[name]):
-        return Cell("" if row["system"] else otherwise)
-    return Cell(f"{row[name]:,}", row[name])
+def _count(row: Row, name: str) -> Cell:
+    if not is_missing(row[name]):
+        return Cell(f"{row[name]:,}", row[name])
+    lacking = "unknown" if name == "n_fields" else "trained on" if row["subset"] == "train" else ""
+    return Cell("" if row["system"] else lacking)
 
 
 def _setting(row: Row, name: str) -> Cell:
     return Cell(NOT_TRIED) if row["architecture"] == BASELINE else Cell(str(row[name]), row[name])
 
 
-def _size(row: Row) -> Cell:
-    if is_missing(row["sd_kb"]):
-        return Cell(f"{row['mean_kb']:.2f} (one image)", row["mean_kb"])
-    half = "" if is_missing(row["high_kb"]) else f" ±{row['high_kb'] - row['mean_kb']:.2f}"
-    return Cell(f"{row['mean_kb']:.2f}{half} ({row['sd_kb']:.2f})", row["mean_kb"])
+def _size(row: Row, name: str) -> Cell:
+    half = "" if is_missing(row["high_kb"]) else f" ±{row['high_kb'] - row[name]:.2f}"
+    spread = "one image" if is_missing(row["sd_kb"]) else f"{row['sd_kb']:.2f}"
+    return Cell(f"{row[name]:.2f}{half} ({spread})", row[name])

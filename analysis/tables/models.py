@@ -12,24 +12,17 @@ from analysis.records import BASELINE_LABEL, fidelity_sentence, heading, short_h
 from analysis.run import LINEAR
 from analysis.study import CHOICE, is_filter
 from analysis.tables.appendix import legend, mark_of, spread_below, spread_cell, with_holds
-from analysis.tables.spec import (
+from analysis.tables.formats import (
     MEAN,
-    METRIC,
     NOT_SCORED,
     NOT_TRIED,
-    QUALITY,
     REGION_WORDS,
     UNKNOWN,
-    Cell,
-    Column,
-    Row,
-    Table,
-    TableSpec,
     is_missing,
-    lay_out,
     write_mean,
     write_spread,
 )
+from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, spec_of
 from models.names import METRICS
 from search.records import TrialRecord
 
@@ -69,8 +62,8 @@ def summary_table(findings: Findings, records: Sequence[TrialRecord], split: str
             rows.append((quality, trial_id, text))
         return pd.DataFrame(rows, columns=["input_quality", "trial_id", "text"])
 
-    crossed: dict[str, Any] = {"rows": (QUALITY,), "across": ("trial_id",), "head": _heads(records, short_heading)}
-    return lay_out(TableSpec("summary", "", "", frame, **crossed, cell=lambda row: Cell(row["text"])), findings)
+    heads = _heads(records, short_heading)
+    return lay_out(spec_of("summary", frame, head=heads, cell=lambda row: Cell(row["text"])), findings)
 
 
 def models_frame(findings: Findings, split: str, region: str, records: Sequence[TrialRecord]) -> pd.DataFrame:
@@ -157,9 +150,11 @@ def _network(row: Row) -> str:
 
 
 def _matrices(findings: Findings, split: str) -> list[TableSpec]:
-    run = findings.run
-    rows = (*((Column("made on", "made_on"),) if len(run.baselines) > 1 else ()), Column("network", "network"))
-    crossed: dict[str, Any] = {"rows": rows, "across": ("loss", "training_quality"), "blank": NOT_TRIED}
+    run, reference = findings.run, f"JPEG-{findings.run.reference_quality}"
+    more: dict[str, Any] = {"words": {"split": split, "reference": reference}, "blank": NOT_TRIED}
+    more |= {"below": _matrix_below}
+    if len(run.baselines) > 1:
+        more["rows"] = (Column("made on", "made_on"), Column("network", "network"))
 
     def parity(findings: Findings) -> pd.DataFrame:
         frame = matrix_frame(findings, split)
@@ -167,32 +162,12 @@ def _matrices(findings: Findings, split: str) -> list[TableSpec]:
             return frame.iloc[:0]
         return frame.drop_duplicates(["made_on", "network", "loss", "training_quality"])
 
+    is_open = split in ("validation", run.deciding_split)
+    title, at_quality = lambda row: f"JPEG-{row['input_quality']} restored", partial(matrix_frame, split=split)
+    by_quality = {"cell": _means_cell, "part_title": title, "is_open": split == "validation", **more}
     return [
-        TableSpec(
-            f"bytes_at_parity_{split}",
-            "comparison",
-            f"Networks side by side: bytes at parity, whole {split} images",
-            parity,
-            **crossed,
-            cell=_parity_cell,
-            caption=f"The share of JPEG-{run.reference_quality}'s bytes at which all four means reach its means, "
-            "interpolated between the qualities that were scored; below 100 % restoring saves bytes.",
-            below=_matrix_below,
-            is_open=split in ("validation", run.deciding_split),
-        ),
-        TableSpec(
-            f"networks_{split}",
-            "comparison",
-            f"Networks side by side at each quality: whole {split} images",
-            partial(matrix_frame, split=split),
-            **crossed,
-            cell=_means_cell,
-            per=("input_quality",),
-            part_title=lambda row: f"JPEG-{row['input_quality']} restored",
-            caption="Across: the loss, and below it the quality trained on. A cell: mean PSNR in dB · mean SSIM.",
-            below=_matrix_below,
-            is_open=split == "validation",
-        ),
+        spec_of("bytes_at_parity", parity, name=f"bytes_at_parity_{split}", cell=_parity_cell, is_open=is_open, **more),
+        spec_of("networks_at_quality", at_quality, name=f"networks_{split}", **by_quality),
     ]
 
 
@@ -201,9 +176,8 @@ def _models(findings: Findings, split: str, region: str) -> list[TableSpec]:
     n_trials = len(run.finalists if split == "test" else run.trials)
     more = f"The best {N_TRIALS} of {n_trials} trials; tables/cells.parquet holds all."
     further = (more,) if n_trials > N_TRIALS else ()
-    means = partial(models_frame, split=split, region=region, records=records)
-    crossed: dict[str, Any] = {"rows": (QUALITY, METRIC), "across": ("trial_id",), "head": _heads(records, heading)}
-    crossed |= {"per": ("system",), "part_title": _system_title}
+    more_words = {"where": where, "reference": f"JPEG-{run.reference_quality}", "unequal": fidelity_sentence(records)}
+    crossed: dict[str, Any] = {"words": more_words, "head": _heads(records, heading), "part_title": _system_title}
 
     def changes(findings: Findings) -> pd.DataFrame:
         restored = [record for record in records if not record.spec.is_baseline]
@@ -211,25 +185,21 @@ def _models(findings: Findings, split: str, region: str) -> list[TableSpec]:
         return table if table["n_changed"].sum() else table.iloc[:0]
 
     return [
-        TableSpec(
-            f"quality_{split}_{region}",
-            "comparison",
-            f"Quality and model, {where}",
-            means,
-            **crossed,
+        spec_of(
+            "quality",
+            partial(models_frame, split=split, region=region, records=records),
+            name=f"quality_{split}_{region}",
             cell=spread_cell,
-            caption="Rows are qualities of the JPEG input; a mean that is marked is at least as good as "
-            f"JPEG-{run.reference_quality}'s of the same images. {fidelity_sentence(records)}",
             below=lambda owner, frame: (*spread_below(owner, frame), *further),
-        ),
-        TableSpec(
-            f"relative_{split}_{region}",
-            "comparison",
-            f"Restored beside its own input, {where}",
-            changes,
             **crossed,
+        ),
+        spec_of(
+            "relative",
+            changes,
+            name=f"relative_{split}_{region}",
             cell=_change_cell,
             below=lambda owner, frame: (CHANGES, *further),
+            **crossed,
         ),
     ]
 
