@@ -56,7 +56,7 @@ def _bodies(figure: Figure) -> list[PolyCollection]:
 
 
 def _sheet(**given: object) -> Sheet:
-    return Sheet("name", "title", "caption", "heading", "input_quality", "series", **given)  # type: ignore[arg-type]
+    return Sheet("heading", "input_quality", "series", **given)  # type: ignore[arg-type]
 
 
 def _drawn(rows: pd.DataFrame, sheet: Sheet | None = None) -> Figure:

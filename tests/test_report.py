@@ -322,6 +322,8 @@ def test_every_file_of_the_page_is_packaged() -> None:
     folder = Path(pages.__file__).parent
     packaged = {path for pattern in patterns["analysis.report"] for path in folder.glob(pattern)}
     assert {path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")} == packaged
+    assert [path.name for path in (folder.parent / "figures").glob("*.toml")] == ["captions.toml"]
+    assert patterns["analysis.figures"] == ["*.toml"]
     tables = folder.parent / "tables"
     layouts = {path for pattern in patterns["analysis.tables"] for path in tables.glob(pattern)}
     assert {path for path in tables.iterdir() if path.suffix in (".md", ".tex", ".toml")} == layouts

@@ -26,16 +26,13 @@ def sheets(findings: Findings, found: Gallery) -> Drawn:
     if not len(found.sheet):
         return "the gallery holds no image for it"
     counts = [f"{name} ({found.sheet_systems.count(name)})" for name in sorted(set(found.sheet_systems))]
-    side = found.crop_px
+    side, words = found.crop_px, {"counts": ", ".join(counts)}
     (whole, systems), (crops, _) = sample_sheet(found), sample_sheet(found, side)
-    drawn_by_lot = f"Images drawn by lot, of each camera system in turn: {', '.join(counts)}."
-    cut = "The centre crops of the same images, which are scored beside the whole."
+    whole_sheet = draw_tiles(whole, "Sample images by camera system", systems, side_inches=1.75)
+    crop_sheet = draw_tiles(crops, f"Centre crops of {side} x {side} pixels", systems, side_inches=1.75)
     return [
-        take_picture(name, title, caption, draw_tiles(rows, head, systems, side_inches=1.75), is_photograph=True)
-        for name, title, caption, rows, head in (
-            ("sample_sheet", "Sample images", drawn_by_lot, whole, "Sample images by camera system"),
-            ("sample_crops", "Their centre crops", cut, crops, f"Centre crops of {side} x {side} pixels"),
-        )
+        take_picture(name, figure, words, is_photograph=True)
+        for name, figure in (("sample_sheet", whole_sheet), ("sample_crops", crop_sheet))
     ]
 
 
@@ -56,13 +53,8 @@ def worst(findings: Findings, found: Gallery) -> Drawn:
     """Draw the worst inputs (section 3.5 of the thesis)."""
     if not len(found.worst_original):
         return "JPEG as it is had no test scores when the gallery was made"
-    caption = (
-        f"The test images with the largest mean squared error as JPEG-{found.quality}, {_restorer(findings, found)}. "
-        "The frame marks the square where their luma errs most, which is shown beside it; MSE and PSNR are of the "
-        "whole image. Mid-grey is no error."
-    )
-    figure = draw_tiles(worst_inputs(found), "The worst inputs")
-    return [take_picture("worst_inputs", "Worst images", caption, figure)]
+    words = {"quality": found.quality, "restorer": _restorer(findings, found)}
+    return [take_picture("worst_inputs", draw_tiles(worst_inputs(found), "The worst inputs"), words)]
 
 
 def worst_inputs(gallery: Gallery) -> list[list[Tile]]:
@@ -92,14 +84,9 @@ def feature_maps(findings: Findings, found: Gallery) -> Drawn:
     """Draw what VGG16 sees (figure 16 of the thesis)."""
     if found.maps is None:
         return "VGG16's weights were not used in this run, or there was nothing to show"
-    caption = (
-        f"What the last convolution of VGG16 sees of {found.worst_names[0]} and of it as JPEG-{found.quality}: the "
-        "maps that respond most to the original, black for nothing. The share is the mean difference from the "
-        "original's map; the perceptual loss makes such differences small."
-    )
     rows = compare_maps(found.maps, found.map_numbers)
     figure = draw_tiles(rows, _restorer(findings, found), VERSIONS, side_inches=1.3)
-    return [take_picture("feature_maps", "Feature maps of VGG16", caption, figure)]
+    return [take_picture("feature_maps", figure, {"image": found.worst_names[0], "quality": found.quality})]
 
 
 def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list[Tile]]:

@@ -30,7 +30,6 @@ from analysis.pictures import Samples, read_samples
 from analysis.records import heading, label
 
 WHY_SHOWN = {"fixed": "chosen beforehand", "worst": "among those that JPEG treats worst"}
-ERRORS = "Errors are in steps of 8 bits: mid-grey is none, white is too dark a picture, black too bright a one."
 NO_SAMPLES = "no trial has scores and is free of suspicion"
 N_MODELS = 3
 SLIDER_PX = 128
@@ -102,15 +101,11 @@ def panels(findings: Findings, best: Samples) -> Drawn:
 def _panel(samples: Mapping[str, Samples], kind: str, quality: int, lacking: str) -> Picture:
     first = next(iter(samples.values()))
     name, why = first.names[first.kinds.index(kind)], WHY_SHOWN.get(kind, kind)
-    caption = (
-        f"The part of {name}, {why}, where JPEG-{quality} errs most: original, JPEG and restored. Below in grey, by "
-        "the curve that makes the original's levels equally frequent, which shows JPEG's blocks; at the bottom what "
-        f"each version lacks, which is what a network is to add to the JPEG picture. {ERRORS}{lacking}"
-    )
     columns = {title: one for title, one in samples.items() if name in one.names and quality in one.qualities}
     rows = comparison_panel(columns, name, quality)
     figure = draw_tiles(rows, f"{name}: {why}", PANEL_ROWS, side_inches=2.9, scale=PANEL_SCALE)
-    return take_picture(f"panel_{kind}_q{quality}", f"Comparison at JPEG-{quality}: {name}, {why}", caption, figure)
+    words = {"image": name, "why": why, "quality": quality}
+    return take_picture("panel", figure, words, lacking, f"panel_{kind}_q{quality}")
 
 
 def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) -> list[list[Tile]]:
@@ -137,14 +132,8 @@ def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) ->
 def noise(findings: Findings, samples: Samples) -> Drawn:
     """Draw what JPEG took and what the network adds (figure 20 of the thesis)."""
     name = usual_images(samples)[0]
-    caption = (
-        "What JPEG took from the luma of the centre of an image, what the network adds, and what is still missing "
-        "then: the more the third column looks like the second, the less is left in the last. RMS and correlation are "
-        f"of the whole image. {ERRORS}"
-    )
     rows = predicted_noise(samples, name, sorted(samples.qualities, reverse=True))
-    figure = draw_tiles(rows, best_title(findings, name))
-    return [take_picture("predicted_noise", "Predicted noise", caption, figure)]
+    return [take_picture("predicted_noise", draw_tiles(rows, best_title(findings, name)))]
 
 
 def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Tile]]:
@@ -174,13 +163,9 @@ def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> li
 def channels(findings: Findings, samples: Samples) -> Drawn:
     """Draw luma and chroma (figure 31 of the thesis)."""
     name, quality = usual_images(samples)[0], samples.nearest_quality(looked_at(findings))
-    caption = (
-        "Luma and chroma of the centre of an image. JPEG keeps chroma at half the resolution and rounds it more "
-        f"coarsely, so that its detail is lost first. RMS is of the whole image. {ERRORS}"
-    )
     rows = split_channels(samples, name, quality)
     figure = draw_tiles(rows, best_title(findings, name), CHANNELS, scale="error,\nsteps of 8 bits")
-    return [take_picture("channels", "Channels", caption, figure)]
+    return [take_picture("channels", figure)]
 
 
 def split_channels(samples: Samples, name: str, quality: int) -> list[list[Tile]]:
@@ -201,12 +186,8 @@ def split_channels(samples: Samples, name: str, quality: int) -> list[list[Tile]
 def equalised(findings: Findings, samples: Samples) -> Drawn:
     """Draw JPEG's blocks by quality (figure 1 of the thesis)."""
     name = usual_images(samples)[0]
-    caption = (
-        "The centre of an image in grey, by the curve that makes the original's levels equally frequent: JPEG's blocks "
-        "show first in the background, and at low quality in the cells."
-    )
-    figure = draw_tiles(equalised_greys(samples, name, sorted(samples.qualities)), name, side_inches=2.6)
-    return [take_picture("equalised", "Equalised grey", caption, figure)]
+    greys = equalised_greys(samples, name, sorted(samples.qualities))
+    return [take_picture("equalised", draw_tiles(greys, name, side_inches=2.6))]
 
 
 def equalised_greys(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Tile]]:

@@ -47,16 +47,11 @@ def curve(findings: Findings, shown: Compared) -> Drawn:
     table = quality_curve(run.scores, shown, run.reference_quality, run.images.groups or None)
     if not (table["place"] > 0).any():
         return UNSHARED
-    caption = (
-        "Mean PSNR and SSIM by the quality of the JPEG file that is restored, with 95 % intervals over fields. Where a "
-        f"coloured line is above the dotted one, the restored images are as good as JPEG-{run.reference_quality} in "
-        f"that mean.{shown.further()}"
-    )
-    caption += counted("Infinite values of PSNR, in no mean", int(table["n_left_out"].sum()))
-    caption += counted("Means that are no numbers, not drawn", int(table["mean"].isna().sum()))
-    caption += " Too few fields for intervals." if table["low"].isna().all() else ""
+    more = shown.further() + counted("Infinite values of PSNR, in no mean", int(table["n_left_out"].sum()))
+    more += counted("Means that are no numbers, not drawn", int(table["mean"].isna().sum()))
+    more += " Too few fields for intervals." if table["low"].isna().all() else ""
     figure = draw_quality_curve(table, findings.pick, findings.strict, shown.split)
-    return [take_picture("quality_curve", "Quality curve", caption, figure)]
+    return [take_picture("quality_curve", figure, {"reference": f"JPEG-{run.reference_quality}"}, more)]
 
 
 def quality_curve(
@@ -119,13 +114,9 @@ def sizes(findings: Findings, shown: Compared) -> Drawn:
     if not (points["kind"] == RESTORED).any():
         return UNSHARED
     others = "and other codecs on the same images." if has_codecs else "as no other codec was tried."
-    caption = (
-        "Mean PSNR by mean bytes of the files that are kept: JPEG as it is at each quality, the same files restored, "
-        f"{others} Mean PSNR is the kindest of the four metrics to other codecs: the table of bytes at parity has all."
-        f"{replace(shown, n_more=shown.n_more + max(0, len(names) - N_RESTORERS)).further()}"
-    )
+    more = replace(shown, n_more=shown.n_more + max(0, len(names) - N_RESTORERS)).further()
     figure = draw_quality_and_bytes(points, findings.pick, "test" if has_codecs else shown.split)
-    return [take_picture("quality_and_bytes", "Quality and bytes", caption, figure)]
+    return [take_picture("quality_and_bytes", figure, {"others": others}, more)]
 
 
 def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figure:
@@ -170,15 +161,11 @@ def far_outliers(findings: Findings, shown: Compared) -> Drawn:
     table = ssim_outliers(changes)
     if table.empty:
         return "no restored image has a finite SSIM before and after"
-    caption = (
-        f"Change of SSIM from each JPEG file to the same image restored by {label(best)}: quartiles, and as points "
-        f"what lies more than {FAR_OUT:.0f} times the distance between them beyond either. Outliers are those below; "
-        f"right, their share of each camera system's images. {_outlier_sentence(table)}"
-    )
+    words = {"restorer": label(best), "far": FAR_OUT, "found": _outlier_sentence(table)}
     n_left_out = n_alone + len(changes) - len(table)
-    caption += counted("Scores that are not finite, or whose JPEG file has none", n_left_out)
+    more = counted("Scores that are not finite, or whose JPEG file has none", n_left_out)
     title = f"Outliers of relative SSIM, {table['image'].nunique()} {shown.split} images, whole image"
-    return [take_picture("ssim_outliers", "Outliers", caption, draw_ssim_outliers(table, title))]
+    return [take_picture("ssim_outliers", draw_ssim_outliers(table, title), words, more)]
 
 
 def ssim_outliers(changes: pd.DataFrame) -> pd.DataFrame:

@@ -99,15 +99,11 @@ def learning(findings: Findings) -> Drawn:
     axis, drawn = margin_axis(trials), set(table["trial_id"])
     shown = {record.trial_id: label(record) for record in trials if record.trial_id in drawn}
     shown = dict(list(shown.items())[: len(COLOURS)])
-    caption = (
-        "Loss and monitored margin by epoch, a column for each loss function, whose values do not compare; the best "
-        f"{len(shown)} trials have a colour. {fidelity_sentence(trials)}"
-    ).strip()
-    caption += "" if table["validation_loss"].notna().any() else " No trial was asked for a validation loss."
-    caption += counted("Epochs whose loss is no finite number, not drawn", int(table["loss"].isna().sum()))
-    caption += counted("Trials without a curve, not drawn", len(trials) - len(drawn)) + axis.below(table["margin"])
-    figure = draw_learning_curves(table, shown, axis)
-    return [take_picture("learning_curves", "Learning curves", caption, figure)]
+    words = {"n_shown": len(shown), "unequal": fidelity_sentence(trials)}
+    more = "" if table["validation_loss"].notna().any() else " No trial was asked for a validation loss."
+    more += counted("Epochs whose loss is no finite number, not drawn", int(table["loss"].isna().sum()))
+    more += counted("Trials without a curve, not drawn", len(trials) - len(drawn)) + axis.below(table["margin"])
+    return [take_picture("learning_curves", draw_learning_curves(table, shown, axis), words, more)]
 
 
 def learning_curves(records: Sequence[TrialRecord]) -> pd.DataFrame:
@@ -174,14 +170,11 @@ def history(findings: Findings) -> Drawn:
         return "no trial has ended"
     table, axis = search_history(records, ranking), margin_axis(records, ranking)
     stopped_at = ", ".join(map(str, rungs(table)))
-    caption = (
-        f"The monitored {ranking.measure} of every trial in the order in which they ended, and the epochs that it took."
-    )
-    caption += f" Trials were stopped at epoch {stopped_at}, where dotted lines are." if stopped_at else ""
+    more = f" Trials were stopped at epoch {stopped_at}, where dotted lines are." if stopped_at else ""
     edge = "upper" if ranking.by_parity else "lower"
-    caption += counted(f"Trials without a margin, marked on the {edge} edge", int(table["value"].isna().sum()))
-    caption += axis.below(table["value"])
-    return [take_picture("search_history", "Search history", caption, draw_search_history(table, axis))]
+    more += counted(f"Trials without a margin, marked on the {edge} edge", int(table["value"].isna().sum()))
+    more += axis.below(table["value"])
+    return [take_picture("search_history", draw_search_history(table, axis), {"measure": ranking.measure}, more)]
 
 
 def search_history(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> pd.DataFrame:
@@ -239,13 +232,10 @@ def cost(findings: Findings) -> Drawn:
     if known.empty:
         return "no trial with a margin tells what its network costs"
     shown = [record for record in trials if record.trial_id in set(known["trial_id"])]
-    caption = (
-        f"The monitored {ranking.measure} by what a network costs. The line is "
-        f"the Pareto front: no trial is both better and cheaper than one on it. {fidelity_sentence(shown)}"
-    ).strip()
+    words = {"measure": ranking.measure, "unequal": fidelity_sentence(shown)}
     others = "Trials that diverged, died, failed or have no margin or cost, not drawn"
-    caption += counted(others, len(trials) - len(known)) + axis.below(known["value"])
-    return [take_picture("quality_and_cost", "Quality and cost", caption, draw_quality_and_cost(known, axis))]
+    more = counted(others, len(trials) - len(known)) + axis.below(known["value"])
+    return [take_picture("quality_and_cost", draw_quality_and_cost(known, axis), words, more)]
 
 
 def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> pd.DataFrame:

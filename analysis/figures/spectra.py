@@ -29,21 +29,10 @@ def spectra_and_histograms(findings: Findings, samples: Samples) -> Drawn:
     names, quality = usual_images(samples), samples.nearest_quality(looked_at(findings))
     images = f"{len(names)} {'image' if len(names) == 1 else 'images'}"
     title = best_title(findings, f"JPEG-{quality}, {images}")
-    caption = (
-        f"Power of luma by frequency, over all directions, in {images} at JPEG-{quality}, faded to their "
-        "borders. JPEG drops fine detail, at the right, and adds the edges of its blocks of 8 pixels; where the "
-        "restored line is below JPEG's in the right panel, the network puts right what JPEG did at that scale."
-    )
-    levels = (
-        f"How often each value occurs in {images} at JPEG-{quality}, on a logarithmic scale: where JPEG rounds "
-        "a flat region to one value, its line has teeth that the original's does not have."
-    )
     power = draw_lines(mean_spectra(samples, names, quality), title, "frequency, cycles per pixel", "power of luma")
     counts = draw_lines(value_histograms(samples, names, quality), title, "value, 8 bits", "share of the pixels")
-    return [
-        take_picture("spectra", "Spectra", caption, power),
-        take_picture("histograms", "Histograms", levels, counts),
-    ]
+    words = {"images": images, "quality": quality}
+    return [take_picture(name, figure, words) for name, figure in (("spectra", power), ("histograms", counts))]
 
 
 def radial_spectrum(plane: NDArray[np.float64]) -> pd.DataFrame:

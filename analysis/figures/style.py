@@ -1,9 +1,11 @@
 """What all figures share: paper, colours that colour-blind people tell apart, the files that a figure becomes."""
 
 import io
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from importlib.resources import files
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import matplotlib
@@ -86,9 +88,21 @@ def add_legend(figure: Figure, *more: Any) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
 
 
-def take_picture(name: str, title: str, caption: str, figure: Figure, is_photograph: bool = False) -> Picture:
-    """Save a figure in each of its forms."""
-    return Picture(name, title, caption.strip(), *save(figure, is_photograph))
+def take_picture(
+    entry: str,
+    figure: Figure,
+    words: Mapping[str, Any] | None = None,
+    more: str = "",
+    name: str = "",
+    is_photograph: bool = False,
+) -> Picture:
+    """Save a figure in each of its forms, with the title and caption of an entry of captions.toml.
+
+    words: what stands in the braces of these; more: sentences after the caption; name: of the files, if not the entry.
+    """
+    texts = tomllib.loads((files("analysis.figures") / "captions.toml").read_text(encoding="utf-8"))[entry]
+    title, caption = (texts[part].format(**words or {}).strip() for part in ("title", "caption"))
+    return Picture(name or entry, title, caption + more, *save(figure, is_photograph))
 
 
 def save(figure: Figure, is_photograph: bool = False) -> tuple[bytes, bytes, bytes]:

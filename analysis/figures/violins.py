@@ -31,21 +31,17 @@ ERRORS = ("mae", "mse")
 # Of no more images a violin's shape is mostly its smoothing: each is a point instead.
 FEW_IMAGES = 20
 X_LABEL = "JPEG quality of the input"
-TAILS = "A long tail means that some images are served badly, which a mean does not show."
 UNSHARED = "JPEG as it is and the trials share no scored image"
 NOT_FINITE = "no score is a finite number"
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What stands around violins. name, title, caption: of the picture; heading: above it; x, series: columns.
+    """What stands around violins. heading: above them; x, series: columns of the rows that are drawn.
 
     levels: metric -> a value to draw as a line, and level: what that is. is_change: the values are differences.
     """
 
-    name: str
-    title: str
-    caption: str
     heading: str
     x: str
     series: str
@@ -64,13 +60,11 @@ def input_violins(findings: Findings) -> Drawn:
     rows = rows.drop_duplicates(["image", "input_quality", "region"])
     rows = rows.assign(where=_titled(rows["region"], REGION_TITLES))
     images = f"JPEG as it is, {rows['image'].nunique()} {split} images"
-    caption = f"Scores of every image as JPEG, against its original, by quality. {TAILS}"
-    pictures = _draw(rows, Sheet("input_violins", "JPEG as it is", caption, images, "input_quality", "where"))
+    pictures = _draw("input_violins", rows, Sheet(images, "input_quality", "where"))
     whole, further = _largest_systems(rows[rows["region"] == "full"])
     if whole["system"].nunique() > 1:
-        caption = f"Scores of every image as JPEG, by quality and camera system.{further}"
-        title, above = "JPEG as it is, by camera system", f"{images}, whole image"
-        pictures += _draw(whole, Sheet("input_violins_by_system", title, caption, above, "input_quality", "system"))
+        sheet = Sheet(f"{images}, whole image", "input_quality", "system")
+        pictures += _draw("input_violins_by_system", whole, sheet, more=further)
     return pictures or NOT_FINITE
 
 
@@ -93,13 +87,9 @@ def _models(findings: Findings, shown: Compared, region: str, name: str) -> list
     is_reference = (rows["trial_id"] == shown.jpeg.trial_id) & (rows["input_quality"] == reference)
     means = rows.loc[is_reference, list(METRICS)].replace([np.inf, -np.inf], np.nan).mean().dropna()
     levels = {str(metric): float(mean) for metric, mean in means.items()}
-    title = f"Models, {shown.split} images, {where}"
-    caption = (
-        f"Scores of every image before and after restoring, {where}, by the quality of its JPEG file. "
-        f"{TAILS}{shown.further()}{note}"
-    )
     above, level = f"{rows['image'].nunique()} {shown.split} images, {where}", f"mean of JPEG-{reference}: required"
-    return _draw(rows, Sheet(name, title, caption, above, "input_quality", "model", levels, level))
+    sheet, words = Sheet(above, "input_quality", "model", levels, level), {"split": shown.split, "where": where}
+    return _draw("model_violins", rows, sheet, words, f"{shown.further()}{note}", name)
 
 
 @given(compared)
@@ -107,17 +97,13 @@ def change_violins(findings: Findings, shown: Compared) -> Drawn:
     """Draw what restoring changes in each image (figures 25 and 27 of the thesis)."""
     rows, note = _shown_rows(findings, shown)
     changed, n_alone = relative_rows(findings.run.scores, shown.jpeg, rows)
-    note += counted("Scores without one of their JPEG file, left out", n_alone)
+    more = shown.further() + note + counted("Scores without one of their JPEG file, left out", n_alone)
     levels, level, pictures = dict.fromkeys(METRICS, 0.0), "0: as the JPEG file that was restored", []
     for region, where in REGION_TITLES.items():
         own = changed[changed["region"] == region]
         above = f"Restored minus its own input, {own['image'].nunique()} {shown.split} images, {where}"
-        caption = (
-            f"Relative reconstruction: each image's score after restoring minus that of its JPEG file, {where}. What "
-            f"lies beyond the line on the side that is not better was made worse.{shown.further()}{note}"
-        )
-        name, title = f"change_violins_{region}", f"What restoring changes, {where}"
-        pictures += _draw(own, Sheet(name, title, caption, above, "input_quality", "model", levels, level, True))
+        sheet = Sheet(above, "input_quality", "model", levels, level, is_change=True)
+        pictures += _draw("change_violins", own, sheet, {"where": where}, more, f"change_violins_{region}")
     return pictures or "no restored image has scores of its JPEG file"
 
 
@@ -133,12 +119,9 @@ def system_violins(findings: Findings, shown: Compared) -> Drawn:
         return "the images that were scored are of a single camera system"
     headings = {record.trial_id: heading(record) for record in shown.records}
     whole = whole.assign(model=_titled(whole["trial_id"], headings))
-    caption = (
-        f"Scores of every image, restored from JPEG-{quality} and as it is, by camera system: a model may serve one "
-        f"system and fail another.{shown.further()}{further}{note}"
-    )
     above = f"JPEG-{quality} as it is and restored, {whole['image'].nunique()} {shown.split} images, whole image"
-    return _draw(whole, Sheet("system_violins", "By camera system", caption, above, "model", "system")) or NOT_FINITE
+    more, sheet = f"{shown.further()}{further}{note}", Sheet(above, "model", "system")
+    return _draw("system_violins", whole, sheet, {"quality": quality}, more) or NOT_FINITE
 
 
 def relative_rows(scores: pd.DataFrame, jpeg: TrialRecord, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -214,11 +197,16 @@ def draw_violins(table: pd.DataFrame, sheet: Sheet) -> Figure:
     return figure
 
 
-def _draw(rows: pd.DataFrame, sheet: Sheet) -> list[Picture]:
+def _draw(
+    entry: str,
+    rows: pd.DataFrame,
+    sheet: Sheet,
+    words: Mapping[str, Any] | None = None,
+    more: str = "",
+    name: str = "",
+) -> list[Picture]:
     table, note = distribution_of(rows, sheet)
-    if table.empty:
-        return []
-    return [take_picture(sheet.name, sheet.title, sheet.caption + note, draw_violins(table, sheet))]
+    return [] if table.empty else [take_picture(entry, draw_violins(table, sheet), words, more + note, name)]
 
 
 def _shown_rows(findings: Findings, shown: Compared) -> tuple[pd.DataFrame, str]:
