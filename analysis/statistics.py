@@ -191,7 +191,7 @@ def sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
     return sums
 
 
-def on_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
+def on_pareto_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
     """Tell which of N have no other that costs at most as much and is at least as good, one of the two being better.
 
     What has no finite cost or quality is on no front, and keeps none off it.

@@ -13,7 +13,7 @@ from analysis.figures.catalogue import CATALOGUE, draw_figures
 from analysis.figures.samples import before_after, noise, panels
 from analysis.figures.scores import curve
 from analysis.figures.style import Picture, new_figure, save
-from analysis.figures.tiles import draw_tiles
+from analysis.figures.subplots import draw_subplots
 from analysis.findings import Findings, find
 from analysis.pictures import Samples, read_samples
 from analysis.run import open_run
@@ -177,9 +177,9 @@ def test_panel_shows_no_trial_of_another_split(tmp_path: Path, monkeypatch: pyte
 
     def draw(rows: list[Any], *given: Any, **more: Any) -> Figure:
         drawn.append(len(rows[0]))
-        return draw_tiles(rows, *given, **more)
+        return draw_subplots(rows, *given, **more)
 
-    monkeypatch.setattr(of_samples, "draw_tiles", draw)
+    monkeypatch.setattr(of_samples, "draw_subplots", draw)
     panels(find(open_run(write_run(tmp_path / "run", plans))))
     assert set(drawn) == {3}  # original, JPEG and the best trial
 

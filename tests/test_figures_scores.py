@@ -24,7 +24,7 @@ from analysis.figures.scores import (
 from analysis.figures.style import COLOURS, DASHES, MARKERS, Picture, look, save
 from analysis.findings import Findings, find
 from analysis.run import open_run
-from analysis.statistics import on_front
+from analysis.statistics import on_pareto_front
 from analysis.strict import StrictPick
 from search.space.spec import BASELINE
 from tests.run_fixture import JPEG_BYTES, QUALITIES, Plan, baseline_scores, plan, trial_scores, write_run, write_scores
@@ -157,7 +157,7 @@ def test_more_trials_than_colours_are_counted_in_the_caption(tmp_path: Path) -> 
 def test_front_holds_what_none_beats_in_both() -> None:
     costs = [1, 1, 2, 3, 3, np.nan, 0.5]
     qualities = [5, 4, 5, 6, 6, 9, np.inf]
-    assert on_front(costs, qualities).tolist() == [True, False, False, True, True, False, False]
+    assert on_pareto_front(costs, qualities).tolist() == [True, False, False, True, True, False, False]
 
 
 def test_bytes_and_psnr_of_the_files_of_scores(tmp_path: Path) -> None:

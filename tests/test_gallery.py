@@ -19,7 +19,7 @@ from analysis.figures.gallery import (
 )
 from analysis.figures.pixels import worst_place
 from analysis.figures.style import save
-from analysis.figures.tiles import draw_tiles
+from analysis.figures.subplots import draw_subplots
 from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery
 from analysis.run import open_run
@@ -168,7 +168,7 @@ def test_sheet_of_many_images_of_one_system_goes_on_in_a_next_row(tmp_path: Path
     )
     rows, systems = sample_sheet(many)
     assert [len(row) for row in rows] == [N_COLUMNS, 1]
-    figure = draw_tiles(rows, "samples", systems)
+    figure = draw_subplots(rows, "samples", systems)
     assert [axes.get_ylabel() for axes in figure.axes[::N_COLUMNS]] == ["one camera", "one camera"]
     assert figure.axes[0].get_xlabel() == "… is much too long.png"
     assert [axes.axison for axes in figure.axes[N_COLUMNS + 1 :]] == [False] * (N_COLUMNS - 1)
@@ -205,7 +205,7 @@ def test_worst_inputs_are_measured_whole_and_shown_where_they_are_worst(tmp_path
 def test_worst_inputs_are_drawn_with_what_there_is(tmp_path: Path, restored: bool) -> None:
     gallery = _gallery(tmp_path)
     gallery = replace(gallery, worst_restored=gallery.worst_original) if restored else gallery
-    figure = draw_tiles(worst_inputs(gallery), "worst")
+    figure = draw_subplots(worst_inputs(gallery), "worst")
     *tiles, _ = figure.axes
     titles = ["4.png\nwhite", "JPEG-50", "original minus JPEG-50", "restored", "original minus restored"]
     assert [axes.get_title() for axes in tiles] == titles[: 5 if restored else 3]
@@ -219,7 +219,7 @@ def test_maps_are_compared_with_those_of_the_original() -> None:
     original, jpeg, restored = compare_maps(maps, (17, 99))
     assert [tile.below for tile in (*original, *jpeg, *restored)] == ["", "", *["25 % off", "0 % off"] * 2]
     assert [tile.span for tile in original] == [(0, 5), (0, 1)]
-    figure = draw_tiles([original, jpeg, restored], "maps", VERSIONS)
+    figure = draw_subplots([original, jpeg, restored], "maps", VERSIONS)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["map 17", "map 99"]
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["original", "JPEG", "restored"]
     assert figure.axes[2].get_xlabel() == "25 % off"

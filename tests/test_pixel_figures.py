@@ -15,7 +15,7 @@ from analysis.figures.samples import (
 )
 from analysis.figures.spectra import draw_lines, mean_spectra, radial_spectrum, value_histograms, windowed
 from analysis.figures.style import save
-from analysis.figures.tiles import draw_tiles, error_limit
+from analysis.figures.subplots import draw_subplots, error_limit
 from analysis.pictures import Samples
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -74,7 +74,7 @@ def test_panel_equalises_every_version_by_the_curve_of_the_originals_part() -> N
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_panel_draws_a_column_per_version_and_a_row_per_view(size_px: int) -> None:
     samples = {"jjnet": flat_samples(size_px), "unet": flat_samples(size_px, restored_by=0)}
-    figure = draw_tiles(comparison_panel(samples, "cell 0", 50), "cell 0", PANEL_ROWS, scale=PANEL_SCALE)
+    figure = draw_subplots(comparison_panel(samples, "cell 0", 50), "cell 0", PANEL_ROWS, scale=PANEL_SCALE)
     *tiles, scale = figure.axes
     assert [axes.get_title() for axes in tiles[:4]] == ["original", "JPEG-50", "jjnet", "unet"]
     assert [axes.get_ylabel() for axes in tiles[::4]] == list(PANEL_ROWS)
@@ -87,7 +87,7 @@ def test_panel_draws_a_column_per_version_and_a_row_per_view(size_px: int) -> No
 def test_panel_of_identical_pictures_has_a_scale_too() -> None:
     samples = flat_samples(restored_by=10)
     same = Samples(samples.original, samples.restored, samples.restored, ("a",), (50, 25), ("fixed",))
-    figure = draw_tiles(comparison_panel({"jjnet": same}, "a", 50), "a")
+    figure = draw_subplots(comparison_panel({"jjnet": same}, "a", 50), "a")
     assert figure.axes[-2].images[0].get_clim() == (-1, 1)
 
 
@@ -118,7 +118,7 @@ def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_noise_is_drawn_on_one_scale_with_a_row_per_quality(size_px: int) -> None:
-    figure = draw_tiles(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
+    figure = draw_subplots(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
     *tiles, _ = figure.axes
     assert [axes.get_title() for axes in tiles[::5]] == ["JPEG-50", "JPEG-25"]
     assert [axes.images[0].get_clim() for axes in tiles[1:5] if axes.get_title() != "restored"] == [(-20, 20)] * 3
@@ -139,7 +139,7 @@ def test_channels_are_luma_and_chroma_and_their_errors_over_the_whole_image() ->
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_channels_are_drawn_a_row_each_with_their_errors(size_px: int) -> None:
-    figure = draw_tiles(split_channels(flat_samples(size_px), "cell 0", 50), "cell 0", CHANNELS)
+    figure = draw_subplots(split_channels(flat_samples(size_px), "cell 0", 50), "cell 0", CHANNELS)
     *tiles, _ = figure.axes
     assert len(tiles) == 15
     assert [axes.get_ylabel() for axes in tiles[::5]] == list(CHANNELS)
@@ -213,6 +213,6 @@ def test_equalised_greys_stand_in_a_row_with_the_original_last(size_px: int) -> 
     samples.original[0, : size_px // 2] = 200
     (greys,) = equalised_greys(samples, "cell 0", [25, 50])
     assert set(np.unique(greys[-1].picture)) == {0, 255}
-    figure = draw_tiles([greys], "cell 0")
+    figure = draw_subplots([greys], "cell 0")
     assert [axes.get_title() for axes in figure.axes] == ["JPEG-25", "JPEG-50", "original"]
     assert save(figure)[0].startswith(PNG_MAGIC)

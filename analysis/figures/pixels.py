@@ -10,7 +10,7 @@ RGB_TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5
 CHROMA_ZERO = 128.0
 N_LEVELS = 256
 ZOOM_PX = 64  # side of the part of an image that is shown large: a macroblock of 16 pixels is then a quarter of it
-LONGEST_NAME = 22  # of what fits beside a small tile
+LONGEST_NAME = 22  # of what fits beside a small subplot
 
 Number = TypeVar("Number", bound=np.generic)
 Pixels = NDArray[np.uint8]

@@ -24,7 +24,7 @@ from analysis.figures.style import (
     take_picture,
     to_file,
 )
-from analysis.figures.tiles import Tile, draw_tiles
+from analysis.figures.subplots import Subplot, draw_subplots
 from analysis.findings import Findings
 from analysis.pictures import Samples, read_samples
 from analysis.records import heading, label
@@ -103,12 +103,12 @@ def _panel(samples: Mapping[str, Samples], kind: str, quality: int, lacking: str
     name, why = first.names[first.kinds.index(kind)], WHY_SHOWN.get(kind, kind)
     columns = {title: one for title, one in samples.items() if name in one.names and quality in one.qualities}
     rows = comparison_panel(columns, name, quality)
-    figure = draw_tiles(rows, f"{name}: {why}", PANEL_ROWS, side_inches=2.9, scale=PANEL_SCALE)
+    figure = draw_subplots(rows, f"{name}: {why}", PANEL_ROWS, side_inches=2.9, scale=PANEL_SCALE)
     words = {"image": name, "why": why, "quality": quality}
     return take_picture("panel", figure, words, lacking, f"panel_{kind}_q{quality}")
 
 
-def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) -> list[list[Tile]]:
+def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) -> list[list[Subplot]]:
     """Cut an image's versions where its JPEG file errs most: the original, the file, and what trials made of it.
 
     samples: of trials by the title of their columns; each holds the image and the quality, the first one's are shown
@@ -122,9 +122,9 @@ def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) ->
     curve = equalising_curve(to_grey(original[place]))
     psnr = ["" if one is original else psnr_text(original, one) for one in versions.values()]
     return [
-        [Tile(one[place], title, text) for (title, one), text in zip(versions.items(), psnr, strict=True)],
-        [Tile(curve[to_grey(one[place])]) for one in versions.values()],
-        [Tile(to_luma(original[place]) - to_luma(one[place]), is_error=True) for one in versions.values()],
+        [Subplot(one[place], title, text) for (title, one), text in zip(versions.items(), psnr, strict=True)],
+        [Subplot(curve[to_grey(one[place])]) for one in versions.values()],
+        [Subplot(to_luma(original[place]) - to_luma(one[place]), is_error=True) for one in versions.values()],
     ]
 
 
@@ -133,10 +133,10 @@ def noise(findings: Findings, samples: Samples) -> Drawn:
     """Draw what JPEG took and what the network adds (figure 20 of the thesis)."""
     name = usual_images(samples)[0]
     rows = predicted_noise(samples, name, sorted(samples.qualities, reverse=True))
-    return [take_picture("predicted_noise", draw_tiles(rows, best_title(findings, name)))]
+    return [take_picture("predicted_noise", draw_subplots(rows, best_title(findings, name)))]
 
 
-def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Tile]]:
+def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Subplot]]:
     """Show what is lost and what is added for the centre of an image, a row for each of these qualities.
 
     A row: its JPEG file; lost, the original minus that; added, what the network adds; restored; left, what is lost even
@@ -149,10 +149,10 @@ def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> li
         alike = np.corrcoef(lost.ravel(), added.ravel())[0, 1] + 0.0 if lost.std() and added.std() else None
         rows.append(
             [
-                Tile(centre(degraded), f"JPEG-{quality}", psnr_text(original, degraded)),
+                Subplot(centre(degraded), f"JPEG-{quality}", psnr_text(original, degraded)),
                 _error(lost, "lost: original minus JPEG"),
                 _error(added, "added by the network", "" if alike is None else f", correlation {alike:.2f}"),
-                Tile(centre(restored), "restored", psnr_text(original, restored)),
+                Subplot(centre(restored), "restored", psnr_text(original, restored)),
                 _error(lost - added, "left: original minus restored"),
             ]
         )
@@ -164,11 +164,11 @@ def channels(findings: Findings, samples: Samples) -> Drawn:
     """Draw luma and chroma (figure 31 of the thesis)."""
     name, quality = usual_images(samples)[0], samples.nearest_quality(looked_at(findings))
     rows = split_channels(samples, name, quality)
-    figure = draw_tiles(rows, best_title(findings, name), CHANNELS, scale="error,\nsteps of 8 bits")
+    figure = draw_subplots(rows, best_title(findings, name), CHANNELS, scale="error,\nsteps of 8 bits")
     return [take_picture("channels", figure)]
 
 
-def split_channels(samples: Samples, name: str, quality: int) -> list[list[Tile]]:
+def split_channels(samples: Samples, name: str, quality: int) -> list[list[Subplot]]:
     """Show the centre of an image's versions as Y, Cb and Cr, a row each on a scale of its own, and their errors."""
     heads, rows = ("original", f"JPEG-{quality}", "restored"), []
     versions = np.stack([to_ycbcr(version) for version in samples.versions(name, quality)])
@@ -176,7 +176,7 @@ def split_channels(samples: Samples, name: str, quality: int) -> list[list[Tile]
         parts = [centre(plane) for plane in planes]
         span = float(np.min(parts)), float(np.max(parts))
         below = f"black {span[0]:.0f}, white {span[1]:.0f}"
-        row = [Tile(part, head, below, span) for part, head in zip(parts, heads, strict=True)]
+        row = [Subplot(part, head, below, span) for part, head in zip(parts, heads, strict=True)]
         errors = zip(planes[1:], heads[1:], strict=True)
         rows.append(row + [_error(planes[0] - plane, f"original minus {head}") for plane, head in errors])
     return rows
@@ -187,19 +187,19 @@ def equalised(findings: Findings, samples: Samples) -> Drawn:
     """Draw JPEG's blocks by quality (figure 1 of the thesis)."""
     name = usual_images(samples)[0]
     greys = equalised_greys(samples, name, sorted(samples.qualities))
-    return [take_picture("equalised", draw_tiles(greys, name, side_inches=2.6))]
+    return [take_picture("equalised", draw_subplots(greys, name, side_inches=2.6))]
 
 
-def equalised_greys(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Tile]]:
+def equalised_greys(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Subplot]]:
     """Show the centres in grey by the curve that equalises the original's, which comes last, in one row."""
     pictures = {f"JPEG-{quality}": samples.versions(name, quality)[1] for quality in qualities}
     pictures["original"] = original = samples.original[samples.names.index(name)]
     curve = equalising_curve(to_grey(centre(original)))
-    return [[Tile(curve[to_grey(centre(one))], title) for title, one in pictures.items()]]
+    return [[Subplot(curve[to_grey(centre(one))], title) for title, one in pictures.items()]]
 
 
-def _error(error: Errors, title: str, more: str = "") -> Tile:
-    return Tile(centre(error), title, f"RMS {rms(error):.2f}{more}", is_error=True)
+def _error(error: Errors, title: str, more: str = "") -> Subplot:
+    return Subplot(centre(error), title, f"RMS {rms(error):.2f}{more}", is_error=True)
 
 
 def usual_images(samples: Samples) -> list[str]:

@@ -17,7 +17,7 @@ from analysis.findings import Findings
 from analysis.ranking import Ranking
 from analysis.records import fidelity_sentence, label
 from analysis.run import ALIVE
-from analysis.statistics import on_front
+from analysis.statistics import on_pareto_front
 from search.records import TrialRecord
 from search.space.spec import TrialStatus
 
@@ -247,7 +247,7 @@ def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS)
     rows = [[*own, *spent] for own, spent in zip(names, costs, strict=True)]
     table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "value", *COSTS])
     table = table.astype(dict.fromkeys(["value", *COSTS], float))
-    fronts = {f"front_{name}": on_front(table[name], ranking.sign * table["value"]) for name in COSTS}
+    fronts = {f"front_{name}": on_pareto_front(table[name], ranking.sign * table["value"]) for name in COSTS}
     return table.assign(**fronts)
 
 

@@ -3,7 +3,6 @@
 import json
 import textwrap
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,15 @@ from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
 from analysis.tables.formats import GAIN_DIGITS, TOO_FEW, is_missing, write_bounds, write_value
-from analysis.tables.spec import Cell, Row, Table, TableSpec, lay_out, lay_out_all, spec_of
+from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, lay_out_all, spec_of
 from analysis.tables.write import to_text
 from models.names import METRICS
 from search.records import TrialRecord
 
 ABSENT = "not told"
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
-PRINTED_METRICS = ("psnr_db", "ssim")
+PRINTED_METRICS, PRINTED_COLUMNS = ("psnr_db", "ssim"), (Column("quality", "input_quality"), Column("images", "n_both"))
+NO_WORDS = {"split": "", "named": ""}
 BETTER = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
 READING = (
     "A difference is B minus A over the images that both have, with the 95 % interval of a paired bootstrap over "
@@ -42,23 +42,22 @@ def pair_tables(pair: RunPair) -> dict[str, Table]:
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
     parts = [_legend(pair), *(f"note: {note}" for note in pair.notes), ""]
-    best_spec, *_, settings_spec = _catalogue(pair)
     short = _settings_frame(pair).head(N_ROWS_PRINTED).map(_shortened)
-    settings = lay_out(replace(settings_spec, frame=lambda pair: short), pair)
+    settings = lay_out(spec_of("settings", lambda pair: short), pair)
     parts += [f"{settings.title}:", "", to_text(settings)] if settings else ["The facts of both runs are the same.", ""]
     more = len(tables["settings"].frame) - N_ROWS_PRINTED if settings else 0
     parts += [f"(further rows, in the report: {more})"] if more > 0 else []
     parts += [*_answers(pair), ""]
-    rows = tables["best_of_each"].frame if "best_of_each" in tables else pd.DataFrame()
-    if rows.empty:
+    best = tables.get("best_of_each")
+    if best:
+        rows = best.frame[best.frame["metric"].isin(PRINTED_METRICS) & (best.frame["region"] == "full")]
+        shown = spec_of("best_of_each", lambda pair: rows, words=NO_WORDS, rows=PRINTED_COLUMNS, cell=_difference_cell)
+        parts += [f"{best.title}, B - A:", "", *map(to_text, filter(None, [lay_out(shown, pair)]))]
+        parts += [told_apart(rows), *best.below[1:], ""]
+    else:
         lacking = " and ".join(side for side, findings in _sides(pair) if findings.best is None)
         why = f"no trial of {lacking} has scores and is free of suspicion" if lacking else ""
-        why = why or "there is no image with scores of both"
-        return "\n".join([*parts, f"The best of each cannot be compared: {why}.", "", *trials_lines(pair, tables)])
-    printed = rows[rows["metric"].isin(PRINTED_METRICS) & (rows["region"] == "full")]
-    best = lay_out(replace(best_spec, frame=lambda pair: printed, rows=(best_spec.rows[0], best_spec.rows[2])), pair)
-    assert best is not None
-    parts += [f"{best.title}, B - A:", "", to_text(best), told_apart(printed), *best.below[1:], ""]
+        parts += [f"The best of each cannot be compared: {why or 'there is no image with scores of both'}.", ""]
     return "\n".join([*parts, *trials_lines(pair, tables)])
 
 

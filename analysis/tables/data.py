@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.cells import ALL
 from analysis.findings import Findings
 from analysis.records import settings_of
-from analysis.statistics import Grouping, means_of, on_front
+from analysis.statistics import Grouping, means_of, on_pareto_front
 from analysis.study import AXES, BASELINE, trials_frame
 from analysis.tables.appendix import spread_below, spread_cell, with_holds
 from analysis.tables.formats import NOT_TRIED, is_missing
@@ -61,7 +61,7 @@ def all_trials_frame(findings: Findings) -> pd.DataFrame:
     merits = {record.trial_id: run.ranking.merit(record) for record in run.trials}
     merit = names.map(merits).astype(float).mask(names.isin(list(findings.study.unfit)))
     costs = {"MACs": table["macs_per_pixel"].replace(0, np.nan), "ms": table["restore_ms"]}
-    on = pd.DataFrame({name: on_front(cost.astype(float), merit) for name, cost in costs.items()})
+    on = pd.DataFrame({name: on_pareto_front(cost.astype(float), merit) for name, cost in costs.items()})
     fronts = [", ".join(on.columns[row]) for row in on.to_numpy()]
     table = table.assign(parity=names.map(shares), suspect=suspect, fronts=fronts)
     return table.assign(under_linear=names.isin(findings.under_linear))
