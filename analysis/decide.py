@@ -89,7 +89,7 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     passing = table[table["passes"]]
     best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
     trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
-    warnings = tuple(filter(None, (_doubt(n_images), _seen(run))))
+    warnings = _warnings(run, n_images)
     if passing.empty:
         reason = _shortfall(best, cells, reference)
         return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
@@ -158,20 +158,16 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
     )
 
 
-def _doubt(n_images: int) -> str:
-    if n_images >= FEW_IMAGES:
-        return ""
-    images = "test image decides" if n_images == 1 else "test images decide"
-    return f"Only {n_images} {images}: with so few, a small difference of means can be chance."
-
-
-def _seen(run: Run) -> str:
+def _warnings(run: Run, n_images: int) -> tuple[str, ...]:
+    lines = []
+    if n_images < FEW_IMAGES:
+        images = "test image decides" if n_images == 1 else "test images decide"
+        lines.append(f"Only {n_images} {images}: with so few, a small difference of means can be chance.")
     tested = run.scores.loc[run.scores["split"] == "test", "image"].unique()
     n_seen = len(run.choice_images.intersection(map(int, tested)))
-    if not n_seen:
-        return ""
-    return (
-        f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: they "
-        "are "
-        "in these means, and left out of what the strict rule judges."
-    )
+    if n_seen:
+        lines.append(
+            f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: "
+            "they are in these means, and left out of what the strict rule judges."
+        )
+    return tuple(lines)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.cells import average
 from analysis.codecs import JPEG, RESTORED, points_of_cells, title_of
@@ -20,6 +19,7 @@ from analysis.figures.style import (
     add_legend,
     counted,
     given,
+    label_plainly,
     look,
     new_figure,
     take_picture,
@@ -143,9 +143,7 @@ def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figu
         (ring,) = panel.plot(picked["mean_bytes"], picked["psnr_db"], linestyle="none", marker="o", color="#000000")
         ring.set(markersize=14, markerfacecolor="none", label=f"the pick: quality {pick.quality}")
     panel.set(xscale="log", xlabel="mean bytes of a file", ylabel="mean PSNR, dB")
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.xaxis.set_major_formatter("{x:,.0f}")
-    panel.xaxis.set_minor_locator(NullLocator())
+    label_plainly(panel.xaxis, "{x:,.0f}")
     tidy(panel)
     add_legend(figure)
     figure.suptitle(f"{points['n_images'].max()} {split} images, whole image", fontsize=11)

@@ -9,10 +9,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.figures.style import COLOURS, LEVEL, Drawn, add_legend, counted, look, new_figure, take_picture, tidy
+from analysis.figures.style import (
+    COLOURS,
+    LEVEL,
+    Drawn,
+    add_legend,
+    counted,
+    label_plainly,
+    look,
+    new_figure,
+    take_picture,
+    tidy,
+)
 from analysis.findings import Findings
 from analysis.ranking import Ranking
 from analysis.records import fidelity_sentence, label
@@ -269,9 +280,7 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
                 own = table[(table["architecture"] == name) & of_status]
                 panel.plot(own[cost], axis.clip(own["value"]), markerfacecolor=fill, label="_points", **style)
         panel.set(xscale="log", xlabel=title)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
-        panel.xaxis.set_minor_locator(NullLocator())
+        label_plainly(panel.xaxis, EngFormatter(sep=" "))
         tidy(panel)
         panel.label_outer()
     names = [Line2D([], [], label=name, **style) for name, style in looks.items()]

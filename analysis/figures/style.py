@@ -2,7 +2,7 @@
 
 import io
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from importlib.resources import files
@@ -11,9 +11,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from analysis.findings import Findings
@@ -78,6 +80,13 @@ def tidy(panel: Axes, lines: Literal["both", "x", "y"] = "both") -> None:
     panel.grid(axis=lines, color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def label_plainly(axis: Axis, form: Any, marks: Sequence[float] = (1, 2, 5)) -> None:
+    """Name values such as 0.005 on a logarithmic axis. form: as matplotlib takes it; marks: of each power of ten."""
+    axis.set_major_locator(LogLocator(subs=tuple(marks)))
+    axis.set_major_formatter(form)
+    axis.set_minor_locator(NullLocator())
 
 
 def add_legend(figure: Figure, *more: Any) -> None:

@@ -12,12 +12,22 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.cells import STEP_QUALITY
 from analysis.decide import METRIC_TITLES
 from analysis.figures.compared import Compared, compared, shared_rows
-from analysis.figures.style import COLOURS, LEVEL, Drawn, Picture, counted, given, new_figure, take_picture, tidy
+from analysis.figures.style import (
+    COLOURS,
+    LEVEL,
+    Drawn,
+    Picture,
+    counted,
+    given,
+    label_plainly,
+    new_figure,
+    take_picture,
+    tidy,
+)
 from analysis.findings import Findings
 from analysis.records import BASELINE_LABEL, heading, label
 from models.names import METRIC_DIRECTIONS, METRICS
@@ -180,9 +190,7 @@ def draw_violins(table: pd.DataFrame, sheet: Sheet) -> Figure:
             panel.axhline(sheet.levels[metric], **LEVEL)
         if panel.get_yscale() == "log":
             low, high = panel.get_ylim()
-            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 5 * low else (1, 1.5, 2, 3, 4, 5, 7)))
-            panel.yaxis.set_major_formatter("{x:g}")
-            panel.yaxis.set_minor_locator(NullLocator())
+            label_plainly(panel.yaxis, "{x:g}", (1, 2, 5) if high > 5 * low else (1, 1.5, 2, 3, 4, 5, 7))
         side = "above" if METRIC_DIRECTIONS[metric] > 0 else "below"
         change = f"change of {METRIC_TITLES[metric]}\n{side} 0: better"
         plain = f"{METRIC_TITLES[metric]}\n{'higher' if side == 'above' else 'lower'} is better"

@@ -36,7 +36,12 @@ def render(template: str, **values: Any) -> str:
     """Fill in a template of this folder, every text escaped; sections: anchor -> title, in their order."""
     loader = jinja2.PackageLoader("analysis", "report")
     environment = jinja2.Environment(loader=loader, autoescape=True)
-    environment.filters |= {"base64": _base64, "lines": _lines, "shortened": shortened, "blocks": list_blocks}
+    environment.filters |= {
+        "base64": lambda data: base64.b64encode(data).decode(),
+        "lines": _lines,
+        "shortened": shortened,
+        "blocks": list_blocks,
+    }
     style, script = (loader.get_source(environment, name)[0] for name in ("style.css", "script.js"))
     return environment.get_template(template).render(**values, style=f"{style}\n", script=f"{script}\n") + "\n"
 
@@ -83,10 +88,6 @@ def _width(part: Part, place: int) -> int:
     head = part.side[place].title if place < n_side else part.heads[place - n_side][-1]
     cells = (f"{line[place].text} {line[place].marks}" for line in part.lines)
     return 3 + max(len(line) for text in (*cells, head) for line in text.split("\n"))
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 def _lines(text: str) -> Markup:

@@ -25,13 +25,7 @@ N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
 PRINTED_METRICS, PRINTED_COLUMNS = ("psnr_db", "ssim"), (Column("quality", "input_quality"), Column("images", "n_both"))
 NO_WORDS = {"split": "", "named": ""}
 BETTER = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
-READING = (
-    "A difference is B minus A over the images that both have, with the 95 % interval of a paired bootstrap over "
-    "fields; a letter behind it names the better run, where the interval leaves out 0. Each is judged on its own: of "
-    "twenty such intervals one leaves out 0 by chance."
-)
 CHANCE = "Both were chosen by validation images such as these: the better one may be so by chance."
-EACH = "Over the images of a split, whole, each with the mean over the qualities that both have."
 
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
@@ -109,12 +103,12 @@ def _catalogue(pair: RunPair) -> list[TableSpec]:
     best = _best_frame(pair)
     named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
     words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
-    reading = (READING,) if words["split"] == "test" else (READING, CHANCE)
+    chance = () if words["split"] == "test" else (CHANCE,)
     show: dict[str, Any] = {"cell": _difference_cell}
     return [
-        spec_of("best_of_each", lambda pair: best, words=words, below=lambda pair, frame: reading, **show),
+        spec_of("best_of_each", lambda pair: best, words=words, below=lambda pair, frame: chance, **show),
         spec_of("picks", _picks_frame, {"saved": _saved}),
-        spec_of("trials_in_both", _shared_frame, below=lambda pair, frame: (READING, EACH), **show),
+        spec_of("trials_in_both", _shared_frame, **show),
         spec_of("settings", _settings_frame),
     ]
 

@@ -30,12 +30,6 @@ MEASURES = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}  # higher is bett
 # Networks have batch sizes of their own where memory asks for it.
 MAY_DIFFER: dict[str, set[str]] = {"architecture": {"batch_size"}}
 NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
-READING = (
-    "A pair: two trials whose settings differ in this alone, both alive. A difference: the first minus the second, the "
-    "mean over pairs with its 95 % interval over pairs, and in how many of them the first is better. PSNR and SSIM: "
-    "means over whole images, then over the qualities that both were scored at. Of many such intervals one in twenty "
-    "misses by chance."
-)
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
 
 
@@ -50,7 +44,7 @@ def conclusions_table() -> TableSpec:
             "not used": _show_not_used,
             "difference": _show_difference,
         },
-        below=lambda owner, frame: (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,),
+        below=lambda owner, frame: (UNEQUAL,) if frame["n_unequal"].any() else (),
     )
 
 

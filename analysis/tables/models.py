@@ -28,10 +28,6 @@ from search.records import TrialRecord
 
 N_TRIALS = 24  # that a table has a column or rows for, the best; cells.parquet holds all
 MATRIX_METRICS = ("psnr_db", "ssim")
-CHANGES = (
-    "A cell: the mean over images of restored minus its own input, ± half of its 95 % interval (standard deviation), "
-    "and the share of images of which that metric gets better. PSNR and SSIM are to grow, MAE and MSE to shrink."
-)
 
 
 def model_tables(findings: Findings) -> list[TableSpec]:
@@ -198,7 +194,7 @@ def _models(findings: Findings, split: str, region: str) -> list[TableSpec]:
             changes,
             name=f"relative_{split}_{region}",
             cell=_change_cell,
-            below=lambda owner, frame: (CHANGES, *further),
+            below=lambda owner, frame: further,
             **crossed,
         ),
     ]

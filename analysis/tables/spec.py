@@ -82,16 +82,18 @@ def spec_of(
 
     words: what stands in the braces of its texts; more: fields of TableSpec that the entry does not tell, or others.
     """
-    told, shows = read_catalogue()[entry], shows or {}
-    title, caption = (told.get(name, "").format(**words or {}) for name in ("title", "caption"))
+    listed, shows, words = read_catalogue()[entry], shows or {}, words or {}
+    title, caption = (listed.get(name, "").format(**words) for name in ("title", "caption"))
     columns = []
-    for head, source, *formats in told["columns"]:
+    for head, source, *formats in listed["columns"]:
         way = formats[0] if formats else ""
-        column = Column(head.format(**words or {}), source, "" if way in shows else way, shows.get(way))
+        column = Column(head.format(**words), source, "" if way in shows else way, shows.get(way))
         columns.append(replace(column, format="", is_wide=True) if way == "wide" else column)
-    layout = {name: tuple(told[name]) for name in ("across", "per") if name in told}
-    fields = {"name": entry, "rows": tuple(columns), "caption": caption, "is_open": told.get("open", False), **layout}
-    return TableSpec(**{"section": told["section"], "title": title, "frame": frame, **fields, **more})
+    layout = {name: tuple(listed[name]) for name in ("across", "per") if name in listed}
+    lines, more_lines = listed.get("below", []), more.pop("below", lambda owner, frame: ())
+    fields = {"name": entry, "rows": tuple(columns), "caption": caption, "is_open": listed.get("open", False), **layout}
+    fields |= {"section": listed["section"], "title": title, "frame": frame}
+    return TableSpec(**{**fields, "below": lambda owner, frame: (*lines, *more_lines(owner, frame)), **more})
 
 
 @cache
