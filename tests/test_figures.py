@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from analysis.figures import samples as of_samples
 from analysis.figures.catalogue import CATALOGUE, draw_figures
+from analysis.figures.picture import Picture, save
 from analysis.figures.samples import before_after, noise, panels
 from analysis.figures.scores import curve
-from analysis.figures.style import Picture, new_figure, save
+from analysis.figures.style import new_figure
 from analysis.figures.subplots import draw_subplots
 from analysis.findings import Findings, find
 from analysis.pictures import Samples, read_samples

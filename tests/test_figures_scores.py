@@ -11,6 +11,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from analysis.codecs import points_of_cells
 from analysis.decide import Pick
 from analysis.figures.compared import Compared, compared
+from analysis.figures.picture import Picture, save
 from analysis.figures.scores import (
     curve,
     draw_quality_and_bytes,
@@ -21,7 +22,7 @@ from analysis.figures.scores import (
     sizes,
     ssim_outliers,
 )
-from analysis.figures.style import COLOURS, DASHES, MARKERS, Picture, look, save
+from analysis.figures.style import COLOURS, DASHES, MARKERS, look
 from analysis.findings import Findings, find
 from analysis.run import open_run
 from analysis.statistics import on_pareto_front

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from analysis.figures.picture import Picture
 from analysis.figures.search import (
     STATUS_MARKERS,
     MarginAxis,
@@ -24,7 +25,7 @@ from analysis.figures.search import (
     rungs,
     search_history,
 )
-from analysis.figures.style import COLOURS, Picture
+from analysis.figures.style import COLOURS
 from analysis.findings import Findings, find
 from analysis.run import open_run
 from search.records import RECORDS, TrialRecord, append_record

@@ -10,7 +10,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from analysis.figures.compared import Compared, compared, shared_rows
-from analysis.figures.style import COLOURS, Picture, save
+from analysis.figures.picture import Picture, save
+from analysis.figures.style import COLOURS
 from analysis.figures.violins import (
     Sheet,
     change_violins,

@@ -17,8 +17,8 @@ from analysis.figures.gallery import (
     worst,
     worst_inputs,
 )
+from analysis.figures.picture import save
 from analysis.figures.pixels import worst_place
-from analysis.figures.style import save
 from analysis.figures.subplots import draw_subplots
 from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.figures.picture import save
 from analysis.figures.pixels import ZOOM_PX, centre, psnr_text
 from analysis.figures.samples import (
     CHANNELS,
@@ -14,7 +15,6 @@ from analysis.figures.samples import (
     split_channels,
 )
 from analysis.figures.spectra import draw_lines, mean_spectra, radial_spectrum, value_histograms, windowed
-from analysis.figures.style import save
 from analysis.figures.subplots import draw_subplots, error_limit
 from analysis.pictures import Samples
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.figures import gallery, samples, scores, search, spectra, violins
-from analysis.figures.style import DrawFigure, Picture
+from analysis.figures.picture import DrawFigure, Picture
 from analysis.findings import Findings
 
 

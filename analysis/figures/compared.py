@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.figures.style import COLOURS, counted
+from analysis.figures.picture import counted
+from analysis.figures.style import COLOURS
 from analysis.findings import Findings
 from analysis.run import LINEAR
 from search.records import TrialRecord

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.figures.picture import Drawn, given, take_picture
 from analysis.figures.pixels import centre, psnr_text, rms, short_name, to_luma, worst_place
-from analysis.figures.style import Drawn, given, take_picture
 from analysis.figures.subplots import Subplot, draw_subplots
 from analysis.findings import Findings
 from analysis.pictures import Gallery, read_gallery

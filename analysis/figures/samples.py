@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.cells import STEP_QUALITY
+from analysis.figures.picture import Drawn, Picture, given, take_picture, to_file
 from analysis.figures.pixels import (
     Errors,
     centre,
@@ -16,13 +17,6 @@ from analysis.figures.pixels import (
     to_luma,
     to_ycbcr,
     worst_place,
-)
-from analysis.figures.style import (
-    Drawn,
-    Picture,
-    given,
-    take_picture,
-    to_file,
 )
 from analysis.figures.subplots import Subplot, draw_subplots
 from analysis.findings import Findings

@@ -12,19 +12,8 @@ from analysis.cells import average
 from analysis.codecs import JPEG, RESTORED, points_of_cells, title_of
 from analysis.decide import Pick
 from analysis.figures.compared import Compared, compared, shared_rows
-from analysis.figures.style import (
-    COLOURS,
-    LEVEL,
-    Drawn,
-    add_legend,
-    counted,
-    given,
-    label_plainly,
-    look,
-    new_figure,
-    take_picture,
-    tidy,
-)
+from analysis.figures.picture import Drawn, counted, given, take_picture
+from analysis.figures.style import COLOURS, LEVEL, add_legend, label_plainly, look, new_figure, tidy
 from analysis.figures.violins import relative_rows
 from analysis.findings import Findings
 from analysis.records import label

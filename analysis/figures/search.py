@@ -12,18 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.figures.style import (
-    COLOURS,
-    LEVEL,
-    Drawn,
-    add_legend,
-    counted,
-    label_plainly,
-    look,
-    new_figure,
-    take_picture,
-    tidy,
-)
+from analysis.figures.picture import Drawn, counted, take_picture
+from analysis.figures.style import COLOURS, LEVEL, add_legend, label_plainly, look, new_figure, tidy
 from analysis.findings import Findings
 from analysis.ranking import Ranking
 from analysis.records import fidelity_sentence, label

@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analysis.figures.picture import Drawn, given, take_picture
 from analysis.figures.pixels import N_LEVELS, to_luma, to_ycbcr
 from analysis.figures.samples import best_title, looked_at, of_best, usual_images
-from analysis.figures.style import COLOURS, JPEG_COLOUR, Drawn, add_legend, given, new_figure, take_picture, tidy
+from analysis.figures.style import COLOURS, JPEG_COLOUR, add_legend, new_figure, tidy
 from analysis.findings import Findings
 from analysis.pictures import Samples
 

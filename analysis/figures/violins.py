@@ -16,18 +16,8 @@ from matplotlib.patches import Patch
 from analysis.cells import STEP_QUALITY
 from analysis.decide import METRIC_TITLES
 from analysis.figures.compared import Compared, compared, shared_rows
-from analysis.figures.style import (
-    COLOURS,
-    LEVEL,
-    Drawn,
-    Picture,
-    counted,
-    given,
-    label_plainly,
-    new_figure,
-    take_picture,
-    tidy,
-)
+from analysis.figures.picture import Drawn, Picture, counted, given, take_picture
+from analysis.figures.style import COLOURS, LEVEL, label_plainly, new_figure, tidy
 from analysis.findings import Findings
 from analysis.records import BASELINE_LABEL, heading, label
 from models.names import METRIC_DIRECTIONS, METRICS

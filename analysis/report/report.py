@@ -15,8 +15,8 @@ from analysis import strict
 from analysis.checks import RunError
 from analysis.decide import RULE, to_json
 from analysis.figures.catalogue import CATALOGUE, draw_figures
+from analysis.figures.picture import Picture
 from analysis.figures.samples import before_after
-from analysis.figures.style import Picture
 from analysis.findings import Findings
 from analysis.records import label
 from analysis.report.page import render
