@@ -58,15 +58,13 @@ N_RESAMPLES = 1000
 class CodecComparison:
     """What a run says of other codecs beside its finalists, on the same test images.
 
-    files: FILE_COLUMNS, a row per way to keep an image, setting, image and region. The name is a codec's, or the id of
-        a finalist, whose file is the JPEG that it restores.
-    points: POINT_COLUMNS, a row per way and setting; ways: WAY_COLUMNS, a row per way, fewest bytes first: its bytes at
+    points: POINT_COLUMNS, a row per way to keep an image and setting. The name is a codec's, or the id of a finalist,
+        whose file is the JPEG that it restores. ways: WAY_COLUMNS, a row per way, fewest bytes first: its bytes at
         parity as a share of the reference's, by all four means of whole images and by mean PSNR alone, with their
         intervals, and the setting of fewest bytes that was measured to reach all four.
     not_run: codec -> why. notes: what is missing, a sentence each. verdict: the answer, empty where there is none.
     """
 
-    files: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FILE_COLUMNS))
     points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=POINT_COLUMNS))
     ways: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=WAY_COLUMNS))
     not_run: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +99,7 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     points = _points(files, cells, codec_names, restoring)
     ways, difference = _ways(files, cells, points, run)
     verdict = _verdict(ways, difference, run)
-    return CodecComparison(files, points, ways, not_run, (*odd, *notes), verdict)
+    return CodecComparison(points, ways, not_run, (*odd, *notes), verdict)
 
 
 def title_of(name: str, kind: str) -> str:

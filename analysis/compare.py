@@ -26,13 +26,12 @@ class RunPair:
 
     images: split, image (its number in A) and image_b (in B): the images that are known to be the same and were scored
         in both on the same side of the split, so that no trial of either was trained on them.
-    same_pack: whether both were made on one pack. notes: what a reader of the differences must know.
+    notes: what a reader of the differences must know.
     """
 
     a: Findings
     b: Findings
     images: pd.DataFrame
-    same_pack: bool
     notes: tuple[str, ...]
 
     @property
@@ -80,7 +79,7 @@ def open_pair(path_a: Path, path_b: Path) -> RunPair:
             f"two runs of one pack are wanted, found packs {prints[0][:12]} and {prints[1][:12]}, and no image that "
             "both scored from the same JPEG files; name two runs of one pack"
         )
-    return RunPair(a, b, images, same_pack, tuple(_notes(images, n_other, prints)))
+    return RunPair(a, b, images, tuple(_notes(images, n_other, prints)))
 
 
 def difference(pairs: pd.DataFrame, metric: str) -> dict[str, Any]:

@@ -299,7 +299,7 @@ def test_one_null_in_a_measured_file_costs_its_row_alone(run: Path) -> None:
     table["file_bytes"] = table["file_bytes"].where(table.index != 0)
     table.to_parquet(run / CODECS, index=False)
     assert "lack a value or hold one that cannot be are not used: 1." in _told(run)
-    assert not compare_codecs(open_run(run), ()).files.empty
+    assert not compare_codecs(open_run(run), ()).points.empty
 
 
 def _shift(run: Path, file: str, **columns: Any) -> None:
