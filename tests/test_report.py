@@ -321,7 +321,7 @@ def test_every_file_of_the_page_is_packaged() -> None:
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     folder = Path(pages.__file__).parent
     packaged = {path for pattern in patterns["analysis.report"] for path in folder.glob(pattern)}
-    assert {path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")} == packaged
+    assert {path for path in folder.iterdir() if path.suffix in (".html", ".txt", ".css", ".js")} == packaged
     assert [path.name for path in (folder.parent / "figures").glob("*.toml")] == ["captions.toml"]
     assert patterns["analysis.figures"] == ["*.toml"]
     tables = folder.parent / "tables"

@@ -33,17 +33,13 @@ class Block:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template of this folder, every text escaped; sections: anchor -> title, in their order."""
+    """Fill in a template of this folder, every text of a page escaped. sections of a page: anchor -> title, in order."""
     loader = jinja2.PackageLoader("analysis", "report")
-    environment = jinja2.Environment(loader=loader, autoescape=True)
-    environment.filters |= {
-        "base64": lambda data: base64.b64encode(data).decode(),
-        "lines": _lines,
-        "shortened": shortened,
-        "blocks": list_blocks,
-    }
-    style, script = (loader.get_source(environment, name)[0] for name in ("style.css", "script.js"))
-    return environment.get_template(template).render(**values, style=f"{style}\n", script=f"{script}\n") + "\n"
+    environment = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape(["html"]))
+    environment.filters |= {"base64": _base64, "lines": _lines}
+    environment.filters |= {"shortened": shortened, "blocks": list_blocks}
+    assets = {name: f"{loader.get_source(environment, name)[0]}\n" for name in ("style.css", "script.js")}
+    return environment.get_template(template).render(**values, style=assets["style.css"], script=assets["script.js"])
 
 
 def shortened(table: Table) -> Table:
@@ -88,6 +84,10 @@ def _width(part: Part, place: int) -> int:
     head = part.side[place].title if place < n_side else part.heads[place - n_side][-1]
     cells = (f"{line[place].text} {line[place].marks}" for line in part.lines)
     return 3 + max(len(line) for text in (*cells, head) for line in text.split("\n"))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _lines(text: str) -> Markup:

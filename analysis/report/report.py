@@ -31,7 +31,6 @@ GROUPS = {  # how the names of tables begin that are folded together, and under 
     "appendix_": "Losses beside each other, in the layout of the thesis",
     "training_quality_": "Training qualities beside each other, in the layout of the thesis",
 }
-N_NAMED = 5  # trials in a warning
 
 
 def write_report(findings: Findings, out: Path) -> Path:
@@ -48,7 +47,7 @@ def write_report(findings: Findings, out: Path) -> Path:
         title=f"How low can the JPEG quality go? Run {findings.run.path.resolve().name}",
         sections=SECTIONS | {"method": "Method and notes"},
         findings=findings,
-        warnings=_warnings(findings),
+        under_linear=sorted(findings.under_linear),
         slider=before_after(findings),
         figures=CATALOGUE,
         pictures=pictures,
@@ -65,20 +64,6 @@ def write_report(findings: Findings, out: Path) -> Path:
     )
     drawn = [picture for own in pictures.values() for picture in own]
     return write_folder(page, to_json(findings.pick, findings.strict), tables, out, drawn, findings.cells)
-
-
-def _warnings(findings: Findings) -> list[str]:
-    lines = [*findings.pick.warnings]
-    if findings.run.is_synthetic:
-        lines.append("The images are synthetic: nothing here holds of a camera before it is measured with one.")
-    under, odd = sorted(findings.under_linear), [f"{trial} ({why})" for trial, why in findings.suspects.items()]
-    if under:
-        more = f" and {len(under) - N_NAMED} more" if under[N_NAMED:] else ""
-        lines.append(f"Under the linear filter, which takes seconds to fit: {', '.join(under[:N_NAMED])}{more}.")
-    if odd:
-        more = f"; {len(odd) - N_NAMED} more" if odd[N_NAMED:] else ""
-        lines.append(f"Suspect, and so not in figures or decisions: {'; '.join(odd[:N_NAMED])}{more}.")
-    return lines
 
 
 def write_folder(
@@ -108,7 +93,7 @@ def write_folder(
         for picture in pictures:
             (partial / "figures" / f"{picture.name}.png").write_bytes(picture.png)
             (partial / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
-        (partial / PAGE).write_text(page, encoding="utf-8")
+        (partial / PAGE).write_text(f"{page}\n", encoding="utf-8")
         (partial / PICK).write_text(f"{json.dumps(json.loads(pick), indent=2)}\n", encoding="utf-8")
         if out.exists():
             out.rename(earlier)

@@ -35,24 +35,23 @@ def pair_tables(pair: RunPair) -> dict[str, Table]:
 
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
-    parts = [_legend(pair), *(f"note: {note}" for note in pair.notes), ""]
+    words: dict[str, Any] = {"pair": pair, "legend": _legend(pair), "answers": _answers(pair)}
+    words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in _sides(pair) if found.best is None]}
     short = _settings_frame(pair).head(N_ROWS_PRINTED).map(_shortened)
-    settings = lay_out(spec_of("settings", lambda pair: short), pair)
-    parts += [f"{settings.title}:", "", to_text(settings)] if settings else ["The facts of both runs are the same.", ""]
-    more = len(tables["settings"].frame) - N_ROWS_PRINTED if settings else 0
-    parts += [f"(further rows, in the report: {more})"] if more > 0 else []
-    parts += [*_answers(pair), ""]
-    best = tables.get("best_of_each")
-    if best:
+    words |= {"settings": _text(spec_of("settings", lambda pair: short), pair)}
+    words |= {"n_more": len(tables["settings"].frame) - N_ROWS_PRINTED if "settings" in tables else 0}
+    if "best_of_each" in tables:
+        best = tables["best_of_each"]
         rows = best.frame[best.frame["metric"].isin(PRINTED_METRICS) & (best.frame["region"] == "full")]
         shown = spec_of("best_of_each", lambda pair: rows, words=NO_WORDS, rows=PRINTED_COLUMNS, cell=_difference_cell)
-        parts += [f"{best.title}, B - A:", "", *map(to_text, filter(None, [lay_out(shown, pair)]))]
-        parts += [told_apart(rows), *best.below[1:], ""]
-    else:
-        lacking = " and ".join(side for side, findings in _sides(pair) if findings.best is None)
-        why = f"no trial of {lacking} has scores and is free of suspicion" if lacking else ""
-        parts += [f"The best of each cannot be compared: {why or 'there is no image with scores of both'}.", ""]
-    return "\n".join([*parts, *trials_lines(pair, tables)])
+        words |= {"best": _text(shown, pair), "title": best.title, "chance": best.below[1:]}
+        words |= {"told_apart": told_apart(rows)}
+    return render("pair.txt", **words)
+
+
+def _text(spec: TableSpec, pair: RunPair) -> str:
+    table = lay_out(spec, pair)
+    return to_text(table) if table else ""
 
 
 def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
