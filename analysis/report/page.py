@@ -33,7 +33,7 @@ class Block:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template of this folder, every text of a page escaped. sections of a page: anchor -> title, in order."""
+    """Fill in a template of this folder, every text of a page escaped. sections of a page: anchor -> title."""
     loader = jinja2.PackageLoader("analysis", "report")
     environment = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape(["html"]))
     environment.filters |= {"base64": _base64, "lines": _lines}
