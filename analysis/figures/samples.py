@@ -1,7 +1,7 @@
 """Sample images beside what JPEG and networks made of them: panels, noise, channels, grey, before and after."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,17 +32,6 @@ PANEL_SCALE = "original minus version,\nsteps of 8 bits"
 CHANNELS = ("Y, luma", "Cb, blueness", "Cr, redness")
 
 
-@dataclass(frozen=True)
-class BeforeAfter:
-    """A part of an image, PNG files: original, as JPEG, restored. caption: what it shows."""
-
-    original: bytes
-    degraded: bytes
-    restored: bytes
-    quality: int
-    caption: str
-
-
 def of_best(findings: Findings) -> Samples | str:
     """Return the samples of the best trial, or why there are none."""
     return read_samples(findings.run.path, findings.best.trial_id) if findings.best else NO_SAMPLES
@@ -54,17 +43,20 @@ def of_any(findings: Findings) -> Samples | str:
     return NO_SAMPLES if record is None else read_samples(findings.run.path, record.trial_id)
 
 
-def before_after(findings: Findings) -> BeforeAfter | None:
-    """Cut the part of a sample image where JPEG errs most, to be compared by eye; None where there is no sample."""
+def before_after(findings: Findings) -> dict[str, Any] | None:
+    """Cut the part of a sample image where JPEG errs most, to be compared by eye; None where there is no sample.
+
+    Returns original, degraded and restored as PNG files, the quality, and the caption.
+    """
     samples = of_best(findings)
     if isinstance(samples, str):
         return None
     name, quality = samples.names[-1], samples.nearest_quality(looked_at(findings))
-    original, degraded, restored = samples.versions(name, quality)
-    place = worst_place(to_luma(original) - to_luma(degraded), SLIDER_PX)
-    parts = [to_file(version[place], "png") for version in (original, degraded, restored)]
+    versions = dict(zip(("original", "degraded", "restored"), samples.versions(name, quality), strict=True))
+    place = worst_place(to_luma(versions["original"]) - to_luma(versions["degraded"]), SLIDER_PX)
+    parts = {side: to_file(version[place], "png") for side, version in versions.items()}
     caption = best_title(findings, f"{name}, where JPEG-{quality} errs most; restored by", " ")
-    return BeforeAfter(parts[0], parts[1], parts[2], quality, f"{caption}.")
+    return {**parts, "quality": quality, "caption": f"{caption}."}
 
 
 @given(of_best)

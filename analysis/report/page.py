@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from analysis.tables.spec import Cell, Column, Part, Table
 
@@ -25,19 +24,12 @@ class Block:
     lines: Sequence[Sequence[Cell]]
     depth: int = 1
 
-    def kind(self, place: int, cell: Cell) -> Markup:
-        """Return the class of a cell: "reaches", "wide"."""
-        is_wide = place < len(self.side) and self.side[place].is_wide
-        words = " ".join(word for word, holds in (("reaches", cell.reaches), ("wide", is_wide)) if holds)
-        return Markup(f' class="{words}"') if words else Markup("")
-
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template of this folder, every text of a page escaped. sections of a page: anchor -> title."""
     loader = jinja2.PackageLoader("analysis", "report")
     environment = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape(["html"]))
-    environment.filters |= {"base64": _base64, "lines": _lines}
-    environment.filters |= {"shortened": shortened, "blocks": list_blocks}
+    environment.filters |= {"base64": _base64, "shortened": shortened, "blocks": list_blocks}
     assets = {name: f"{loader.get_source(environment, name)[0]}\n" for name in ("style.css", "script.js")}
     return environment.get_template(template).render(**values, style=assets["style.css"], script=assets["script.js"])
 
@@ -88,7 +80,3 @@ def _width(part: Part, place: int) -> int:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _lines(text: str) -> Markup:
-    return Markup("<br>").join(escape(line) for line in text.split("\n"))
