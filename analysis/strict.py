@@ -145,23 +145,13 @@ def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
     reference = whole.loc[is_baseline & (whole["input_quality"] == run.reference_quality), columns]
     own = whole.loc[whole["trial_id"].isin(list(trial_ids)), ["trial_id", "input_quality", "system", *columns]]
     pairs = own.merge(reference.drop_duplicates("image"), on="image", suffixes=("", "_reference"))
-    gains = {
-        name: METRIC_DIRECTIONS[name]
-        * (pairs[name] - pairs[f"{name}_reference"]).mask(pairs[name] == pairs[f"{name}_reference"], 0.0)
-        for name in LOSSES
-    }
-    return pd.DataFrame(
-        {
-            "trial_id": pairs["trial_id"].astype(str),
-            "input_quality": pairs["input_quality"].astype(int),
-            "image": pairs["image"].astype(int),
-            "system": pairs["system"].astype(str),
-            "group": run.images.fields_of(pairs["image"].astype(int)),
-            **gains,
-            "jpeg_bytes": pairs["jpeg_bytes"],
-            "reference_bytes": pairs["jpeg_bytes_reference"],
-        }
-    )
+    pairs = pairs.astype({"trial_id": str, "input_quality": int, "image": int, "system": str})
+    gains = {}
+    for name in LOSSES:
+        ours, theirs = pairs[name], pairs[f"{name}_reference"]
+        gains[name] = METRIC_DIRECTIONS[name] * (ours - theirs).mask(ours == theirs, 0.0)
+    fields = run.images.fields_of(pairs["image"])
+    return pairs.assign(group=fields, reference_bytes=pairs["jpeg_bytes_reference"], **gains)
 
 
 def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
@@ -169,12 +159,8 @@ def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
     saved = bootstrap_ratio(fewer, reference, images["group"]).in_percent
-    means = images[["jpeg_bytes", "reference_bytes"]].mean()
-    return {
-        "saved": saved,
-        "mean_bytes": float(means["jpeg_bytes"]),
-        "reference_bytes": float(means["reference_bytes"]),
-    }
+    means = {"mean_bytes": float(images["jpeg_bytes"].mean()), "reference_bytes": float(reference.mean())}
+    return {"saved": saved, **means}
 
 
 def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int) -> list[dict[str, Any]]:
@@ -265,8 +251,7 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
         else f"It would take about {fields:,} fields a camera system, {images:,} test images, if what was seen holds."
     )
     where = f"at quality {quality}, {worst['system']}, {worst['trial_id']} ({worst['n_images']} images)"
-    needed = {"fields_needed": fields, "images_needed": images}
-    return {"reason": f"{where}: {worst['fails']}.{others} {ends}", **needed}
+    return {"reason": f"{where}: {worst['fails']}.{others} {ends}", "fields_needed": fields, "images_needed": images}
 
 
 def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:
