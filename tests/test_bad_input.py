@@ -17,7 +17,7 @@ from analysis.cli import main, summarise
 from analysis.codecs import compare_codecs
 from analysis.findings import find
 from analysis.pictures import read_samples
-from analysis.run import RunError, open_run
+from analysis.run import SCORE_COLUMNS, RunError, open_run
 from analysis.tables.catalogue import tables_of
 from search.records import RECORDS, RUN_FACTS
 from search.space.spec import BASELINE, TrialStatus
@@ -232,11 +232,11 @@ def test_scores_that_are_not_finite_are_told_with_their_trial(
     assert trial_id in told
 
 
-@pytest.mark.parametrize("name", [name for name in trial_scores(TRIAL, 1).columns if not name.endswith("_raw")])
+@pytest.mark.parametrize("name", [name for name in trial_scores(TRIAL, 1).columns if name in SCORE_COLUMNS])
 def test_a_score_file_whose_column_is_missing_or_no_number_is_told(run: Path, name: str) -> None:
     rows = trial_scores(TRIAL, 3)
     write_scores(run, ID, rows.drop(columns=name))
-    assert name in _told(run) or name == "crop_px"
+    assert name in _told(run)
     write_scores(run, ID, rows.assign(**{name: [[1]] * len(rows)}))
     assert ID in _told(run)
 
