@@ -159,7 +159,9 @@ def draw_learning_curves(table: pd.DataFrame, named: dict[str, str], axis: Margi
     if table.loc[table["trial_id"].isin(list(named)), "validation_loss"].notna().any():
         lines.append(Line2D([], [], color="#000000", linestyle="--", label="validation loss"))
     ends = [status for status in STATUS_MARKERS if (table["status"] == status.value).any()]
-    add_legend(figure, *lines, *(_mark(STATUS_MARKERS[s], s.value) for s in ends), *_labelled(grid[1, 0]))
+    add_legend(
+        figure, *lines, *(_mark(STATUS_MARKERS[s], s.value) for s in ends), *grid[1, 0].get_legend_handles_labels()[0]
+    )
     figure.suptitle(f"Learning curves of {table['trial_id'].nunique()} trials", fontsize=11)
     return figure
 
@@ -282,7 +284,3 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
 
 def _mark(marker: str, text: str, **more: Any) -> Line2D:
     return Line2D([], [], color="#000000", linestyle="none", marker=marker, label=text, **more)
-
-
-def _labelled(panel: Axes) -> list[Any]:
-    return list(panel.get_legend_handles_labels()[0])

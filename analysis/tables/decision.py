@@ -32,7 +32,8 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
         **{"what": "The pick" if pick.quality else "What came closest", "unequal": unequal},
         "whose": f"quality {pick.closest[1]}, {pick.closest[0]}" if pick.closest else "",
     }
-    make = partial(spec_of, shows=SHOWS, words=words)
+    few = bool(findings.codecs.ways["all_low"].isna().all())  # else only the best restorers have an interval
+    make = partial(spec_of, shows=SHOWS | {"share": partial(_share, few=few)}, words=words)
     return [
         make("strict_steps", lambda owner: pd.DataFrame([dict(step) for step in owner.strict.steps])),
         make("evidence", lambda owner: evidence_of(owner.cells, owner.pick)),
@@ -87,13 +88,14 @@ def _reached(row: Row, name: str) -> Cell:
     return Cell(f"{n_reached} of {N_REQUIREMENTS}", n_reached, reaches=n_reached == N_REQUIREMENTS)
 
 
-def _share(row: Row, term: str) -> Cell:
+def _share(row: Row, term: str, few: bool) -> Cell:
     if row["holds"] != MEAN:
         return Cell(str(row["holds"]) if term == "all" else "")
     found = row[f"share_{term}"]
-    bounds = write_bounds(row[f"{term}_low"], row[f"{term}_high"], ".0%")
+    low, high = row[f"{term}_low"], row[f"{term}_high"]
+    bounds = f" ({write_bounds(low, high, '.0%')})" if few or not is_missing(low) else ""
     beyond = "≈ " if term == "all" and not row["is_measured"] else ""
-    return Cell(UNKNOWN if is_missing(found) else f"{beyond}{found:.0%} ({bounds})", found)
+    return Cell(UNKNOWN if is_missing(found) else f"{beyond}{found:.0%}{bounds}", found)
 
 
 def _restoring(row: Row, name: str) -> Cell:
@@ -110,7 +112,6 @@ SHOWS: dict[str, Callable[[Row, str], Cell]] = {
     "gain": _gain,
     "reached": _reached,
     "where": lambda row, name: Cell(f"{row[name]}: {METRIC_TITLES[row['metric']]}"),
-    "share": _share,
     "restoring": _restoring,
     "title": lambda row, name: Cell(title_of(row[name], row["kind"])),
 }

@@ -42,7 +42,10 @@ class Column:
 
     def cell(self, row: Row) -> Cell:
         """Show the column's part of a row."""
-        return self.show(row, self.source) if self.show else value_cell(row[self.source], self.format)
+        if self.show:
+            return self.show(row, self.source)
+        value = row[self.source]
+        return Cell(write_value(value, self.format), None if is_missing(value) else value)
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,3 @@ def _part(spec: TableSpec, frame: pd.DataFrame) -> Part:
 
 def _head(across: tuple[str, ...], place: tuple[Any, ...]) -> tuple[str, ...]:
     return (METRIC_TITLES[place[0]],) if across == ("metric",) else tuple(map(str, place))
-
-
-def value_cell(value: Any, form: str = "") -> Cell:
-    """Show a value of a frame."""
-    return Cell(write_value(value, form), None if is_missing(value) else value)
