@@ -19,64 +19,16 @@ from models.parity import bytes_at_parity
 
 # One unit of margin is what JPEG loses between the reference quality and this one, as in the monitored margin.
 STEP_QUALITY = 50
+N_QUALITIES = 256  # more than there are
 SAME = 1e-9  # relative: what rounding alone changes
 ALL = ""  # the system of cells over every camera system
 BYTES = "jpeg_bytes"
 KEYS = ["split", "region", "input_quality"]
-IMAGE = ["split", "region", "image"]
 MEASURED = (
     *("mean", "sd", "low", "high", "n_images", "n_fields", "n_left_out", "reference_mean", "step", "margin", "reaches"),
     *("gain", "gain_low", "gain_high", "change", "change_sd", "change_low", "change_high", "n_changed", "n_improved"),
     *("mean_beside_psnr", "mean_bytes", "reference_bytes"),
 )
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """Every score of JPEG as it is in arrays that are looked up by the places of a quality and of an image.
-
-    qualities: those that were scored; images: the values of each column of IMAGE that occur, whose combinations are
-    the places of an image. known: bool [qualities + 1, places + 1], whether there is a score; scores: metric or BYTES
-    -> float of the same shape, NaN where there is none. The last of each axis stands for what is unknown.
-    """
-
-    qualities: "pd.Index[Any]"
-    images: Mapping[str, "pd.Index[Any]"]
-    known: NDArray[np.bool_]
-    scores: Mapping[str, Floats]
-
-    def place_qualities(self, qualities: Any) -> Places:
-        """Return the place of each quality."""
-        return _places(self.qualities, pd.Series(qualities))
-
-    def place_images(self, rows: pd.DataFrame) -> Places:
-        """Return the place of each row's image, split and region."""
-        return _place_images(self.images, rows)
-
-
-@dataclass(frozen=True)
-class _Yardstick:
-    """JPEG as it is, with the places of two of its qualities: the reference and STEP_QUALITY."""
-
-    baseline: Baseline
-    reference: int
-    lower: int
-
-    def paired(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, Places]:
-        """Keep the rows whose images have a score at the reference quality, all where none has; and their places."""
-        images, known = self.baseline.place_images(rows), self.baseline.known[self.reference]
-        has_score = known[images]
-        return (rows[has_score], images[has_score]) if known.any() else (rows, images)
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """One metric of N rows: their own, and JPEG's of the same images at the reference, STEP_QUALITY, and as input."""
-
-    own: Floats
-    reference: Floats
-    lower: Floats
-    entered: Floats
 
 
 def cells_of(run: Run) -> pd.DataFrame:
@@ -113,18 +65,19 @@ def average(
         thesis' section 3.5); n_changed: images in it; n_improved: those of them that are better than their input.
     mean_beside_psnr: over the images alone that the mean PSNR is over. mean_bytes, reference_bytes: of the files.
     """
-    baseline = baseline_of(scores, baseline_ids)
-    places = baseline.place_qualities([reference_quality, STEP_QUALITY])
-    yardstick = _Yardstick(baseline, int(places[0]), int(places[1]))
+    baseline = _Baseline.of(scores[scores["trial_id"].isin(list(baseline_ids))])
     parts: list[dict[str, Any]] = []
     for trial_id, every in scores.groupby("trial_id", sort=True, observed=True):
-        rows, images = yardstick.paired(every)
+        rows = baseline.paired(every, reference_quality)
         own = (inputs or {}).get(str(trial_id))
-        entered = baseline if own is None else baseline_of(scores, [own])
-        sides = _sides(rows, yardstick, images, entered)
+        entered = baseline if own is None else _Baseline.of(scores[scores["trial_id"] == own])
+        beside = [baseline.scores[baseline.places(rows, quality)] for quality in (reference_quality, STEP_QUALITY)]
+        beside.append(entered.scores[entered.places(rows, rows["input_quality"])])
+        sides = {metric: _sides(rows[metric].to_numpy(np.float64), beside, metric) for metric in METRICS}
+        shared = {"trial_id": str(trial_id), "system": ALL, "reference_bytes": beside[0][:, -1]}
         for split_up in by_system:
             keys = [*KEYS, *(["system"] if split_up else [])]
-            parts += _average_cells(rows, sides, (yardstick, images), keys, groups, str(trial_id))
+            parts += _average_cells(rows, sides, shared, keys, groups)
     columns = ["trial_id", *KEYS, "system", "metric", *MEASURED]
     if not parts:
         return pd.DataFrame(columns=columns)
@@ -178,72 +131,84 @@ def parity_of(cells: pd.DataFrame, metrics: Collection[str] = METRICS) -> pd.Dat
     return pd.DataFrame(table, columns=[*keys, "share", "is_measured"])
 
 
-def baseline_of(scores: pd.DataFrame, baseline_ids: Collection[str]) -> Baseline:
-    """Take the scores of JPEG as it is from those of a run. baseline_ids: a trial for each split of the run.
+@dataclass(frozen=True)
+class _Baseline:
+    """JPEG as it is. keys: a number for each image, split, region and quality that was scored, see `_keys`; scores:
+    float [keys + 1, METRICS and BYTES], the last row NaN for what is not there."""
 
-    An image that several of them scored counts once: its files are the same.
+    keys: "pd.Index[int]"
+    scores: Floats
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "_Baseline":
+        """Take rows of scores; an image that several of them scored counts once: its files are the same."""
+        keys = pd.Index(_keys(rows, rows["input_quality"]))
+        scores = rows[[*METRICS, BYTES]].to_numpy(np.float64)[~keys.duplicated()]
+        return cls(keys.drop_duplicates(), np.vstack([scores, np.full((1, scores.shape[1]), np.nan)]))
+
+    def places(self, rows: pd.DataFrame, quality: Any) -> Places:
+        """Return the place in scores of each row's image at a quality, -1 where there is none."""
+        return np.asarray(self.keys.get_indexer(pd.Index(_keys(rows, quality))))
+
+    def paired(self, rows: pd.DataFrame, quality: int) -> pd.DataFrame:
+        """Keep the rows whose images have a score at a quality, all where none has."""
+        has_any = bool((self.keys % N_QUALITIES == quality).any())
+        return rows[self.places(rows, quality) >= 0] if has_any else rows
+
+
+def _keys(rows: pd.DataFrame, quality: Any) -> Places:
+    """Return a number for each row's image, split and region and a quality."""
+    place = 4 * rows["image"].to_numpy(np.int64) + 2 * (rows["split"] == "test") + (rows["region"] == "full")
+    return np.asarray(place * N_QUALITIES + quality, np.int64)
+
+
+def _sides(own: Floats, beside: Sequence[Floats], metric: str) -> Floats:
+    """Return a metric of N rows: their own, and JPEG's of the same images at the reference, STEP_QUALITY and as input.
+
+    float [4, N]; NaN is whatever is neither a number nor the infinite PSNR of an identical image.
     """
-    rows = scores[scores["trial_id"].isin(list(baseline_ids))][::-1]  # of what is set twice the last stays: the first
-    qualities, *parts = (pd.Index(rows[name].unique()) for name in ("input_quality", *IMAGE))
-    images = dict(zip(IMAGE, parts, strict=True))
-    at = _places(qualities, rows["input_quality"]), _place_images(images, rows)
-    shape = len(qualities) + 1, _n_places(images) + 1
-    known = np.zeros(shape, np.bool_)
-    known[at] = True
-    tables = {name: np.full(shape, np.nan) for name in (*METRICS, BYTES)}
-    for name, table in tables.items():
-        table[at] = rows[name].to_numpy(np.float64)
-    return Baseline(qualities, images, known, tables)
-
-
-def is_perfect(scores: Floats) -> NDArray[np.bool_]:
-    """Say which scores are those of an image identical to its original: an infinite PSNR."""
-    return np.isinf(scores)
+    sides = np.stack([own, *(scores[:, METRICS.index(metric)] for scores in beside)])
+    is_odd = np.isinf(sides) & ~((sides > 0) & (metric == "psnr_db"))
+    return np.where(is_odd, np.nan, sides) if is_odd.any() else sides
 
 
 def _average_cells(
     rows: pd.DataFrame,
-    sides: Mapping[str, _Sides],
-    baseline: tuple[_Yardstick, Places],
+    sides: Mapping[str, Floats],
+    shared: Mapping[str, Any],
     keys: list[str],
     groups: Mapping[int, int] | None,
-    trial_id: str,
 ) -> list[dict[str, Any]]:
     """Return the columns of a trial's cells, of each metric."""
     by_cell = rows.groupby(keys, sort=True, observed=True)
     cells = Grouping(by_cell.ngroups, by_cell.ngroup().to_numpy(np.int64), _groups(by_cell, rows["image"], groups))
     index = by_cell.size().index.to_frame(index=False)
-    yardstick, images = baseline
     finite = ~_left_out(sides["psnr_db"])
-    shared: dict[str, Any] = {
-        "trial_id": np.full(cells.n, trial_id, object),
-        "system": np.full(cells.n, ALL, object),
-        **{name: index[name].to_numpy(int if name == "input_quality" else object) for name in keys},
-        "mean_bytes": cells.mean(rows[BYTES].to_numpy(np.float64)),
-        "reference_bytes": cells.mean(yardstick.baseline.scores[BYTES][yardstick.reference, images]),
-    }
+    same = {name: np.full(cells.n, shared[name], object) for name in ("trial_id", "system")}
+    same |= {name: index[name].to_numpy(int if name == "input_quality" else object) for name in keys}
+    same["mean_bytes"] = cells.mean(rows[BYTES].to_numpy(np.float64))
+    same["reference_bytes"] = cells.mean(shared["reference_bytes"])
     return [
         {
-            **shared,
+            **same,
             **_average_metric(sides[metric], cells, metric),
             "metric": np.full(cells.n, metric, object),
-            "mean_beside_psnr": cells.of(finite).mean(sides[metric].own[finite]),
+            "mean_beside_psnr": cells.of(finite).mean(sides[metric][0][finite]),
         }
         for metric in METRICS
     ]
 
 
-def _average_metric(sides: _Sides, cells: Grouping, metric: str) -> dict[str, NDArray[Any]]:
-    direction = METRIC_DIRECTIONS[metric]
-    kept = ~_left_out(sides)
-    own = means_of(sides.own[kept], cells.of(kept))
-    gained = means_of(direction * (sides.own[kept] - sides.reference[kept]), cells.of(kept))
-    reference, lower = (cells.of(kept).mean(side[kept]) for side in (sides.reference, sides.lower))
+def _average_metric(sides: Floats, cells: Grouping, metric: str) -> dict[str, NDArray[Any]]:
+    direction, kept = METRIC_DIRECTIONS[metric], ~_left_out(sides)
+    within, (ours, jpeg, low) = cells.of(kept), sides[:3, kept]
+    own, gained = means_of(ours, within), means_of(direction * (ours - jpeg), within)
+    reference, lower = within.mean(jpeg), within.mean(low)
     step = np.abs(reference - lower)
     step[step == 0] = np.nan
     gain = direction * (own.mean - reference)
-    changed = ~(is_perfect(sides.own) | is_perfect(sides.entered) | np.isnan(sides.entered))
-    change = sides.own[changed] - sides.entered[changed]
+    changed = ~(np.isinf(sides[0]) | ~np.isfinite(sides[3]))
+    change = sides[0][changed] - sides[3][changed]
     found = means_of(change, cells.of(changed))
     return {
         **{"mean": own.mean, "sd": own.sd, "low": own.low, "high": own.high, "reference_mean": reference},
@@ -255,24 +220,9 @@ def _average_metric(sides: _Sides, cells: Grouping, metric: str) -> dict[str, ND
     }
 
 
-def _sides(rows: pd.DataFrame, yardstick: _Yardstick, images: Places, entered: Baseline) -> dict[str, _Sides]:
-    at = entered.place_qualities(rows["input_quality"]), entered.place_images(rows)
-    sides = {}
-    for metric in METRICS:
-        jpeg = yardstick.baseline.scores[metric]
-        found = (jpeg[yardstick.reference, images], jpeg[yardstick.lower, images], entered.scores[metric][at])
-        sides[metric] = _Sides(*(_numbers(side, metric) for side in (rows[metric].to_numpy(np.float64), *found)))
-    return sides
-
-
-def _left_out(sides: _Sides) -> NDArray[np.bool_]:
-    return is_perfect(sides.own) | is_perfect(sides.reference) | is_perfect(sides.lower)
-
-
-def _numbers(scores: Floats, metric: str) -> Floats:
-    """Return scores with NaN for whatever is neither a number nor the infinite PSNR of an identical image."""
-    is_odd = np.isinf(scores) & ~((scores > 0) & (metric == "psnr_db"))
-    return np.where(is_odd, np.nan, scores) if is_odd.any() else scores
+def _left_out(sides: Floats) -> NDArray[np.bool_]:
+    """Mark the images identical to their original on some side, whose PSNR is infinite."""
+    return np.asarray(np.isinf(sides[:3]).any(axis=0))
 
 
 def _groups(by_cell: Any, images: "pd.Series[Any]", groups: Mapping[int, int] | None) -> Places | None:
@@ -282,24 +232,3 @@ def _groups(by_cell: Any, images: "pd.Series[Any]", groups: Mapping[int, int] | 
     known = images.map(groups)
     named = pd.MultiIndex.from_arrays([by_cell.ngroup(), known.isna(), known.fillna(images)])
     return np.asarray(named.factorize()[0])
-
-
-def _n_places(images: Mapping[str, "pd.Index[Any]"]) -> int:
-    return int(np.prod([len(index) for index in images.values()]))
-
-
-def _place_images(images: Mapping[str, "pd.Index[Any]"], rows: pd.DataFrame) -> Places:
-    place, is_known = np.zeros(len(rows), np.int64), np.ones(len(rows), np.bool_)
-    for name, index in images.items():
-        part = _places(index, rows[name])
-        place = place * len(index) + part
-        is_known &= part >= 0
-    return np.where(is_known, place, _n_places(images))
-
-
-def _places(index: "pd.Index[Any]", values: "pd.Series[Any]") -> Places:
-    """Return each value's place in an index, -1, which is the last one, where it is not there."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        known = np.append(index.get_indexer(pd.Index(values.cat.categories)), -1)
-        return np.asarray(known[values.cat.codes.to_numpy()], np.int64)
-    return np.asarray(index.get_indexer(pd.Index(values)), np.int64)

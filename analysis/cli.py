@@ -4,7 +4,6 @@ RUN may be a CSV file of printed means: then they are rebuilt, examined and deci
 """
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +13,13 @@ from analysis.checks import RunError
 from analysis.compare import open_pair
 from analysis.findings import Findings, find
 from analysis.records import fidelity_sentence
+from analysis.report.page import render
 from analysis.report.printed_means import report_printed
 from analysis.report.report import require_report_place, write_report
 from analysis.report.two_runs import pair_tables, summarise_pair, write_pair
 from analysis.run import open_run
-from analysis.tables.frames import columns_of
-from analysis.tables.of_comparison import summary_table
-from analysis.tables.run_frames import sizes_frame
+from analysis.tables.data import sizes_frame
+from analysis.tables.models import columns_of, summary_table
 from analysis.tables.write import to_text
 
 USER_ERROR = 2
@@ -74,32 +73,13 @@ def _compare(arguments: Sequence[str]) -> str:
 
 def summarise(findings: Findings) -> str:
     """Say a run's essence in plain text: tables, file sizes, codecs, notes, both decisions."""
-    lines = _split_table(findings, "validation")
-    if findings.run.finalists:
-        lines += _split_table(findings, "test")
-    lines += [_sizes(findings)]
-    lines += [f"other codecs: {findings.codecs.verdict}"] if findings.codecs.verdict else []
-    lines += [f"note: {note}" for note in (*findings.notes, *findings.left_out)]
-    lines += [f"pick: {' '.join((findings.pick.sentence(), *findings.pick.warnings))}"]
-    lines += [f"strict pick: {findings.strict.sentence()}"]
-    return "\n".join(lines)
-
-
-def _split_table(findings: Findings, split: str) -> list[str]:
-    """Lay out what a split says of JPEG as it is and the best models."""
-    run = findings.run
-    trials = run.finalists if split == "test" else run.trials
-    shown = trials[:N_TRIALS_PRINTED]
-    table = summary_table(findings, columns_of(findings, split, N_TRIALS_PRINTED), split)
-    lines = [
-        f"{split} images, {WHO[split]}, by input quality: mean PSNR in dB and mean SSIM of the whole image, and how",
-        f"many of the 8 means (4 metrics, whole image and centre crop) reach those of JPEG-{run.reference_quality}:",
-        "",
-        to_text(table) if table else "nothing was scored\n",
-    ]
-    if len(trials) > len(shown):
-        lines.append(f"(further trials, in the report: {len(trials) - len(shown)})")
-    return [*lines, *filter(None, [fidelity_sentence(shown)]), ""]
+    run, parts = findings.run, []
+    for split, trials in (("validation", run.trials), ("test", run.finalists))[: 2 if run.finalists else 1]:
+        table = summary_table(findings, columns_of(findings, split, N_TRIALS_PRINTED), split)
+        part = {"split": split, "who": WHO[split], "table": to_text(table) if table else ""}
+        shown = trials[:N_TRIALS_PRINTED]
+        parts.append({**part, "n_more": len(trials) - len(shown), "unequal": fidelity_sentence(shown)})
+    return render("summary.txt", findings=findings, parts=parts, sizes=sizes_frame(findings).to_dict("records"))
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -107,14 +87,3 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a search, or a CSV file of means")
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder of the report (default: RUN/report)")
     return parser.parse_args(arguments)
-
-
-def _sizes(findings: Findings) -> str:
-    table = sizes_frame(findings)
-    rows = zip(table["input_quality"], table["mean_kb"], table["saved_percent"], strict=True)
-    sizes = ", ".join(f"{kilobytes:.2f} at {quality} ({_change(saved)})" for quality, kilobytes, saved in rows)
-    return f"file sizes in kB of 1000 bytes, and against JPEG-{findings.run.reference_quality}: {sizes}"
-
-
-def _change(saved_percent: float) -> str:
-    return "unknown" if math.isnan(saved_percent) else f"{0 - round(saved_percent):+d} %"

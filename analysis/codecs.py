@@ -58,15 +58,13 @@ N_RESAMPLES = 1000
 class CodecComparison:
     """What a run says of other codecs beside its finalists, on the same test images.
 
-    files: FILE_COLUMNS, a row per way to keep an image, setting, image and region. The name is a codec's, or the id of
-        a finalist, whose file is the JPEG that it restores.
-    points: POINT_COLUMNS, a row per way and setting; ways: WAY_COLUMNS, a row per way, fewest bytes first: its bytes at
+    points: POINT_COLUMNS, a row per way to keep an image and setting. The name is a codec's, or the id of a finalist,
+        whose file is the JPEG that it restores. ways: WAY_COLUMNS, a row per way, fewest bytes first: its bytes at
         parity as a share of the reference's, by all four means of whole images and by mean PSNR alone, with their
         intervals, and the setting of fewest bytes that was measured to reach all four.
     not_run: codec -> why. notes: what is missing, a sentence each. verdict: the answer, empty where there is none.
     """
 
-    files: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FILE_COLUMNS))
     points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=POINT_COLUMNS))
     ways: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=WAY_COLUMNS))
     not_run: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +84,7 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     tried = codecs["not_run"].isna()
     lacking = codecs[~tried & codecs["codec"].notna()]
     files = codecs[tried].rename(columns={"codec": "name"})[FILE_COLUMNS]
-    files, odd = _whole_rows(files, run.path / CODECS_FILE, {"region": REGIONS}, infinite=("psnr_db",))
+    files, odd = _whole_rows(files, CODECS_FILE)
     files = files.astype({"setting": int, "image": int}).drop_duplicates([*POINT, "image", "region"])
     not_run = dict(zip(lacking["codec"], lacking["not_run"], strict=True))
     if not (files["name"].eq(JPEG) & files["setting"].eq(run.reference_quality)).any():
@@ -95,11 +93,13 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     codec_names = list(files["name"].unique())
     files = pd.concat([files, _restored(run, files, suspects)], ignore_index=True)
     restoring, notes = _read_restoring(run)
-    cells = _cells(files, run)
+    names = {"name": "trial_id", "setting": "input_quality", "file_bytes": BYTES}
+    scores = files.rename(columns=names).assign(split="test")
+    cells = average(scores, [JPEG], run.reference_quality, groups=run.images.groups or None)
     points = _points(files, cells, codec_names, restoring)
     ways, difference = _ways(files, cells, points, run)
     verdict = _verdict(ways, difference, run)
-    return CodecComparison(files, points, ways, not_run, (*odd, *notes), verdict)
+    return CodecComparison(points, ways, not_run, (*odd, *notes), verdict)
 
 
 def title_of(name: str, kind: str) -> str:
@@ -122,31 +122,25 @@ def _read_measured(path: Path, kinds: Mapping[str, pa.DataType]) -> pd.DataFrame
     return frame
 
 
-def _whole_rows(
-    table: pd.DataFrame, path: Path, known: Mapping[str, Collection[str]], infinite: Collection[str] = ()
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Keep the rows that have a value in every column, and say how many have none.
-
-    known: the words that a column may hold; infinite: columns that may be infinite, as PSNR of an identical image is.
-    """
+def _whole_rows(table: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Keep the rows that have a value that can be in every column, and say how many have none."""
     usable = table.notna().all(axis=1)
     for name in table.select_dtypes("number").columns:
-        usable &= ~np.isinf(table[name]) | ((table[name] > 0) & (name in infinite))
-    for name, words in known.items():
-        usable &= table[name].isin(list(words))
+        usable &= np.isfinite(table[name]) | ((table[name] > 0) & (name == "psnr_db"))  # of an identical image
+    if "region" in table:
+        usable &= table["region"].isin(REGIONS)
     n_left_out = int((~usable).sum())
-    note = f"Rows of {path.name} that lack a value or hold one that cannot be are not used: {n_left_out}."
+    note = f"Rows of {file} that lack a value or hold one that cannot be are not used: {n_left_out}."
     return table[usable].reset_index(drop=True), (note,) if n_left_out else ()
 
 
 def _read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on."""
     try:
-        rows = _read_measured(run.path / RESTORING_FILE, RESTORING_KINDS)
+        rows, odd = _whole_rows(_read_measured(run.path / RESTORING_FILE, RESTORING_KINDS), RESTORING_FILE)
     except ValueError as error:
         empty = pd.DataFrame(columns=["restore_ms", "restored_on"])
         return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
-    rows, odd = _whole_rows(rows, run.path / RESTORING_FILE, {})
     threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
     rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
     return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
@@ -162,12 +156,6 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> pd.Da
     rows = rows.astype({"name": str, "region": str, "setting": int, "image": int})
     decoding = files.loc[files["name"] == JPEG, ["setting", "image", "region", "decode_ms"]]
     return rows.merge(decoding, on=["setting", "image", "region"], how="left")[FILE_COLUMNS]
-
-
-def _cells(files: pd.DataFrame, run: Run) -> pd.DataFrame:
-    names = {"name": "trial_id", "setting": "input_quality", "file_bytes": BYTES}
-    scores = files.rename(columns=names).assign(split="test")
-    return average(scores, [JPEG], run.reference_quality, groups=run.images.groups or None)
 
 
 def _points(
@@ -239,7 +227,9 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
         above, below = (sum_groups(part, fields) for part in (np.where(kept, values, 0), kept.astype(np.float64)))
         with np.errstate(invalid="ignore", divide="ignore"):
             means[measure] = pd.DataFrame((weights @ above.T) / (weights @ below.T), columns=wide[measure].columns)
-    reference, unit = ({m: means[m][(JPEG, quality)] for m in METRICS} for quality in _levels(means, run))
+    has_step = (JPEG, STEP_QUALITY) in means["psnr_db"].columns  # else the reference twice: no unit of margin
+    levels = (run.reference_quality, STEP_QUALITY if has_step else run.reference_quality)
+    reference, unit = ({metric: means[metric][(JPEG, quality)] for metric in METRICS} for quality in levels)
     found: dict[str, dict[str, Floats]] = {}
     for name in dict.fromkeys(wide["file_bytes"].columns.get_level_values("name")):
         found[str(name)] = {}
@@ -249,12 +239,6 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
             sizes = means["file_bytes"][name].to_numpy()
             found[str(name)][term] = bytes_at_parity(sizes, margins, means["file_bytes"][(JPEG, run.reference_quality)])
     return found
-
-
-def _levels(means: Mapping[str, pd.DataFrame], run: Run) -> tuple[int, int]:
-    """Return the qualities of JPEG that make a unit of margin; without JPEG-50, the reference twice."""
-    has_step = (JPEG, STEP_QUALITY) in means["psnr_db"].columns
-    return run.reference_quality, STEP_QUALITY if has_step else run.reference_quality
 
 
 def _verdict(ways: pd.DataFrame, difference: tuple[float, float], run: Run) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pandas as pd
 from analysis.checks import RunError
 from analysis.findings import Findings, find
 from analysis.run import Run, open_run
-from analysis.statistics import Grouping, Interval, bootstrap_mean
+from analysis.statistics import Grouping, bootstrap_mean
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.records import TrialRecord
 
@@ -25,13 +26,12 @@ class RunPair:
 
     images: split, image (its number in A) and image_b (in B): the images that are known to be the same and were scored
         in both on the same side of the split, so that no trial of either was trained on them.
-    same_pack: whether both were made on one pack. notes: what a reader of the differences must know.
+    notes: what a reader of the differences must know.
     """
 
     a: Findings
     b: Findings
     images: pd.DataFrame
-    same_pack: bool
     notes: tuple[str, ...]
 
     @property
@@ -65,30 +65,6 @@ class RunPair:
         return own.merge(others, on=[*KEY, "input_quality", "region"], suffixes=("", "_b"))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """B minus A of one metric, over the images that both have.
-
-    interval: None where no image has both, without bounds where too few have; n_left_out: images without a finite
-    score on both sides, such as those that are identical to their original. is_equal: no image differs.
-    """
-
-    metric: str
-    interval: Interval | None
-    n_left_out: int
-    is_equal: bool = False
-
-    @property
-    def better(self) -> str:
-        """Return "A" or "B" where the interval leaves out 0, "same" where all is equal, "" where it cannot be told."""
-        if self.interval is None or not self.interval.has_bounds:
-            return "same" if self.interval is not None and self.is_equal else ""
-        low, high = (METRIC_DIRECTIONS[self.metric] * bound for bound in (self.interval.low, self.interval.high))
-        if low == high == 0:
-            return "same"
-        return "B" if min(low, high) > 0 else "A" if max(low, high) < 0 else ""
-
-
 def open_pair(path_a: Path, path_b: Path) -> RunPair:
     """Open two runs and find their common images.
 
@@ -103,22 +79,29 @@ def open_pair(path_a: Path, path_b: Path) -> RunPair:
             f"two runs of one pack are wanted, found packs {prints[0][:12]} and {prints[1][:12]}, and no image that "
             "both scored from the same JPEG files; name two runs of one pack"
         )
-    return RunPair(a, b, images, same_pack, tuple(_notes(images, n_other, prints)))
+    return RunPair(a, b, images, tuple(_notes(images, n_other, prints)))
 
 
-def difference(pairs: pd.DataFrame, metric: str) -> Difference:
+def difference(pairs: pd.DataFrame, metric: str) -> dict[str, Any]:
     """Return B minus A over images; an image that has several rows counts once, with their mean.
 
     pairs: rows of `RunPair.paired`, of one split and region; images of one group are resampled together.
+    Returns metric, difference with low and high (NaN where too few fields tell), n_images, n_left_out (without a finite
+    score on both sides, such as those that are identical to their original), and better: "A" or "B" where the interval
+    leaves out 0, "same" where no image differs, "" where it cannot be told.
     """
     images, first, places = np.unique(pairs["image"], return_index=True, return_inverse=True)
     with np.errstate(invalid="ignore"):  # inf - inf, where neither has an error
         gaps = pairs[f"{metric}_b"].to_numpy(np.float64) - pairs[metric].to_numpy(np.float64)
     by_image = Grouping(len(images), places).mean(gaps)
     known = np.isfinite(by_image)
-    finite, groups = by_image[known], pairs["group"].to_numpy()[first][known]
-    interval = bootstrap_mean(finite, groups) if finite.size else None
-    return Difference(metric, interval, int(by_image.size - finite.size), bool((finite == 0).all()))
+    found = bootstrap_mean(by_image[known], pairs["group"].to_numpy()[first][known])
+    low, high = sorted(METRIC_DIRECTIONS[metric] * bound for bound in (found.low, found.high))
+    is_same = bool(known.any() and not by_image[known].any())
+    return {
+        **{"metric": metric, "difference": found.estimate, "low": found.low, "high": found.high, "n_images": found.n},
+        **{"n_left_out": len(images) - found.n, "better": "same" if is_same else "B" * (low > 0) + "A" * (high < 0)},
+    }
 
 
 def deciding_split(pairs: pd.DataFrame) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import ALL
+from analysis.records import written
 from analysis.run import Run
 from analysis.statistics import Interval
 from analysis.strict import RULE as STRICT_RULE
 from analysis.strict import StrictPick, bytes_of, pairs_with_reference
 from models.names import METRICS, REGIONS
-from search.space.spec import BASELINE
 
 RULE = (
     "the fewest bytes, so of one encoder the lowest quality, at which a finalist's means of all four metrics over the "
@@ -55,19 +55,20 @@ class Pick:
     reference_bytes: float | None = None
     encoder: str | None = None
 
+    @property
+    def written(self) -> str:
+        """What the picked files are called."""
+        return written(self.encoder, self.quality)
+
     def sentence(self) -> str:
         """Say the answer in plain words."""
         if self.quality is None or self.saved is None:
             return f"No JPEG quality below {self.reference_quality} can be picked: {self.reason}"
         return (
-            f"{self._written()} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
+            f"{self.written} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
             f"in the means of all four metrics over {self.n_images} test images, whole and cropped. Its files are "
             f"{self.saved.estimate:.1f} % smaller."
         )
-
-    def _written(self) -> str:
-        is_plain = self.encoder in (None, BASELINE.encoder_at(self.quality or 0))
-        return f"Quality {self.quality}" if is_plain else f"{self.encoder} (quality {self.quality})"
 
 
 def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> pd.DataFrame:
@@ -99,7 +100,7 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     passing = table[table["passes"]]
     best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
     trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
-    warnings = tuple(filter(None, (_doubt(n_images), _seen(run))))
+    warnings = _warnings(run, n_images)
     if passing.empty:
         reason = _shortfall(best, cells, reference)
         return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
@@ -170,20 +171,16 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
     )
 
 
-def _doubt(n_images: int) -> str:
-    if n_images >= FEW_IMAGES:
-        return ""
-    images = "test image decides" if n_images == 1 else "test images decide"
-    return f"Only {n_images} {images}: with so few, a small difference of means can be chance."
-
-
-def _seen(run: Run) -> str:
+def _warnings(run: Run, n_images: int) -> tuple[str, ...]:
+    lines = []
+    if n_images < FEW_IMAGES:
+        images = "test image decides" if n_images == 1 else "test images decide"
+        lines.append(f"Only {n_images} {images}: with so few, a small difference of means can be chance.")
     tested = run.scores.loc[run.scores["split"] == "test", "image"].unique()
     n_seen = len(run.choice_images.intersection(map(int, tested)))
-    if not n_seen:
-        return ""
-    return (
-        f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: they "
-        "are "
-        "in these means, and left out of what the strict rule judges."
-    )
+    if n_seen:
+        lines.append(
+            f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: "
+            "they are in these means, and left out of what the strict rule judges."
+        )
+    return tuple(lines)

@@ -2,7 +2,6 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.checks import RunError, one_line
+from analysis.checks import one_line
 from analysis.records import RESUME
+
+DAMAGED = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,20 @@ class Samples:
         return max((quality for quality in self.qualities if quality <= wanted), default=min(self.qualities))
 
 
-def read_samples(run: Path, trial_id: str) -> Samples:
-    """Read the samples of a trial. Raises RunError when the file is missing, torn or of another shape."""
+def read_samples(run: Path, trial_id: str) -> Samples | str:
+    """Read the samples of a trial; returns the reason where the file is missing, torn or of another shape."""
     path = run / "samples" / f"{trial_id}.npz"
     if not path.is_file():
-        raise RunError(f"{trial_id} has no sample pictures: there is no comparison of pixels.")
+        return f"{trial_id} has no sample pictures: there is no comparison of pixels."
     try:
         with np.load(path) as file:
-            samples = Samples(
-                original=file["original"],
-                degraded=file["degraded"],
-                restored=file["restored"],
-                names=tuple(str(name) for name in file["names"]),
-                qualities=tuple(int(quality) for quality in file["qualities"]),
-                kinds=tuple(str(kind) for kind in file["kinds"]),
-            )
-    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise RunError(f"The sample pictures of {trial_id} cannot be read ({one_line(error)}).") from error
-    if wrong := _what_does_not_fit(samples):
-        raise RunError(f"The sample pictures of {trial_id} {wrong}.")
-    return samples
+            pictures = {name: file[name] for name in ("original", "degraded", "restored")}
+            names, qualities, kinds = (file[name].tolist() for name in ("names", "qualities", "kinds"))
+        samples = Samples(**pictures, names=_words(names), qualities=tuple(map(int, qualities)), kinds=_words(kinds))
+    except DAMAGED as error:
+        return f"The sample pictures of {trial_id} cannot be read ({one_line(error)})."
+    wrong = _what_does_not_fit(samples)
+    return f"The sample pictures of {trial_id} {wrong}." if wrong else samples
 
 
 def _what_does_not_fit(samples: Samples) -> str:
@@ -107,53 +102,38 @@ class Gallery:
     map_numbers: tuple[int, ...]
 
 
-def read_gallery(run: Path) -> Gallery:
-    """Read the gallery of a run. Raises RunError when it is missing, torn or of another shape."""
-    path = run / GALLERY
+def read_gallery(run: Path) -> Gallery | str:
+    """Read the gallery of a run; returns the reason where it is missing, torn or of another shape."""
+    path, again = run / GALLERY, f"remove it, and {RESUME} RUN makes it again."
     if not path.is_file():
-        raise RunError(LACKING)
+        return LACKING
     try:
         with np.load(path) as file:
-            gallery = _gallery(file)
-    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"{GALLERY} cannot be read ({error}): remove it, and {RESUME} RUN makes it again.") from error
-    if not _fits(gallery):
-        raise RunError(f"The pictures of {GALLERY} do not fit their names: remove it, and {RESUME} RUN makes it again.")
-    return gallery
+            parts: dict[str, Any] = {name: file[name] for name in ("sheet", "worst_original", "worst_degraded")}
+            parts |= {name: file.get(name) for name in ("worst_restored", "maps")}
+            names = ("sheet_names", "sheet_systems", "worst_names", "worst_systems")
+            parts |= {name: _words(file[name].tolist()) for name in names}
+            parts |= {name: int(file[name]) for name in ("quality", "crop_px")}
+            parts["map_numbers"] = tuple(map(int, file.get("map_numbers", ())))
+            gallery = Gallery(**parts, trial_id=str(file["trial_id"]) or None)
+    except DAMAGED as error:
+        return f"{GALLERY} cannot be read ({error}): {again}"
+    return gallery if _fits(gallery) else f"The pictures of {GALLERY} do not fit their names: {again}"
 
 
-def _gallery(file: Mapping[str, NDArray[Any]]) -> Gallery:
-    return Gallery(
-        sheet=file["sheet"],
-        sheet_names=tuple(map(str, file["sheet_names"])),
-        sheet_systems=tuple(map(str, file["sheet_systems"])),
-        worst_original=file["worst_original"],
-        worst_degraded=file["worst_degraded"],
-        worst_restored=file.get("worst_restored"),
-        worst_names=tuple(map(str, file["worst_names"])),
-        worst_systems=tuple(map(str, file["worst_systems"])),
-        quality=int(file["quality"]),
-        crop_px=int(file["crop_px"]),
-        trial_id=str(file["trial_id"]) or None,
-        maps=file.get("maps"),
-        map_numbers=tuple(map(int, file["map_numbers"])) if "map_numbers" in file else (),
-    )
+def _words(names: list[Any]) -> tuple[str, ...]:
+    return tuple(map(str, names))
 
 
 def _fits(gallery: Gallery) -> bool:
     worst = [gallery.worst_original, gallery.worst_degraded]
     worst += [] if gallery.worst_restored is None else [gallery.worst_restored]
+    maps, n_worst = gallery.maps, len(gallery.worst_names)
     return (
-        all(part.dtype == np.uint8 for part in (gallery.sheet, *worst))
-        and gallery.sheet.ndim == 4
+        all(part.dtype == np.uint8 and part.ndim == 4 for part in (gallery.sheet, *worst))
+        and all(part.shape == worst[0].shape for part in worst)
         and len(gallery.sheet) == len(gallery.sheet_names) == len(gallery.sheet_systems)
-        and all(part.ndim == 4 and part.shape == worst[0].shape for part in worst)
-        and len(worst[0]) == len(gallery.worst_names) == len(gallery.worst_systems)
-        and (gallery.maps is None or _maps_fit(gallery.maps, gallery))
-    )
-
-
-def _maps_fit(maps: NDArray[np.float32], gallery: Gallery) -> bool:
-    return (
-        maps.ndim == 4 and maps.shape[-1] == len(gallery.map_numbers) and min(maps.shape) > 0 < len(gallery.worst_names)
+        and len(worst[0]) == n_worst == len(gallery.worst_systems)
+        and (maps is None or (maps.ndim == 4 and maps.shape[-1] == len(gallery.map_numbers) and 0 not in maps.shape))
+        and (maps is None or n_worst > 0)
     )

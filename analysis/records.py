@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from analysis.checks import RunError, describe, fits
 from search.records import EARLIER, RECORDS, TrialRecord
-from search.space.spec import TrialSpec, TrialStatus
+from search.space.spec import BASELINE, TrialSpec, TrialStatus
 
 RESUME = "python search/run.py --resume"
 BASELINE_LABEL = "JPEG as it is"
@@ -166,35 +166,30 @@ def label(record: TrialRecord) -> str:
     return f"{record.trial_id} ({fidelity(record)}, {record.status.value})"
 
 
-def heading(record: TrialRecord) -> str:
+def heading(record: TrialRecord, settings: str = "{loss}, trained at {quality}") -> str:
     """Name a trial in the few short lines of a table's column head."""
-    return "\n".join(_heading(record, f"{_loss(record)}, trained at {record.spec.training_quality}"))
+    spec, split = record.spec, "" if record.spec.split == "tiny" else f"\nof {record.spec.split}"
+    if spec.is_baseline:
+        return f"JPEG\nas it is{split}"
+    encoder = [] if spec.encoder is None else [spec.encoder.replace("-radial", "\nradial")]
+    if spec.returns_input:
+        return "\n".join([*encoder, f"as it is{split}"])
+    network = f"{spec.architecture}{'' if spec.global_residual else ' direct'}"
+    network += "" if spec.output_activation == "none" else f" {spec.output_activation}"
+    told = settings.format(loss=spec.loss if spec.is_trained else "closed form", quality=spec.training_quality)
+    seed = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
+    return "\n".join([network, *encoder, told, seed, fidelity(record).replace(" of ", "\nof "), record.status.value])
+
+
+def written(encoder: str | None, quality: int | None) -> str:
+    """Name files by their quality, and by their encoder where that is another than Pillow's default."""
+    is_plain = encoder in (None, BASELINE.encoder_at(quality or 0))
+    return f"Quality {quality}" if is_plain else f"{encoder} (quality {quality})"
 
 
 def short_heading(record: TrialRecord) -> str:
     """Name a trial in lines that are short enough for a terminal."""
-    return "\n".join(_heading(record, f"{_loss(record)}\nq{record.spec.training_quality}"))
-
-
-def _heading(record: TrialRecord, settings: str) -> list[str]:
-    spec, split = record.spec, "" if record.spec.split == "tiny" else f"\nof {record.spec.split}"
-    if spec.is_baseline:
-        return [f"JPEG\nas it is{split}"]
-    encoder = [] if spec.encoder is None else [spec.encoder.replace("-radial", "\nradial")]
-    if spec.returns_input:
-        return [*encoder, f"as it is{split}"]
-    predicts = "" if spec.global_residual else " direct"
-    activation = "" if spec.output_activation == "none" else f" {spec.output_activation}"
-    tail = f"s{spec.seed} {record.trial_id.rpartition('-')[2][:8]}"
-    return [f"{spec.architecture}{predicts}{activation}", *encoder, settings, tail, *_trained(record)]
-
-
-def _loss(record: TrialRecord) -> str:
-    return record.spec.loss if record.spec.is_trained else "closed form"
-
-
-def _trained(record: TrialRecord) -> list[str]:
-    return [fidelity(record).replace(" of ", "\nof "), record.status.value]
+    return heading(record, "{loss}\nq{quality}")
 
 
 def fidelity_sentence(records: Sequence[TrialRecord]) -> str:

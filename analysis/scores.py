@@ -23,10 +23,10 @@ NEEDED = {
     **dict.fromkeys(METRICS, pa.float64()),
 }
 # A file may lack them; its rows then have none.
-OPTIONAL = {"name": pa.string(), "system": pa.string(), "crop_px": pa.int16()}
+OPTIONAL = {"name": pa.string(), "system": pa.string()}
 SCORE_COLUMNS = (*NEEDED, *OPTIONAL)
 # They lie in the files too; no table reads them yet, so they do not fill memory.
-UNUSED = {"worst_window_psnr_db", *(f"{metric}_raw" for metric in REPORTED_METRICS)}
+UNUSED = {"crop_px", "worst_window_psnr_db", *(f"{metric}_raw" for metric in REPORTED_METRICS)}
 SPLITS = ("test", "validation")
 NO_CELLS = "its cells say 'not scored'"
 
@@ -76,20 +76,16 @@ def _read_part(file: Path) -> tuple[pa.Table, list[str], list[str]]:
     table = pq.read_table(file, columns=[name for name in SCORE_COLUMNS if name in found], use_threads=False)
     columns = {name: _column(table, name, kind) for name, kind in {**NEEDED, **OPTIONAL}.items()}
     others = [name for name in found if name not in SCORE_COLUMNS and name not in UNUSED]
-    words = [name for name, kind in OPTIONAL.items() if kind == pa.string()]
-    return pa.table(columns), others, [name for name in words if name not in found or table.column(name).null_count]
+    unknown = [name for name in OPTIONAL if name not in found or table.column(name).null_count]
+    return pa.table(columns), others, unknown
 
 
 def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-    if name not in table.column_names:
-        column = pa.chunked_array([pa.nulls(len(table), kind)])
-    else:
-        column = table.column(name).cast(kind)
+    is_there = name in table.column_names
+    column = table.column(name).cast(kind) if is_there else pa.chunked_array([pa.nulls(len(table), kind)])
     if name in (*ROW_KEY, "jpeg_bytes") and column.null_count:
         raise ValueError(f"column {name} lacks {column.null_count} values")
-    if kind == pa.string():
-        return column.fill_null("unknown").dictionary_encode()
-    return column.fill_null(0) if kind == OPTIONAL["crop_px"] else column
+    return column.fill_null("unknown").dictionary_encode() if kind == pa.string() else column
 
 
 def _checked_rows(part: pa.Table, trial_id: str) -> tuple[pa.Table, list[str]]:

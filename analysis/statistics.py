@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.integer[Any]]
@@ -157,17 +157,13 @@ def groups_for_share(observed: float, limit: float) -> int | None:
     if observed >= limit:
         return None
 
-    def demonstrates(n: int) -> bool:
-        return float(stats.beta.ppf((1 + CONFIDENCE) / 2, observed * n + 1, n * (1 - observed))) <= limit
+    def excess(n: float) -> float:
+        return float(stats.beta.ppf((1 + CONFIDENCE) / 2, observed * n + 1, n * (1 - observed))) - limit
 
     high = 1
-    while not demonstrates(high):
+    while excess(high) > 0:
         high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if demonstrates(middle) else (middle, high)
-    return high
+    return high if high == 1 else math.ceil(optimize.brentq(excess, high / 2, high))
 
 
 def groups_for_mean(interval: Interval, limit: float) -> int | None:
@@ -195,7 +191,7 @@ def sum_groups(values: Floats, groups: ArrayLike | None) -> Floats:
     return sums
 
 
-def on_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
+def on_pareto_front(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.bool_]:
     """Tell which of N have no other that costs at most as much and is at least as good, one of the two being better.
 
     What has no finite cost or quality is on no front, and keeps none off it.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.records import written
 from analysis.run import Run
 from analysis.statistics import (
     LEAST_GROUPS,
@@ -47,7 +48,7 @@ class StrictPick:
     """What is demonstrated of one run.
 
     model, trial_ids: the model that is judged, and its trials, one for each seed and split; empty where there is none.
-    quality, saved, mean_bytes, reference_bytes: the lowest quality demonstrated, the percent of bytes it saves, and
+    quality, saved, mean_bytes, reference_bytes, encoder: the lowest quality demonstrated, the percent of bytes it saves, and
         the mean bytes of its files and of the reference's; None where no quality is.
     steps: a row per quality judged, trial and camera system, as `judge` returns them.
     reason: why the next quality is not demonstrated, or why nothing was judged. fields_needed, images_needed: how many
@@ -67,6 +68,12 @@ class StrictPick:
     fields_needed: int | None = None
     images_needed: int | None = None
     n_seen: int = 0
+    encoder: str | None = None
+
+    @property
+    def written(self) -> str:
+        """What the files demonstrated are called."""
+        return written(self.encoder, self.quality)
 
     @property
     def trial_id(self) -> str | None:
@@ -80,7 +87,7 @@ class StrictPick:
         seeds = "" if len(self.trial_ids) == 1 else f" by all {len(self.trial_ids)} of its trainings"
         bounds = f" (95 % interval {self.saved.low:.1f} to {self.saved.high:.1f} %)" if self.saved.has_bounds else ""
         return (
-            f"By the strict rule quality {self.quality} is demonstrated: restored by {self.model}, it is not worse "
+            f"By the strict rule {self.written[0].lower()}{self.written[1:]} is demonstrated: restored by {self.model}, it is not worse "
             "than "
             f"JPEG-{self.reference_quality} in any camera system{seeds}. Its files are {self.saved.estimate:.1f} % "
             f"smaller{bounds}." + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
@@ -111,7 +118,8 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
         failed = [step for step in steps if not step["passes"]]
         if failed:
             return replace(pick, **_shortfall(int(quality), failed))
-        pick = replace(pick, quality=int(quality), **bytes_of(at_quality))
+        encoder = repeats[0].spec.encoder_at(int(quality))
+        pick = replace(pick, quality=int(quality), encoder=encoder, **bytes_of(at_quality))
     return pick
 
 
@@ -148,23 +156,13 @@ def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
     reference = whole.loc[is_baseline & (whole["input_quality"] == run.reference_quality), columns]
     own = whole.loc[whole["trial_id"].isin(list(trial_ids)), ["trial_id", "input_quality", "system", *columns]]
     pairs = own.merge(reference.drop_duplicates("image"), on="image", suffixes=("", "_reference"))
-    gains = {
-        name: METRIC_DIRECTIONS[name]
-        * (pairs[name] - pairs[f"{name}_reference"]).mask(pairs[name] == pairs[f"{name}_reference"], 0.0)
-        for name in LOSSES
-    }
-    return pd.DataFrame(
-        {
-            "trial_id": pairs["trial_id"].astype(str),
-            "input_quality": pairs["input_quality"].astype(int),
-            "image": pairs["image"].astype(int),
-            "system": pairs["system"].astype(str),
-            "group": run.images.fields_of(pairs["image"].astype(int)),
-            **gains,
-            "jpeg_bytes": pairs["jpeg_bytes"],
-            "reference_bytes": pairs["jpeg_bytes_reference"],
-        }
-    )
+    pairs = pairs.astype({"trial_id": str, "input_quality": int, "image": int, "system": str})
+    gains = {}
+    for name in LOSSES:
+        ours, theirs = pairs[name], pairs[f"{name}_reference"]
+        gains[name] = METRIC_DIRECTIONS[name] * (ours - theirs).mask(ours == theirs, 0.0)
+    fields = run.images.fields_of(pairs["image"])
+    return pairs.assign(group=fields, reference_bytes=pairs["jpeg_bytes_reference"], **gains)
 
 
 def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
@@ -172,12 +170,8 @@ def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
     saved = bootstrap_ratio(fewer, reference, images["group"]).in_percent
-    means = images[["jpeg_bytes", "reference_bytes"]].mean()
-    return {
-        "saved": saved,
-        "mean_bytes": float(means["jpeg_bytes"]),
-        "reference_bytes": float(means["reference_bytes"]),
-    }
+    means = {"mean_bytes": float(images["jpeg_bytes"].mean()), "reference_bytes": float(reference.mean())}
+    return {"saved": saved, **means}
 
 
 def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int) -> list[dict[str, Any]]:
@@ -268,8 +262,7 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
         else f"It would take about {fields:,} fields a camera system, {images:,} test images, if what was seen holds."
     )
     where = f"at quality {quality}, {worst['system']}, {worst['trial_id']} ({worst['n_images']} images)"
-    needed = {"fields_needed": fields, "images_needed": images}
-    return {"reason": f"{where}: {worst['fails']}.{others} {ends}", **needed}
+    return {"reason": f"{where}: {worst['fails']}.{others} {ends}", "fields_needed": fields, "images_needed": images}
 
 
 def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:

@@ -110,22 +110,11 @@ def is_filter(architecture: str) -> bool:
 
 def _row(record: TrialRecord) -> dict[str, object]:
     settings = settings_of(record)
-    return {
-        "trial_id": record.trial_id,
-        "status": record.status.value,
-        "epochs_run": record.epochs_run,
-        "epochs_allowed": settings.pop("epochs"),
-        "margin": record.margin,
-        "input_margin": record.input_margin,
-        "psnr_gain_db": record.psnr_gain_db,
-        "parameters": record.parameters,
-        "macs_per_pixel": record.macs_per_pixel,
-        "bytes_at_parity": bytes_at_parity(record),
-        "restore_ms": record.restore_ms,
-        "weights_bytes": record.weights_bytes,
-        "seconds": record.seconds,
-        **{name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()},
-        "trained_batch_size": record.trained_batch_size,
-        "device": record.device,
-        "error": record.error,
-    }
+    told: dict[str, object] = {"trial_id": record.trial_id, "status": record.status.value}
+    told |= {"epochs_run": record.epochs_run, "epochs_allowed": settings.pop("epochs")}
+    first = ("margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel")
+    then, last = ("restore_ms", "weights_bytes", "seconds"), ("trained_batch_size", "device", "error")
+    told |= {name: getattr(record, name) for name in first} | {"bytes_at_parity": bytes_at_parity(record)}
+    told |= {name: getattr(record, name) for name in then}
+    told |= {name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()}
+    return told | {name: getattr(record, name) for name in last}

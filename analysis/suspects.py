@@ -4,12 +4,11 @@ Judged from means alone, so that a printed table can be examined like a run. Sen
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.sparse import csgraph, csr_array
 
 from analysis.cells import ALL
@@ -69,7 +68,11 @@ def examine(
     statuses: how trials ended, by trial, where that is recorded. untrained: those that ended before they could be told
         from dead ones; that they return their input is told, and keeps them out of nothing.
     """
-    recorded = _recorded(statuses)
+    recorded = [
+        Oddity(status, (trial,), "its record", f"{trial}: {status}, says its record")
+        for trial, status in statuses.items()
+        if status in (DEAD, DIVERGED)
+    ]
     if means.empty:
         return tuple(recorded)
     table, swapped = _as_meant(means)
@@ -77,23 +80,26 @@ def examine(
     twins = _twins(table[is_trained], trials.set_index("trial")["origin"])
     inferred = _inferred(table, twins, trials.set_index("trial")["network"])
     beside = _beside(table, inferred if inputs.empty else _by_metric(inputs, ROW[1:]), inferred)
-    still = _everywhere(_agrees(table, beside).all(axis=1), beside["mae"].notna())
-    dead = still & is_trained
-    near_dead = _everywhere(_agrees(table, beside)["mae"], beside["mae"].notna(), at_least=2) & ~still
-    worse = _everywhere(table["psnr_db"] < beside["psnr_db"], beside["psnr_db"].notna()) & ~still
-    diverged = (table["psnr_db"] < beside["psnr_db"] - DIVERGED_DB) & _at(table, DIVERGED_AT)
+    agrees, has_psnr = _agrees(table, beside), beside["psnr_db"].notna()
+    still = _everywhere(agrees.all(axis=1), beside["mae"].notna())
+    near_dead = _everywhere(agrees["mae"], beside["mae"].notna(), at_least=2) & ~still
+    at_75 = table.index.get_level_values("input_quality") == DIVERGED_AT
+    diverged = (table["psnr_db"] < beside["psnr_db"] - DIVERGED_DB) & at_75
     factor = _tail_factor(table)
     tailed = factor > HEAVY * _tail_factor(beside).clip(lower=1).fillna(1)
-    findings = _listed(DEAD, dead, "its means are those of its input, which it returns")
-    findings += _listed(UNTRAINED, still & ~is_trained, f"it returns its input, but {CHANCE}")
-    findings += _listed(NEAR_DEAD, near_dead, "its MAE is its input's, though other means are not")
-    findings += _listed(DIVERGED, diverged, f"its mean PSNR is more than {DIVERGED_DB:.0f} dB under its input's")
-    findings += _duplicated(twins)
-    findings += _listed(SWAPPED, swapped, "what is called MAE and MSE fits its PSNR and each other only when exchanged")
-    findings += _listed(HEAVY_TAILS, tailed, f"{TAIL}: a few images have very large errors", factor)
-    findings += _listed(IMPOSSIBLE, factor < 1 - PRINTED, f"{TAIL}, and under 1 cannot be", factor)
-    findings += _listed(UNCLIPPED, table["mse"] > table["mae"], "its mean MSE is above its MAE: errors exceed 1")
-    findings += _listed(WORSE, worse, "its mean PSNR is under its input's at every quality")
+    worse = _everywhere(table["psnr_db"] < beside["psnr_db"], has_psnr) & ~still
+    findings = [
+        *_listed(DEAD, still & is_trained, "its means are those of its input, which it returns"),
+        *_listed(UNTRAINED, still & ~is_trained, f"it returns its input, but {CHANCE}"),
+        *_listed(NEAR_DEAD, near_dead, "its MAE is its input's, though other means are not"),
+        *_listed(DIVERGED, diverged, f"its mean PSNR is more than {DIVERGED_DB:.0f} dB under its input's"),
+        *_duplicated(twins),
+        *_listed(SWAPPED, swapped, "what is called MAE and MSE fits its PSNR and each other only when exchanged"),
+        *_listed(HEAVY_TAILS, tailed, f"{TAIL}: a few images have very large errors", factor),
+        *_listed(IMPOSSIBLE, factor < 1 - PRINTED, f"{TAIL}, and under 1 cannot be", factor),
+        *_listed(UNCLIPPED, table["mse"] > table["mae"], "its mean MSE is above its MAE: errors exceed 1"),
+        *_listed(WORSE, worse, "its mean PSNR is under its input's at every quality"),
+    ]
     told = {(finding.kind, finding.trials) for finding in recorded}
     return (*recorded, *(finding for finding in findings if (finding.kind, finding.trials) not in told))
 
@@ -106,11 +112,6 @@ def inferred_inputs(means: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     table, _ = _as_meant(means)
     listed = trials.set_index("trial")
     return _inferred(table, _twins(table, listed["origin"]), listed["network"]).reset_index()
-
-
-def kept_out(findings: Iterable[Oddity]) -> frozenset[str]:
-    """Return the trials that cannot be the best: dead, diverged, duplicated or impossible."""
-    return frozenset(trial for finding in findings if finding.kept_out for trial in finding.trials)
 
 
 def split_leaks(images: pd.DataFrame) -> tuple[Oddity, ...]:
@@ -161,18 +162,16 @@ def reasons(oddities: Sequence[Oddity]) -> dict[str, str]:
 
 def _under_linear(run: Run) -> list[Oddity]:
     """Find trained networks whose margin is not above that of the linear filter: at their own quality, or its best."""
-    filters = [record for record in run.trials if record.spec.architecture == LINEAR and record.margin is not None]
+    ranked = [record for record in run.trials if record.margin is not None]
+    filters = [record for record in ranked if record.spec.architecture == LINEAR]
     oddities = []
-    for record in run.trials if filters else []:
-        if record.spec.architecture == LINEAR or record.margin is None:
-            continue
+    for record in ranked if filters else []:
         own = [item for item in filters if item.spec.training_quality == record.spec.training_quality]
-        beaten_by = next(item for item in (own or filters))
-        if record.margin <= (beaten_by.margin or 0.0):
+        best, margin = (own or filters)[0], record.margin or 0.0
+        if record.spec.architecture != LINEAR and margin <= (best.margin or 0.0):
             sentence = (
-                f"{record.trial_id}: its monitored margin, {record.margin:+.3f}, is not above that of the linear "
-                "filter "
-                f"trained at {beaten_by.spec.training_quality}, {beaten_by.margin:+.3f}"
+                f"{record.trial_id}: its monitored margin, {margin:+.3f}, is not above that of the linear filter "
+                f"trained at {best.spec.training_quality}, {best.margin:+.3f}"
             )
             oddities.append(Oddity(UNDER_LINEAR, (record.trial_id,), "monitored images", sentence))
     return oddities
@@ -196,14 +195,6 @@ def _origin(record: TrialRecord, tried: Mapping[str, TrialRecord]) -> str:
     return record.trial_id
 
 
-def _recorded(statuses: Mapping[str, str]) -> list[Oddity]:
-    return [
-        Oddity(status, (trial,), "its record", f"{trial}: {status}, says its record")
-        for trial, status in statuses.items()
-        if status in (DEAD, DIVERGED)
-    ]
-
-
 def _as_meant(means: pd.DataFrame) -> tuple[pd.DataFrame, "pd.Series[bool]"]:
     """Return the means by ROW with swapped labels put right, and which rows were."""
     table = _by_metric(means, ROW)
@@ -224,10 +215,6 @@ def _only(names: list[str], index: pd.Index) -> pd.MultiIndex:
 
 def _tail_factor(table: pd.DataFrame) -> "pd.Series[float]":
     return table[MSE_BESIDE_PSNR] / 10 ** (-table["psnr_db"] / 10)
-
-
-def _at(table: pd.DataFrame, quality: int) -> NDArray[np.bool_]:
-    return np.asarray(table.index.get_level_values("input_quality") == quality)
 
 
 def _agrees(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -255,11 +242,9 @@ def _twins(table: pd.DataFrame, origin: "pd.Series[str]") -> list[pd.DataFrame]:
         wide = rows.unstack("input_quality")
         names, values = wide.index.get_level_values("trial"), wide.to_numpy()
         family = origin.loc[names].to_numpy()
-        agree = np.zeros((len(names), len(names)), np.bool_)
-        for place, own in enumerate(values):
-            near = np.abs(values - own) <= SAME * np.abs(own)
-            unknown = np.isnan(values) | np.isnan(own)
-            agree[place] = (near | unknown).all(axis=1) & ~unknown.all(axis=1) & (family != family[place])
+        own = values[:, None]
+        near, unknown = np.abs(values - own) <= SAME * np.abs(own), np.isnan(values) | np.isnan(own)
+        agree = (near | unknown).all(axis=2) & ~unknown.all(axis=2) & (family != family[:, None])
         n_groups, labels = csgraph.connected_components(csr_array(agree.astype(np.int8)), directed=False)
         groups = [names[labels == label] for label in range(n_groups)]
         found += [rows[rows.index.isin(group, level="trial")] for group in groups if len(group) > 1]
@@ -309,8 +294,8 @@ def _extremity(factor: float) -> float:
 
 def _where(places: pd.Index) -> str:
     """Name splits, regions and qualities: "test full at 25, 50; test crop at 25"."""
-    frame = places.to_frame(index=False).drop_duplicates([*PLACE, "input_quality"])
-    parts = []
-    for (split, region), group in frame.groupby(PLACE):
-        parts.append(f"{split} {region} at {', '.join(map(str, sorted(group['input_quality'])))}")
-    return "; ".join(parts)
+    by_place = places.to_frame(index=False).drop_duplicates([*PLACE, "input_quality"]).groupby(PLACE)
+    return "; ".join(
+        f"{split} {region} at {', '.join(map(str, sorted(group['input_quality'])))}"
+        for (split, region), group in by_place
+    )

@@ -41,7 +41,7 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 def unsaved_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw figures and do not save them, which takes most of the time."""
     monkeypatch.setattr(
-        "analysis.figures.style.save", lambda figure, is_photograph: (b"picture", b"picture", b"<svg/>")
+        "analysis.figures.picture.save", lambda figure, is_photograph: (b"picture", b"picture", b"<svg/>")
     )
 
 

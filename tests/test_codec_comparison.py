@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.cli import main
-from analysis.codecs import compare_codecs
+from analysis.codecs import N_RESTORERS, compare_codecs
 from analysis.findings import Findings, find
 from analysis.run import open_run
 from analysis.tables.catalogue import tables_of
@@ -96,6 +96,15 @@ def test_of_few_fields_no_interval_is_given(tmp_path: Path) -> None:
     told = shown(tables_of(findings)["codecs"]).set_index("kept as")
     assert told.loc["AVIF", "all four means"] == "57% (too few)"
     assert told.loc[f"JPEG restored by {ID} (the pick)", "restoring, ms"] == "40.0 on CPU, 2 threads"
+
+
+def test_restorers_without_an_interval_do_not_seem_to_have_too_few_fields(tmp_path: Path) -> None:
+    plans = [plan(seed, margin=-seed / 10) for seed in range(N_RESTORERS + 1)]
+    findings = find(open_run(write_run(tmp_path / "run", plans, n_images=24)))
+    told = shown(tables_of(findings)["codecs"]).set_index("kept as")["all four means"]
+    restorers = told[told.index.str.startswith("JPEG restored")]
+    assert restorers.str.contains("to").tolist() == [True] * N_RESTORERS + [False]
+    assert not told.str.contains("too few").any()
 
 
 def test_a_finalist_that_is_suspect_has_no_part_in_the_verdict(tmp_path: Path) -> None:

@@ -47,5 +47,5 @@ def test_it_has_every_table(findings: Findings) -> None:
         *("strict_steps", "evidence", "codecs", "candidates", "codec_settings", "bytes_at_parity_validation"),
         *("networks_validation", "networks_test", "quality_test_full", "relative_test_full", "conclusions"),
         *("appendix_validation", "epochs", "trials", "networks", "configuration", "suspects", "requirements"),
-        *("sizes", "sizes_by_system", "splits", "ties"),
+        *("sizes", "sizes_by_system", "splits"),
     } <= set(tables_of(findings))

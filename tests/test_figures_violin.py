@@ -9,16 +9,18 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.of_scores import change_violins, input_violins, model_violins, system_violins
-from analysis.figures.style import COLOURS, HATCHES, Compared, Picture, compared, save, shared_rows
+from analysis.figures.compared import Compared, compared, shared_rows
+from analysis.figures.picture import Picture, save
+from analysis.figures.style import COLOURS
 from analysis.figures.violins import (
-    N_QUANTILES,
-    Distribution,
-    ViolinSheet,
+    Sheet,
+    change_violins,
     distribution_of,
     draw_violins,
+    input_violins,
+    model_violins,
     relative_rows,
-    thin,
+    system_violins,
 )
 from analysis.findings import Findings, find
 from analysis.records import BASELINE_LABEL
@@ -54,25 +56,28 @@ def _bodies(figure: Figure) -> list[PolyCollection]:
     return [body for body in figure.axes[2].collections if isinstance(body, PolyCollection)]
 
 
-def _sheet(**given: object) -> ViolinSheet:
-    return ViolinSheet("title", "quality", **given)  # type: ignore[arg-type]
+def _sheet(**given: object) -> Sheet:
+    return Sheet("heading", "input_quality", "series", **given)  # type: ignore[arg-type]
+
+
+def _drawn(rows: pd.DataFrame, sheet: Sheet | None = None) -> Figure:
+    sheet = sheet or _sheet()
+    return draw_violins(distribution_of(rows, sheet)[0], sheet)
 
 
 def test_distribution_holds_every_value_by_place_series_and_metric() -> None:
-    found = distribution_of(_rows([40.0, 41.0], ["a", "b"]), "input_quality", "series")
-    assert len(found.table) == 2 * len(METRICS)
-    psnr = found.table[found.table["metric"] == "psnr_db"]
+    table, note = distribution_of(_rows([40.0, 41.0], ["a", "b"]), _sheet())
+    assert len(table) == 2 * len(METRICS)
+    psnr = table[table["metric"] == "psnr_db"]
     assert psnr[["x", "series", "value"]].to_numpy().tolist() == [[50, "a", 40.0], [50, "b", 41.0]]
-    assert (found.n_images, found.n_left_out, found.left_out()) == (2, {}, "")
+    assert note == ""
 
 
 def test_values_that_no_axis_can_show_are_left_out_and_counted() -> None:
     rows = _rows([np.inf, np.nan, 40.0], ["a", "a", "a"])
     rows.loc[0, ["mae", "mse"]] = 0.0
-    found = distribution_of(rows, "input_quality", "series")
-    assert found.n_left_out == {"mae": 1, "mse": 1, "psnr_db": 2}
-    assert "1 of MAE, 1 of MSE, 2 of PSNR, dB" in found.left_out()
-    assert "mae" not in distribution_of(rows, "input_quality", "series", logarithmic=()).n_left_out
+    assert "1 of MAE, 1 of MSE, 2 of PSNR, dB" in distribution_of(rows, _sheet())[1]
+    assert "MAE" not in distribution_of(rows, _sheet(is_change=True))[1]
 
 
 def test_change_is_restored_minus_the_input_of_the_same_image(tmp_path: Path) -> None:
@@ -110,48 +115,32 @@ def test_images_that_a_trial_lacks_are_left_out_for_all_and_counted(tmp_path: Pa
     assert "left out: 1" in _pictures(model_violins(findings))[0].caption
 
 
-def test_thinned_violin_keeps_ends_quartiles_and_median() -> None:
-    values = np.random.default_rng(0).lognormal(size=4001)
-    rows = _rows(values.tolist(), ["a"] * len(values))
-    table = thin(distribution_of(rows, "input_quality", "series").table)
-    drawn = table.loc[table["metric"] == "psnr_db", "value"].to_numpy()
-    assert len(drawn) == N_QUANTILES
-    levels = [0, 0.25, 0.5, 0.75, 1]
-    assert np.quantile(drawn, levels) == pytest.approx(np.quantile(values, levels))
-
-
-def test_small_violin_is_not_thinned() -> None:
-    table = distribution_of(_rows([40.0, 41.0], ["a", "b"]), "input_quality", "series").table
-    pd.testing.assert_frame_equal(thin(table).sort_values(["metric", "series"], ignore_index=True), table)
-
-
 def test_violins_have_a_panel_for_each_metric_with_its_unit_and_direction() -> None:
     rows = pd.concat([_rows([40.0, 41.0, 42.0] * 8, ["a"] * 24), _rows([43.0, 44.0, 45.0] * 8, ["b"] * 24)])
-    figure = draw_violins(distribution_of(rows, "input_quality", "series"), _sheet())
+    figure = _drawn(rows)
     labels = [panel.get_ylabel().split("\n") for panel in figure.axes]
     assert [name for name, _ in labels] == ["MAE", "MSE", "PSNR, dB", "SSIM"]
     assert [direction.split()[0] for _, direction in labels] == ["lower", "lower", "higher", "higher"]
     assert [panel.get_yscale() for panel in figure.axes] == ["log", "log", "linear", "linear"]
-    assert figure.axes[-1].get_xlabel() == "quality"
+    assert figure.axes[-1].get_xlabel() == "JPEG quality of the input"
     assert [text.get_text() for text in figure.axes[-1].get_xticklabels()] == ["50"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert len(_bodies(figure)) == 2
     assert figure.axes[2].get_ylim()[1] >= 45
 
 
-def test_series_differ_in_colour_and_in_hatch() -> None:
+def test_series_differ_in_colour() -> None:
     names = [BASELINE_LABEL, *(f"trial {number}" for number in range(len(COLOURS)))]
     rows = pd.concat([_rows([40.0 + i, 41.0 + i] * 12, [name] * 24) for i, name in enumerate(names)])
     rows["series"] = pd.Categorical(rows["series"], names)
-    bodies = _bodies(draw_violins(distribution_of(rows, "input_quality", "series"), _sheet()))
+    bodies = _bodies(_drawn(rows))
     assert len({tuple(body.get_facecolor()[0]) for body in bodies}) == len(names)
-    assert [body.get_hatch() or "" for body in bodies] == ["", *HATCHES]
 
 
 def test_changes_are_drawn_on_linear_axes_with_the_zero_line(tmp_path: Path) -> None:
     zero = _sheet(levels=dict.fromkeys(METRICS, 0.0), level="as its input", is_change=True)
     rows = _rows([-1.0, 0.5, 1.0], ["a"] * 3).assign(mae=[-0.1, 0.1, 0.0], mse=0.0)
-    figure = draw_violins(distribution_of(rows, "input_quality", "series", logarithmic=()), zero)
+    figure = _drawn(rows, zero)
     for panel in figure.axes:
         assert panel.get_yscale() == "linear"
         assert any(np.allclose(np.asarray(line.get_ydata(), float), 0) for line in panel.get_lines()[-4:])
@@ -171,7 +160,7 @@ def test_every_violin_is_drawn_of_any_number_of_images(tmp_path: Path, n_images:
 
 def test_images_are_points_where_they_are_few() -> None:
     rows = [_rows(list(np.linspace(40, 42, n)), ["a"] * n) for n in (5, 30)]
-    few, many = (draw_violins(distribution_of(table, "input_quality", "series"), _sheet()) for table in rows)
+    few, many = map(_drawn, rows)
     assert "points: images" in few.get_suptitle()
     assert "points" not in many.get_suptitle()
     assert not _bodies(few)  # points instead of a violin, whose shape would be its smoothing
@@ -179,9 +168,9 @@ def test_images_are_points_where_they_are_few() -> None:
 
 
 def test_metric_without_a_finite_value_has_no_panel() -> None:
-    found = distribution_of(_rows([np.inf, np.inf], ["a", "a"]), "input_quality", "series")
-    figure = draw_violins(found, _sheet())
-    assert found.n_left_out == {"psnr_db": 2}
+    table, note = distribution_of(_rows([np.inf, np.inf], ["a", "a"]), _sheet())
+    figure = draw_violins(table, _sheet())
+    assert "2 of PSNR, dB" in note
     assert [panel.get_ylabel().split("\n")[0] for panel in figure.axes] == ["MAE", "MSE", "SSIM"]
     assert save(figure)[0].startswith(b"\x89PNG")
 
@@ -291,6 +280,6 @@ def test_trials_of_one_split_are_compared_and_counts_those_it_leaves_out(tmp_pat
 
 
 def test_distribution_without_rows_is_empty() -> None:
-    found = distribution_of(_rows([], []), "input_quality", "series")
-    assert isinstance(found, Distribution)
-    assert found.table.empty
+    table, note = distribution_of(_rows([], []), _sheet())
+    assert table.empty
+    assert note == ""

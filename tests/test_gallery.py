@@ -11,16 +11,18 @@ from analysis.figures.gallery import (
     N_COLUMNS,
     VERSIONS,
     compare_maps,
+    feature_maps,
     sample_sheet,
+    sheets,
+    worst,
     worst_inputs,
 )
-from analysis.figures.of_pixels import feature_maps, sheets, worst
+from analysis.figures.picture import save
 from analysis.figures.pixels import worst_place
-from analysis.figures.style import save
-from analysis.figures.tiles import draw_tiles
+from analysis.figures.subplots import draw_subplots
 from analysis.findings import Findings, find
 from analysis.pictures import Gallery, read_gallery
-from analysis.run import RunError, open_run
+from analysis.run import open_run
 from datasets.packed import PackedDataset
 from search.scoring.gallery import N_MAPS, N_SHEET, add_maps, choose_sheet, gallery_arrays, gallery_to_bytes
 from search.scoring.score_files import scores_to_bytes, worst_images
@@ -42,7 +44,9 @@ def _strength(images: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
 
 def _gallery(tmp_path: Path) -> Gallery:
     write_gallery(tmp_path, "")
-    return read_gallery(tmp_path)
+    gallery = read_gallery(tmp_path)
+    assert isinstance(gallery, Gallery)
+    return gallery
 
 
 def _findings(run: Path) -> Findings:
@@ -78,6 +82,7 @@ def test_gallery_is_read_as_the_search_hung_it(small_pack: PackedDataset, tmp_pa
     hung = add_maps(gallery_arrays(small_pack, [1, 4], [7, 2, 3], _brighter), _strength)
     (tmp_path / "gallery.npz").write_bytes(gallery_to_bytes({**hung, "trial_id": "jjnet", "crop_px": 48}))
     gallery = read_gallery(tmp_path)
+    assert isinstance(gallery, Gallery)
     np.testing.assert_array_equal(gallery.sheet, small_pack.originals[[1, 4]])
     np.testing.assert_array_equal(gallery.worst_original, small_pack.originals[[7, 2, 3]])
     np.testing.assert_array_equal(gallery.worst_degraded[1], small_pack.degraded(2, 50))
@@ -99,6 +104,7 @@ def test_gallery_without_a_restorer_or_without_scores_holds_what_there_is(
         hung = add_maps(hung, _strength) if n_versions else hung
         (tmp_path / "gallery.npz").write_bytes(gallery_to_bytes({**hung, "trial_id": "", "crop_px": 48}))
         gallery = read_gallery(tmp_path)
+        assert isinstance(gallery, Gallery)
         assert len(gallery.worst_degraded) == len(worst_ones)
         assert gallery.worst_restored is gallery.trial_id is None
         assert (None if gallery.maps is None else len(gallery.maps)) == n_versions
@@ -109,8 +115,9 @@ def test_torn_gallery_is_told(tmp_path: Path, n_bytes: int) -> None:
     _gallery(tmp_path)
     file = tmp_path / "gallery.npz"
     file.write_bytes(file.read_bytes()[:n_bytes])
-    with pytest.raises(RunError, match=r"gallery.npz cannot be read .*: remove it, and python search/run.py --resume"):
-        read_gallery(tmp_path)
+    told = str(read_gallery(tmp_path))
+    assert told.startswith("gallery.npz cannot be read (")
+    assert "): remove it, and python search/run.py --resume" in told
 
 
 @pytest.mark.parametrize(
@@ -129,8 +136,7 @@ def test_gallery_of_other_shapes_is_told(tmp_path: Path, changed: dict[str, Any]
     with np.load(tmp_path / "gallery.npz") as file:
         parts = {**file, **changed}
     np.savez(tmp_path / "gallery.npz", **parts)
-    with pytest.raises(RunError, match=r"The pictures of gallery.npz do not fit their names: remove it"):
-        read_gallery(tmp_path)
+    assert str(read_gallery(tmp_path)).startswith("The pictures of gallery.npz do not fit their names: remove it")
 
 
 def test_run_of_an_older_version_is_told_to_have_no_gallery(tmp_path: Path) -> None:
@@ -162,7 +168,7 @@ def test_sheet_of_many_images_of_one_system_goes_on_in_a_next_row(tmp_path: Path
     )
     rows, systems = sample_sheet(many)
     assert [len(row) for row in rows] == [N_COLUMNS, 1]
-    figure = draw_tiles(rows, "samples", systems)
+    figure = draw_subplots(rows, "samples", systems)
     assert [axes.get_ylabel() for axes in figure.axes[::N_COLUMNS]] == ["one camera", "one camera"]
     assert figure.axes[0].get_xlabel() == "… is much too long.png"
     assert [axes.axison for axes in figure.axes[N_COLUMNS + 1 :]] == [False] * (N_COLUMNS - 1)
@@ -199,7 +205,7 @@ def test_worst_inputs_are_measured_whole_and_shown_where_they_are_worst(tmp_path
 def test_worst_inputs_are_drawn_with_what_there_is(tmp_path: Path, restored: bool) -> None:
     gallery = _gallery(tmp_path)
     gallery = replace(gallery, worst_restored=gallery.worst_original) if restored else gallery
-    figure = draw_tiles(worst_inputs(gallery), "worst")
+    figure = draw_subplots(worst_inputs(gallery), "worst")
     *tiles, _ = figure.axes
     titles = ["4.png\nwhite", "JPEG-50", "original minus JPEG-50", "restored", "original minus restored"]
     assert [axes.get_title() for axes in tiles] == titles[: 5 if restored else 3]
@@ -213,7 +219,7 @@ def test_maps_are_compared_with_those_of_the_original() -> None:
     original, jpeg, restored = compare_maps(maps, (17, 99))
     assert [tile.below for tile in (*original, *jpeg, *restored)] == ["", "", *["25 % off", "0 % off"] * 2]
     assert [tile.span for tile in original] == [(0, 5), (0, 1)]
-    figure = draw_tiles([original, jpeg, restored], "maps", VERSIONS)
+    figure = draw_subplots([original, jpeg, restored], "maps", VERSIONS)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["map 17", "map 99"]
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["original", "JPEG", "restored"]
     assert figure.axes[2].get_xlabel() == "25 % off"

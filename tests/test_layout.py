@@ -9,8 +9,8 @@ from analysis.findings import find
 from analysis.report import page
 from analysis.report.page import shortened
 from analysis.run import open_run
+from analysis.tables.appendix import BEST_OF_ALL
 from analysis.tables.catalogue import tables_of
-from analysis.tables.layout import BEST_OF_ALL
 from analysis.tables.spec import Table
 from analysis.tables.write import to_csv
 from search.space.spec import TrialStatus

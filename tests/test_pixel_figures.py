@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.figures.compared import (
+from analysis.figures.picture import save
+from analysis.figures.pixels import ZOOM_PX, centre, psnr_text
+from analysis.figures.samples import (
     CHANNELS,
     PANEL_ROWS,
     PANEL_SCALE,
@@ -12,17 +14,8 @@ from analysis.figures.compared import (
     predicted_noise,
     split_channels,
 )
-from analysis.figures.pixels import ZOOM_PX, centre, psnr_db, psnr_text
-from analysis.figures.spectra import (
-    draw_spectra,
-    draw_value_histograms,
-    mean_spectra,
-    radial_spectrum,
-    value_histograms,
-    windowed,
-)
-from analysis.figures.style import save
-from analysis.figures.tiles import draw_tiles, error_limit
+from analysis.figures.spectra import draw_lines, mean_spectra, radial_spectrum, value_histograms, windowed
+from analysis.figures.subplots import draw_subplots, error_limit
 from analysis.pictures import Samples
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -44,8 +37,8 @@ def test_centre_is_cut_from_the_middle_and_a_small_picture_is_left_whole() -> No
 
 def test_psnr_of_a_picture_is_that_of_the_definition() -> None:
     original = np.full((4, 4, 3), 100, np.uint8)
-    assert psnr_db(original, original - 10) == pytest.approx(20 * np.log10(255 / 10))
-    assert psnr_text(psnr_db(original, original)) == "identical to the original"
+    assert psnr_text(original, original - 10) == f"{20 * np.log10(255 / 10):.2f} dB (whole image)"
+    assert psnr_text(original, original) == "identical to the original"
 
 
 def test_error_scale_holds_all_but_the_largest_errors() -> None:
@@ -67,7 +60,7 @@ def test_panel_shows_where_jpeg_errs_most_and_the_psnr_of_the_whole_image() -> N
     assert degraded[row, column] == pytest.approx(7 - 120)
     assert restored[row, column] == pytest.approx(7 - 110)
     assert np.median(degraded) == pytest.approx(-20)
-    assert colours[1].below == psnr_text(psnr_db(samples.original[0], samples.degraded[0, 1]))
+    assert colours[1].below == psnr_text(samples.original[0], samples.degraded[0, 1])
 
 
 def test_panel_equalises_every_version_by_the_curve_of_the_originals_part() -> None:
@@ -81,7 +74,7 @@ def test_panel_equalises_every_version_by_the_curve_of_the_originals_part() -> N
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_panel_draws_a_column_per_version_and_a_row_per_view(size_px: int) -> None:
     samples = {"jjnet": flat_samples(size_px), "unet": flat_samples(size_px, restored_by=0)}
-    figure = draw_tiles(comparison_panel(samples, "cell 0", 50), "cell 0", PANEL_ROWS, scale=PANEL_SCALE)
+    figure = draw_subplots(comparison_panel(samples, "cell 0", 50), "cell 0", PANEL_ROWS, scale=PANEL_SCALE)
     *tiles, scale = figure.axes
     assert [axes.get_title() for axes in tiles[:4]] == ["original", "JPEG-50", "jjnet", "unet"]
     assert [axes.get_ylabel() for axes in tiles[::4]] == list(PANEL_ROWS)
@@ -94,7 +87,7 @@ def test_panel_draws_a_column_per_version_and_a_row_per_view(size_px: int) -> No
 def test_panel_of_identical_pictures_has_a_scale_too() -> None:
     samples = flat_samples(restored_by=10)
     same = Samples(samples.original, samples.restored, samples.restored, ("a",), (50, 25), ("fixed",))
-    figure = draw_tiles(comparison_panel({"jjnet": same}, "a", 50), "a")
+    figure = draw_subplots(comparison_panel({"jjnet": same}, "a", 50), "a")
     assert figure.axes[-2].images[0].get_clim() == (-1, 1)
 
 
@@ -111,7 +104,7 @@ def test_noise_is_what_jpeg_took_what_the_network_adds_and_what_is_left() -> Non
     assert (degraded.title, restored.title) == ("JPEG-50", "restored")
     for tile, error in ((lost, -10), (added, -4), (left, -6)):
         np.testing.assert_allclose(tile.picture, error)
-    assert restored.below == psnr_text(20 * np.log10(255 / 6))
+    assert restored.below == f"{20 * np.log10(255 / 6):.2f} dB (whole image)"
 
 
 def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
@@ -125,7 +118,7 @@ def test_noise_that_is_predicted_to_a_factor_correlates_fully() -> None:
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_noise_is_drawn_on_one_scale_with_a_row_per_quality(size_px: int) -> None:
-    figure = draw_tiles(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
+    figure = draw_subplots(predicted_noise(flat_samples(size_px), "cell 0", [50, 25]), "cell 0")
     *tiles, _ = figure.axes
     assert [axes.get_title() for axes in tiles[::5]] == ["JPEG-50", "JPEG-25"]
     assert [axes.images[0].get_clim() for axes in tiles[1:5] if axes.get_title() != "restored"] == [(-20, 20)] * 3
@@ -146,7 +139,7 @@ def test_channels_are_luma_and_chroma_and_their_errors_over_the_whole_image() ->
 
 @pytest.mark.parametrize("size_px", [40, 128])
 def test_channels_are_drawn_a_row_each_with_their_errors(size_px: int) -> None:
-    figure = draw_tiles(split_channels(flat_samples(size_px), "cell 0", 50), "cell 0", CHANNELS)
+    figure = draw_subplots(split_channels(flat_samples(size_px), "cell 0", 50), "cell 0", CHANNELS)
     *tiles, _ = figure.axes
     assert len(tiles) == 15
     assert [axes.get_ylabel() for axes in tiles[::5]] == list(CHANNELS)
@@ -157,7 +150,7 @@ def test_channels_are_drawn_a_row_each_with_their_errors(size_px: int) -> None:
 def test_sine_has_its_power_in_the_ring_of_its_frequency() -> None:
     columns = np.arange(64)
     plane = np.tile(3 * np.sin(2 * np.pi * 8 * columns / 64), (64, 1))
-    table = radial_spectrum(plane).set_index("frequency")
+    table = radial_spectrum(plane)
     power = table["power"] * table["n"]
     assert power[1 / 8] == pytest.approx(9 / 2)  # the mean square of 3 sin
     assert power.drop(1 / 8).abs().max() < 1e-20
@@ -182,18 +175,17 @@ def test_window_keeps_the_power_of_noise_and_fades_to_the_borders() -> None:
 def test_mean_spectra_are_those_of_pictures_and_of_their_errors() -> None:
     samples = flat_samples(size_px=32)
     samples.degraded[0, 0, :, ::2] += 8
-    table = mean_spectra(samples, ["cell 0"], 50)
-    assert table["frequency"].between(0, 0.5, inclusive="right").all()
-    assert not table["original"].any()  # a flat picture holds no detail
-    assert table["lost"].idxmax() == len(table) - 1  # every second column
-    np.testing.assert_allclose(table["lost"], table["degraded"])
-    assert not table["left"].any()
+    pictures, errors = mean_spectra(samples, ["cell 0"], 50).values()
+    assert pictures.index.to_series().between(0, 0.5, inclusive="right").all()
+    assert not pictures["original"].any()  # a flat picture holds no detail
+    assert errors["JPEG"].idxmax() == 0.5  # every second column
+    np.testing.assert_allclose(errors["JPEG"], pictures["JPEG"])
+    assert not errors["restored"].any()
 
 
 @pytest.mark.parametrize("size_px", [16, 48])
 def test_spectra_are_drawn_of_pictures_and_of_errors_flat_ones_too(size_px: int) -> None:
-    table = mean_spectra(flat_samples(size_px), ["cell 0"], 50)
-    figure = draw_spectra(table, "cell 0")
+    figure = draw_lines(mean_spectra(flat_samples(size_px), ["cell 0"], 50), "cell 0", "frequency", "power")
     assert [len(axes.get_lines()) for axes in figure.axes] == [3, 2]
     assert save(figure)[0].startswith(PNG_MAGIC)
 
@@ -201,16 +193,15 @@ def test_spectra_are_drawn_of_pictures_and_of_errors_flat_ones_too(size_px: int)
 def test_histograms_share_out_the_pixels_of_every_channel() -> None:
     samples = flat_samples()
     samples.degraded[0, 0, :64] = 30
-    table = value_histograms(samples, ["cell 0"], 50)
-    shares = table.set_index(["channel", "side", "value"])["share"]
-    assert shares["red", "original", 100] == 1
-    assert shares["blue", "JPEG", 30] == shares["Y", "JPEG", 110] == 0.5
-    assert shares["Cr", "restored", 128] == 1
-    assert table.groupby(["channel", "side"])["share"].sum().to_numpy() == pytest.approx(1)
+    tables = value_histograms(samples, ["cell 0"], 50)
+    assert tables["red"]["original"][100] == 1
+    assert tables["blue"]["JPEG"][30] == tables["Y"]["JPEG"][110] == 0.5
+    assert tables["Cr"]["restored"][128] == 1
+    assert all(table.sum().tolist() == pytest.approx([1, 1, 1]) for table in tables.values())
 
 
 def test_histograms_are_drawn_a_panel_per_channel() -> None:
-    figure = draw_value_histograms(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0")
+    figure = draw_lines(value_histograms(flat_samples(48), ["cell 0"], 25), "cell 0", "value", "share")
     assert [axes.get_title() for axes in figure.axes] == ["red", "green", "blue", "Y", "Cb", "Cr"]
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
     assert save(figure)[0].startswith(PNG_MAGIC)
@@ -222,6 +213,6 @@ def test_equalised_greys_stand_in_a_row_with_the_original_last(size_px: int) -> 
     samples.original[0, : size_px // 2] = 200
     (greys,) = equalised_greys(samples, "cell 0", [25, 50])
     assert set(np.unique(greys[-1].picture)) == {0, 255}
-    figure = draw_tiles([greys], "cell 0")
+    figure = draw_subplots([greys], "cell 0")
     assert [axes.get_title() for axes in figure.axes] == ["JPEG-25", "JPEG-50", "original"]
     assert save(figure)[0].startswith(PNG_MAGIC)

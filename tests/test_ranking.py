@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.of_search import cost, history
-from analysis.figures.search import draw_quality_and_cost, draw_search_history, quality_and_cost, search_history
-from analysis.figures.style import MarginAxis
+from analysis.figures.search import (
+    MarginAxis,
+    cost,
+    draw_quality_and_cost,
+    draw_search_history,
+    history,
+    quality_and_cost,
+    search_history,
+)
 from analysis.findings import Findings, find
 from analysis.ranking import Ranking, bytes_at_parity, ranking_of
 from analysis.run import open_run
@@ -46,7 +52,6 @@ def test_records_without_bytes_at_parity_are_ranked_by_margin(tmp_path: Path) ->
     findings = _findings(tmp_path, {})
     assert _plans(findings) == [2, 1, 0]
     assert findings.run.ranking == Ranking(by_parity=False)
-    assert "parity_front" not in tables_of(findings)
     assert bytes_at_parity(record_of(SMALL)) is None
     assert bytes_at_parity(replace(record_of(SMALL), spec=BASELINE)) == 1.0
 
@@ -78,11 +83,11 @@ def test_a_trial_without_a_margin_comes_last_and_asks_for_no_bytes() -> None:
 
 
 def test_the_front_holds_what_none_beats_in_bytes_and_cost(tmp_path: Path) -> None:
-    told = shown(tables_of(_findings(tmp_path, MEASURED))["parity_front"])
-    assert told.to_numpy().tolist() == [
-        [SMALL.spec.trial_id, "70.0%", "100", "30.0", "MACs, milliseconds"],
-        [DEAR.spec.trial_id, "90.0%", "900", "10.0", "milliseconds"],
-    ]
+    told = shown(tables_of(_findings(tmp_path, MEASURED))["trials"]).set_index("trial")["on the Pareto front of"]
+    assert told.to_dict() == {
+        **{SMALL.spec.trial_id: "MACs, ms", LARGE.spec.trial_id: "", DEAR.spec.trial_id: "ms"},
+        BASELINE.trial_id: "",
+    }
 
 
 @pytest.mark.usefixtures("unsaved_pictures")
@@ -92,7 +97,7 @@ def test_figures_of_the_search_show_bytes_at_parity(tmp_path: Path) -> None:
     table = search_history(list(reversed(trials)), ranking)
     assert table["value"].tolist() == [0.9, 0.8, 0.7]
     assert table["best"].tolist() == [0.9, 0.8, 0.7]
-    axis = MarginAxis(None, None, by_parity=True)
+    axis = MarginAxis(by_parity=True)
     assert axis.edge(table["value"]) == 1.1  # more bytes than any: the worse side
     assert draw_search_history(table, axis).axes[0].get_ylabel().startswith("monitored bytes at parity")
     costs = quality_and_cost(trials, ranking)

@@ -13,7 +13,7 @@ import pytest
 from analysis.cli import main
 from analysis.findings import find
 from analysis.report import page as pages
-from analysis.report.page import Card, Page, Section, blocks, build_page
+from analysis.report.page import list_blocks, render
 from analysis.report.report import write_report
 from analysis.run import RunError, open_run
 from analysis.tables.spec import Cell, Column, Part
@@ -298,17 +298,19 @@ def test_a_card_says_that_images_are_synthetic(tmp_path: Path) -> None:
 
 
 def test_a_page_lists_its_sections_in_order_and_lets_nothing_be_loaded() -> None:
-    sections = [Section("first", "First & last", lines=["x <y>"]), Section("second", "Second")]
-    text = build_page(Page("T", Card("1", "h", []), sections))
-    assert text.index('<a href="#first">First &amp; last</a>') < text.index('<a href="#second">Second</a>')
-    assert "<p>x &lt;y&gt;</p>" in text
+    sections = {"first": "First & last", "method": "Second"}
+    names: dict[str, list[str]] = {name: [] for name in sections}
+    shown = {"number": "1", "headline": "h", "facts": [], "warnings": [], "tables": {}, "notes": ["x <y>"]}
+    text = render("plain.html", title="T", sections=sections, names=names, **shown)
+    assert text.index('<a href="#first">First &amp; last</a>') < text.index('<a href="#method">Second</a>')
+    assert "<li>x &lt;y&gt;</li>" in text
     assert "content=\"default-src 'none'; img-src data:;" in text
 
 
 def test_columns_that_do_not_fit_beside_each_other_are_put_below() -> None:
     heads = tuple((loss, str(quality)) for loss in ("mse", "mae") for quality in (25, 50, 75))
     line = (Cell("net"), *(Cell("x" * 40) for _ in heads))
-    first, second = blocks(Part("", (Column("network"),), heads, (line,)))
+    first, second = list_blocks(Part("", (Column("network"),), heads, (line,)))
     assert [text for text, _ in first.levels[0]] == ["mse"]
     assert first.levels[0] == [("mse", 3)]
     assert first.levels[1] == [("25", 1), ("50", 1), ("75", 1)]
@@ -319,4 +321,9 @@ def test_every_file_of_the_page_is_packaged() -> None:
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     folder = Path(pages.__file__).parent
     packaged = {path for pattern in patterns["analysis.report"] for path in folder.glob(pattern)}
-    assert {path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")} == packaged
+    assert {path for path in folder.iterdir() if path.suffix in (".html", ".txt", ".css", ".js")} == packaged
+    assert [path.name for path in (folder.parent / "figures").glob("*.toml")] == ["captions.toml"]
+    assert patterns["analysis.figures"] == ["*.toml"]
+    tables = folder.parent / "tables"
+    layouts = {path for pattern in patterns["analysis.tables"] for path in tables.glob(pattern)}
+    assert {path for path in tables.iterdir() if path.suffix in (".md", ".tex", ".toml")} == layouts

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.findings import find
 from analysis.run import open_run
-from analysis.tables.of_safety import BEYOND, MEASURES, safety_table
+from analysis.tables.safety import BEYOND, MEASURES, safety_table
 from analysis.tables.spec import lay_out
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, write_model_file
 from tests.model_fixture import drawn_model_file

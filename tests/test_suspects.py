@@ -12,7 +12,7 @@ from analysis.cli import main
 from analysis.findings import Findings, find
 from analysis.images import IMAGES_FILE, read_images
 from analysis.run import open_run
-from analysis.suspects import Oddity, examine, kept_out, split_leaks
+from analysis.suspects import Oddity, examine, reasons, split_leaks
 from analysis.tables.catalogue import tables_of
 from search.space.spec import TrialStatus
 from tests.run_fixture import STEPS, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
@@ -136,13 +136,13 @@ def test_a_good_trial_is_not_suspected() -> None:
 def test_no_means_leave_what_was_recorded() -> None:
     findings = examine(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {"a": "dead", "b": "completed", "c": "diverged"})
     assert [(finding.kind, finding.trials) for finding in findings] == [("dead", ("a",)), ("diverged", ("c",))]
-    assert kept_out(findings) == {"a", "c"}
+    assert set(reasons(findings)) == {"a", "c"}
 
 
 def test_a_trial_that_returns_its_input_is_dead() -> None:
     findings = _examine(_rows("still", INPUT))
     assert [finding.kind for finding in findings] == ["dead"]
-    assert kept_out(findings) == {"still"}
+    assert set(reasons(findings)) == {"still"}
 
 
 def test_what_the_record_says_is_not_said_again() -> None:
@@ -158,14 +158,14 @@ def test_a_trial_that_differs_from_its_input_in_one_quality_is_not_dead() -> Non
 def test_mse_is_judged_by_what_psnr_implies(factor: float, kind: str | None) -> None:
     findings = _examine(_rows("tailed", _shifted(GOOD, mse=factor)))
     assert [finding.kind for finding in findings] == ([kind] if kind else [])
-    assert kept_out(findings) == ({"tailed"} if kind == "impossible" else set())
+    assert set(reasons(findings)) == ({"tailed"} if kind == "impossible" else set())
 
 
 def test_different_trials_with_equal_means_are_kept_out_and_their_kind_is_not() -> None:
     columns = _rows("one", GOOD), _rows("two", _shifted(GOOD, mae=1.0005))
     (finding,) = _examine(*columns)
     assert (finding.kind, finding.trials) == ("duplicated", ("one", "two"))
-    assert kept_out([finding]) == {"one", "two"}
+    assert set(reasons([finding])) == {"one", "two"}
     assert _examine(*columns, origin={"two": "one"}) == []
 
 
@@ -176,7 +176,7 @@ def test_trials_that_differ_in_the_third_digit_are_not_duplicates() -> None:
 def test_worse_than_the_input_needs_every_quality_and_is_no_reason_to_be_kept_out() -> None:
     everywhere = _shifted(INPUT, psnr_db=0.95, mse=1.7, mae=1.1)
     (finding,) = _examine(_rows("weak", everywhere))
-    assert (finding.kind, kept_out([finding])) == ("worse than its input", set())
+    assert (finding.kind, set(reasons([finding]))) == ("worse than its input", set())
     assert _examine(_rows("uneven", {50: everywhere[50], 75: GOOD[75]})) == []
 
 
@@ -204,7 +204,7 @@ def test_near_duplicates_on_both_sides_of_a_split_are_counted() -> None:
     assert "1 groups of near-duplicate images stand on more than one side" in data100.sentence
     assert "1 images to validate or test on resemble one that was trained on" in data100.sentence
     assert "0 images to validate" in data101.sentence
-    assert kept_out([data100, data101]) == set()
+    assert set(reasons([data100, data101])) == set()
 
 
 def _find(run: Path) -> Findings:

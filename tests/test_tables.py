@@ -18,9 +18,8 @@ from analysis.records import fidelity, fidelity_sentence, heading, label
 from analysis.report.report import write_report
 from analysis.run import Run, open_run
 from analysis.tables.catalogue import tables_of
-from analysis.tables.frames import columns_of, matrix_frame, models_frame, ties_frame
-from analysis.tables.of_comparison import summary_table
-from analysis.tables.run_frames import requirements_frame, sizes_frame, system_sizes_frame
+from analysis.tables.data import requirements_frame, sizes_frame, system_sizes_frame
+from analysis.tables.models import columns_of, matrix_frame, models_frame, summary_table
 from analysis.tables.spec import Cell, Column, Part, Table
 from analysis.tables.write import REACHES, WRITERS, to_csv, to_latex, to_markdown, to_text
 from models.names import METRICS
@@ -298,7 +297,7 @@ def test_jpeg_as_it_is_has_neither_a_loss_nor_a_training_quality(tmp_path: Path)
     assert rows.loc[plan(0).spec.trial_id, ["loss", "trained at"]].tolist() == ["mse", "75"]
 
 
-def test_each_split_has_a_column_of_jpeg_as_it_is_and_ties_of_its_own(tmp_path: Path) -> None:
+def test_each_split_has_a_column_of_jpeg_as_it_is(tmp_path: Path) -> None:
     one, other = plan(0, split="data100"), plan(1, split="data101")
     run = write_run(tmp_path / "run", [one, other])
     second = replace(BASELINE, split="data101")
@@ -308,7 +307,6 @@ def test_each_split_has_a_column_of_jpeg_as_it_is_and_ties_of_its_own(tmp_path: 
     tables = tables_of(find(open_run(run)))
     columns = [name for name in shown(tables["quality_validation_full"]) if name.startswith("JPEG")]
     assert columns == ["JPEG\nas it is", "JPEG\nas it is\nof data101"]
-    assert "ties" not in tables  # of either split there is one trial
 
 
 def test_a_trial_whose_id_has_no_dash_is_shown(tmp_path: Path) -> None:
@@ -376,43 +374,6 @@ def test_matrix_takes_its_networks_and_losses_from_the_run_alone(tmp_path: Path)
     assert settings.loc["width", "tiny"] == "none (1), 24 (1)" or "24" in settings.loc["width", "tiny"]
     assert set(tables["trials"].frame.loc[lambda t: t["trial_id"] == row["trial_id"], "ema"]) == {0.999}
     assert set(matrix_frame(find(open_run(run)), "validation")["network"]) == {"JPEG as it is", "jjnet", "native10k"}
-
-
-N_TIED = 40
-
-
-def _write_trial(path: Path, trial: Plan, by: float, spread: float) -> None:
-    """Write a trial's scores with a PSNR that differs by so much in the mean of validation images."""
-    scores = trial_scores(trial, N_TIED)
-    noise = np.random.default_rng(trial.spec.seed).normal(size=len(scores)) * spread
-    scores["psnr_db"] += by + noise
-    write_scores(path, trial.spec.trial_id, scores)
-
-
-def test_a_trial_that_differs_by_less_than_its_noise_is_tied_and_one_that_is_clearly_worse_is_not(
-    tmp_path: Path,
-) -> None:
-    best, tied, worse = plan(0), plan(1), plan(2)
-    run = write_run(tmp_path / "run", [worse, best, tied], n_images=N_TIED)
-    _write_trial(run, best, 1.0, 0)
-    _write_trial(run, tied, 0.95, 1.0)
-    _write_trial(run, worse, 0.5, 0.1)
-    findings = find(open_run(run))
-    table = ties_frame(findings)
-    rows = table[(table["input_quality"] == 50) & (table["metric"] == "psnr_db")].set_index("trial_id")
-    assert list(rows["is_best"]) == [True, False, False]
-    assert rows["tied"].to_dict() == {best.spec.trial_id: True, tied.spec.trial_id: True, worse.spec.trial_id: False}
-    assert rows.loc[worse.spec.trial_id, "difference"] == pytest.approx(-0.5, abs=0.06)
-    assert rows.loc[worse.spec.trial_id, "low"] < -0.5 < rows.loc[worse.spec.trial_id, "high"]
-    told = shown(tables_of(findings)["ties"])
-    row = told[(told["quality"] == "50") & (told["metric"] == "PSNR, dB")].iloc[0]
-    assert (row["best"], row["tied with it"], row["images"]) == (best.spec.trial_id, "1 of 2", "40")
-    assert tied.spec.trial_id in row["which (difference and its interval)"]
-
-
-def test_ties_of_few_fields_are_not_told(tmp_path: Path) -> None:
-    told = shown(tables_of(_found(tmp_path, plan(0), plan(1)))["ties"])
-    assert set(told["tied with it"]) == {"too few fields to tell"}
 
 
 def test_intervals_of_cells_are_over_fields(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from analysis.figures import of_pixels, of_scores, of_search
-from analysis.figures.style import DrawFigure, Picture
+from analysis.figures import gallery, samples, scores, search, spectra, violins
+from analysis.figures.picture import DrawFigure, Picture
 from analysis.findings import Findings
 
 
@@ -18,24 +18,24 @@ class FigureSpec:
 
 
 CATALOGUE: tuple[FigureSpec, ...] = (
-    FigureSpec("Quality and bytes", "decision", of_scores.sizes, is_folded=False),
-    FigureSpec("Quality curve", "decision", of_scores.curve, is_folded=False),
-    FigureSpec("Worst images", "decision", of_pixels.worst, is_folded=False),
-    FigureSpec("Comparison panels", "comparison", of_pixels.panels),
-    FigureSpec("Models image by image", "comparison", of_scores.model_violins),
-    FigureSpec("What restoring changes, image by image", "comparison", of_scores.change_violins),
-    FigureSpec("Models by camera system", "comparison", of_scores.system_violins),
-    FigureSpec("Outliers of relative SSIM", "comparison", of_scores.far_outliers),
-    FigureSpec("Predicted noise", "comparison", of_pixels.noise),
-    FigureSpec("Luma and chroma", "comparison", of_pixels.channels),
-    FigureSpec("Spectra and histograms", "comparison", of_pixels.spectra_and_histograms),
-    FigureSpec("Feature maps of VGG16", "comparison", of_pixels.feature_maps),
-    FigureSpec("Quality and cost", "trials", of_search.cost),
-    FigureSpec("Search history", "trials", of_search.history),
-    FigureSpec("Learning curves", "trials", of_search.learning),
-    FigureSpec("Sample images", "data", of_pixels.sheets),
-    FigureSpec("Equalised grey", "data", of_pixels.equalised),
-    FigureSpec("JPEG as it is, image by image", "data", of_scores.input_violins),
+    FigureSpec("Quality and bytes", "decision", scores.sizes, is_folded=False),
+    FigureSpec("Quality curve", "decision", scores.curve, is_folded=False),
+    FigureSpec("Worst images", "decision", gallery.worst, is_folded=False),
+    FigureSpec("Comparison panels", "comparison", samples.panels),
+    FigureSpec("Models image by image", "comparison", violins.model_violins),
+    FigureSpec("What restoring changes, image by image", "comparison", violins.change_violins),
+    FigureSpec("Models by camera system", "comparison", violins.system_violins),
+    FigureSpec("Outliers of relative SSIM", "comparison", scores.far_outliers),
+    FigureSpec("Predicted noise", "comparison", samples.noise),
+    FigureSpec("Luma and chroma", "comparison", samples.channels),
+    FigureSpec("Spectra and histograms", "comparison", spectra.spectra_and_histograms),
+    FigureSpec("Feature maps of VGG16", "comparison", gallery.feature_maps),
+    FigureSpec("Quality and cost", "trials", search.cost),
+    FigureSpec("Search history", "trials", search.history),
+    FigureSpec("Learning curves", "trials", search.learning),
+    FigureSpec("Sample images", "data", gallery.sheets),
+    FigureSpec("Equalised grey", "data", samples.equalised),
+    FigureSpec("JPEG as it is, image by image", "data", violins.input_violins),
 )
 
 

@@ -1,99 +1,69 @@
-"""A sample image beside what JPEG and networks made of it: comparison panel, predicted noise, channels, grey."""
+"""Who is shown in a figure, and the rows of scores that all of them share."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
+import pandas as pd
 
-from analysis.figures.pixels import (
-    Errors,
-    centre,
-    equalising_curve,
-    psnr_db,
-    psnr_text,
-    rms,
-    to_grey,
-    to_luma,
-    to_ycbcr,
-    worst_place,
-)
-from analysis.figures.tiles import Tile
-from analysis.pictures import Samples
-
-PANEL_ROWS = ("colour", "grey, equalised", "error of luma")
-PANEL_SCALE = "original minus version,\nsteps of 8 bits"
-CHANNELS = ("Y, luma", "Cb, blueness", "Cr, redness")
+from analysis.figures.picture import counted
+from analysis.figures.style import COLOURS
+from analysis.findings import Findings
+from analysis.run import LINEAR
+from search.records import TrialRecord
 
 
-def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) -> list[list[Tile]]:
-    """Cut an image's versions where its JPEG file errs most: the original, the file, and what trials made of it.
+@dataclass(frozen=True)
+class Compared:
+    """JPEG as it is and the trials beside it, best first, on a split that all of them have scores on.
 
-    samples: of trials by the title of their columns; each holds the image and the quality, the first one's are shown
-    as original and JPEG. Returns the rows of PANEL_ROWS: colour with the PSNR of the whole image, grey by the curve
-    that equalises the original's part, errors of luma.
+    n_more: trials that would have been shown, had there been colours for them; suspects: those kept out, and why.
     """
-    original, degraded, _ = next(iter(samples.values())).versions(name, quality)
-    restored = {title: one.versions(name, quality)[2] for title, one in samples.items()}
-    versions = {f"JPEG-{quality}": degraded, **restored}
-    place = worst_place(to_luma(original) - to_luma(degraded))
-    curve = equalising_curve(to_grey(original[place]))
-    psnr = [psnr_text(psnr_db(original, version)) for version in versions.values()]
-    every = {"original": original, **versions}
-    return [
-        [Tile(one[place], title, text) for (title, one), text in zip(every.items(), ["", *psnr], strict=True)],
-        [Tile(curve[to_grey(one[place])]) for one in every.values()],
-        [Tile(to_luma(original[place]) - to_luma(one[place]), is_error=True) for one in every.values()],
-    ]
+
+    split: str
+    jpeg: TrialRecord
+    trials: tuple[TrialRecord, ...]
+    n_more: int = 0
+    suspects: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> tuple[TrialRecord, ...]:
+        return (self.jpeg, *self.trials)
+
+    def further(self) -> str:
+        """Say what is not shown, and why; empty where all is."""
+        more = counted("Further trials, in the tables", self.n_more)
+        return more + (f" Not shown, being suspect: {'; '.join(self.suspects)}." if self.suspects else "")
 
 
-def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Tile]]:
-    """Show what is lost and what is added for the centre of an image, a row for each of these qualities.
+def compared(findings: Findings, split: str | None = None) -> Compared | str:
+    """Choose what a figure shows: JPEG as it is, the best trial, and the next best of those trained on the same split.
 
-    A row: its JPEG file; lost, the original minus that; added, what the network adds; restored; left, what is lost even
-    so. RMS, and the correlation of added with lost (not told where one of them is the same everywhere): of all of it.
+    The linear filter is among them where there is one. split: whose scores, by default test images where the best trial
+    has scores of them, else validation. Returns the reason where the run has no JPEG as it is or no trial with scores.
     """
-    rows = []
-    for quality in qualities:
-        original, degraded, restored = samples.versions(name, quality)
-        lost, added = to_luma(original) - to_luma(degraded), to_luma(restored) - to_luma(degraded)
-        rows.append(
-            [
-                Tile(centre(degraded), f"JPEG-{quality}", psnr_text(psnr_db(original, degraded))),
-                _error(lost, "lost: original minus JPEG"),
-                _error(added, "added by the network", _correlation(lost, added)),
-                Tile(centre(restored), "restored", psnr_text(psnr_db(original, restored))),
-                _error(lost - added, "left: original minus restored"),
-            ]
-        )
-    return rows
+    run, best = findings.run, findings.best
+    jpeg = run.baseline_of(best)
+    if jpeg is None or best is None:
+        return "it takes JPEG as it is and a trial, both scored"
+    split = split or ("test" if run.has_scores(best, "test") else "validation")
+    others = [record for record in findings.able(split) if record.spec.split == best.spec.split]
+    ranked = {record.trial_id: record for record in (best, *others)}
+    linear = [trial for trial, record in ranked.items() if record.spec.architecture == LINEAR][:1]
+    kept = {*linear, *[trial for trial in ranked if trial not in linear][: len(COLOURS) - len(linear)]}
+    trials = tuple(record for trial, record in ranked.items() if trial in kept)
+    odd = [record.trial_id for record in run.trials if run.has_scores(record, split)]
+    suspects = tuple(f"{trial} ({why})" for trial, why in findings.suspects.items() if trial in odd)
+    return Compared(split, jpeg, trials, len(ranked) - len(trials), suspects)
 
 
-def split_channels(samples: Samples, name: str, quality: int) -> list[list[Tile]]:
-    """Show the centre of an image's versions as Y, Cb and Cr, a row each on a scale of its own, and their errors."""
-    heads, rows = ("original", f"JPEG-{quality}", "restored"), []
-    versions = np.stack([to_ycbcr(version) for version in samples.versions(name, quality)])
-    for planes in np.moveaxis(versions, -1, 0):
-        parts = [centre(plane) for plane in planes]
-        span = float(np.min(parts)), float(np.max(parts))
-        below = f"black {span[0]:.0f}, white {span[1]:.0f}"
-        row = [Tile(part, head, below, span) for part, head in zip(parts, heads, strict=True)]
-        errors = zip(planes[1:], heads[1:], strict=True)
-        rows.append(row + [_error(planes[0] - plane, f"original minus {head}") for plane, head in errors])
-    return rows
+def shared_rows(scores: pd.DataFrame, shown: Compared) -> tuple[pd.DataFrame, int]:
+    """Keep the scores of what is compared, each quality and region on the images that all who were scored there have.
 
-
-def equalised_greys(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Tile]]:
-    """Show the centres in grey by the curve that equalises the original's, which comes last, in one row."""
-    original = samples.original[samples.names.index(name)]
-    pictures = {f"JPEG-{quality}": samples.versions(name, quality)[1] for quality in qualities}
-    curve = equalising_curve(to_grey(centre(original)))
-    return [[Tile(curve[to_grey(centre(one))], title) for title, one in {**pictures, "original": original}.items()]]
-
-
-def _error(error: Errors, title: str, more: str = "") -> Tile:
-    return Tile(centre(error), title, f"RMS {rms(error):.2f}{more}", is_error=True)
-
-
-def _correlation(first: Errors, second: Errors) -> str:
-    if not first.std() or not second.std():
-        return ""
-    return f", correlation {round(float(np.corrcoef(first.ravel(), second.ravel())[0, 1]), 2) + 0.0:.2f}"
+    Returns the rows, and the number of images and regions of which some are left out for want of a partner.
+    """
+    ids = [record.trial_id for record in shown.records]
+    rows = scores[scores["trial_id"].isin(ids) & (scores["split"] == shown.split)]
+    place = ["input_quality", "region"]
+    wanted = rows.groupby(place, observed=True)["trial_id"].transform("nunique").astype(int)
+    is_shared = rows.groupby([*place, "image"], observed=True)["image"].transform("size") == wanted
+    n_unshared = len(rows.loc[~is_shared, ["image", "region"]].drop_duplicates())
+    return rows[is_shared], n_unshared

@@ -5,49 +5,91 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures.pixels import centre, psnr_db, psnr_text, rms, short_name, to_luma, worst_place
-from analysis.figures.tiles import Tile
-from analysis.pictures import Gallery
+from analysis.figures.picture import Drawn, given, take_picture
+from analysis.figures.pixels import centre, psnr_text, rms, short_name, to_luma, worst_place
+from analysis.figures.subplots import Subplot, draw_subplots
+from analysis.findings import Findings
+from analysis.pictures import Gallery, read_gallery
+from analysis.records import label
 
 N_COLUMNS = 6
 VERSIONS = ("original", "JPEG", "restored")
 
 
-def sample_sheet(gallery: Gallery, side_px: int | None = None) -> tuple[list[list[Tile]], list[str]]:
+def _gallery(findings: Findings) -> Gallery | str:
+    return read_gallery(findings.run.path)
+
+
+@given(_gallery)
+def sheets(findings: Findings, found: Gallery) -> Drawn:
+    """Draw samples of all camera systems, whole and cropped (figures 17 and 18 of the thesis)."""
+    if not len(found.sheet):
+        return "the gallery holds no image for it"
+    counts = [f"{name} ({found.sheet_systems.count(name)})" for name in sorted(set(found.sheet_systems))]
+    side, words = found.crop_px, {"counts": ", ".join(counts)}
+    (whole, systems), (crops, _) = sample_sheet(found), sample_sheet(found, side)
+    whole_sheet = draw_subplots(whole, "Sample images by camera system", systems, side_inches=1.75)
+    crop_sheet = draw_subplots(crops, f"Centre crops of {side} x {side} pixels", systems, side_inches=1.75)
+    return [
+        take_picture(name, figure, words, is_photograph=True)
+        for name, figure in (("sample_sheet", whole_sheet), ("sample_crops", crop_sheet))
+    ]
+
+
+def sample_sheet(gallery: Gallery, side_px: int | None = None) -> tuple[list[list[Subplot]], list[str]]:
     """Put the images of each camera system in rows, of side_px only their centre; returns these and their systems."""
     rows, systems = [], []
     for system in sorted(set(gallery.sheet_systems)):
         own = [image for image, of in enumerate(gallery.sheet_systems) if of == system]
         for first in range(0, len(own), N_COLUMNS):
             part = [(gallery.sheet[i], short_name(gallery.sheet_names[i])) for i in own[first : first + N_COLUMNS]]
-            rows.append([Tile(one if side_px is None else centre(one, side_px), below=name) for one, name in part])
+            rows.append([Subplot(one if side_px is None else centre(one, side_px), below=name) for one, name in part])
             systems.append(short_name(system))
     return rows, systems
 
 
-def worst_inputs(gallery: Gallery) -> list[list[Tile]]:
+@given(_gallery)
+def worst(findings: Findings, found: Gallery) -> Drawn:
+    """Draw the worst inputs (section 3.5 of the thesis)."""
+    if not len(found.worst_original):
+        return "JPEG as it is had no test scores when the gallery was made"
+    words = {"quality": found.quality, "restorer": _restorer(findings, found)}
+    return [take_picture("worst_inputs", draw_subplots(worst_inputs(found), "The worst inputs"), words)]
+
+
+def worst_inputs(gallery: Gallery) -> list[list[Subplot]]:
     """Show each of the worst inputs, a row each: the whole, then the square where its JPEG picture errs most as JPEG
     and, where a trial restored it, restored, with the errors of luma in it. MSE and PSNR are of the whole image."""
     return [_worst(gallery, image) for image in range(len(gallery.worst_original))]
 
 
-def _worst(gallery: Gallery, image: int) -> list[Tile]:
+def _worst(gallery: Gallery, image: int) -> list[Subplot]:
     original, degraded, jpeg = gallery.worst_original[image], gallery.worst_degraded[image], f"JPEG-{gallery.quality}"
     place = worst_place(to_luma(original) - to_luma(degraded))
     mse = float(np.mean(np.square(original.astype(np.float64) - degraded))) / 255**2
     title = f"{short_name(gallery.worst_names[image])}\n{short_name(gallery.worst_systems[image])}"
-    row = [Tile(original, title, f"MSE {mse:.2e} as {jpeg}", frame=place)]
+    row = [Subplot(original, title, f"MSE {mse:.2e} as {jpeg}", frame=place)]
     versions = {jpeg: degraded}
     if gallery.worst_restored is not None:
         versions["restored"] = gallery.worst_restored[image]
     for name, version in versions.items():
         error = (to_luma(original) - to_luma(version))[place]
-        row.append(Tile(version[place], name, psnr_text(psnr_db(original, version))))
-        row.append(Tile(error, f"original minus {name}", f"RMS {rms(error):.2f} here", is_error=True))
+        row.append(Subplot(version[place], name, psnr_text(original, version)))
+        row.append(Subplot(error, f"original minus {name}", f"RMS {rms(error):.2f} here", is_error=True))
     return row
 
 
-def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list[Tile]]:
+@given(_gallery)
+def feature_maps(findings: Findings, found: Gallery) -> Drawn:
+    """Draw what VGG16 sees (figure 16 of the thesis)."""
+    if found.maps is None:
+        return "VGG16's weights were not used in this run, or there was nothing to show"
+    rows = compare_maps(found.maps, found.map_numbers)
+    figure = draw_subplots(rows, _restorer(findings, found), VERSIONS, side_inches=1.3)
+    return [take_picture("feature_maps", figure, {"image": found.worst_names[0], "quality": found.quality})]
+
+
+def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list[Subplot]]:
     """Show maps [V, h, w, K] of VERSIONS of an image, a row each, from nothing in black to a map's largest in white.
 
     Below each version but the original stands its mean absolute difference from the original's map, as a share of that
@@ -55,12 +97,17 @@ def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list
     """
     planes = maps.astype(np.float64)
     means, spans = planes[0].mean(axis=(0, 1)), planes.max(axis=(0, 1, 2))
-    rows: list[list[Tile]] = []
+    rows: list[list[Subplot]] = []
     for version in planes:
         gaps = np.abs(version - planes[0]).mean(axis=(0, 1))
         shares = np.divide(gaps, means, out=np.zeros_like(gaps), where=means > 0)
         titles = [f"map {number}" if not rows else "" for number in numbers]
         below = [f"{100 * share:.0f} % off" if rows else "" for share in shares]
-        tiles = zip(np.moveaxis(version, -1, 0), titles, below, spans, strict=True)
-        rows.append([Tile(plane, title, text, (0, float(top) or 1)) for plane, title, text, top in tiles])
+        shown = zip(np.moveaxis(version, -1, 0), titles, below, spans, strict=True)
+        rows.append([Subplot(plane, title, text, (0, float(top) or 1)) for plane, title, text, top in shown])
     return rows
+
+
+def _restorer(findings: Findings, found: Gallery) -> str:
+    named = [label(record) for record in findings.run.records if record.trial_id == found.trial_id]
+    return f"restored by {named[0] if named else found.trial_id}" if found.trial_id else "no trial could restore them"

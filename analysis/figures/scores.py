@@ -1,34 +1,46 @@
-"""Figures of means: the quality curve, and quality against bytes beside other codecs."""
+"""Figures of scores: the quality curve, quality against bytes, outliers of relative SSIM."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
+import seaborn
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.cells import average
-from analysis.codecs import CODEC, JPEG, RESTORED, title_of
+from analysis.codecs import JPEG, RESTORED, points_of_cells, title_of
 from analysis.decide import Pick
-from analysis.figures.style import (
-    COLOURS,
-    DASHES,
-    JPEG_COLOUR,
-    MARKERS,
-    Compared,
-    new_figure,
-    shared_rows,
-    tidy,
-)
+from analysis.figures.compared import Compared, compared, shared_rows
+from analysis.figures.picture import Drawn, counted, given, take_picture
+from analysis.figures.style import COLOURS, LEVEL, add_legend, label_plainly, look, new_figure, tidy
+from analysis.figures.violins import relative_rows
+from analysis.findings import Findings
 from analysis.records import label
-from analysis.statistics import on_front
 from analysis.strict import StrictPick
 
 PANELS = {"psnr_db": "mean PSNR, dB", "ssim": "mean SSIM"}
-# Between the models at one quality, in steps of JPEG quality, so that their intervals stand side by side.
-ASIDE = 0.5
+ASIDE = 0.5  # steps of quality between models, so that their intervals stand side by side
+N_RESTORERS = 3  # beside other codecs
+# So many times the distance between the quartiles below the lower one: "far out" of Tukey, Exploratory Data Analysis
+# (1977). The thesis gives no rule for the 0.4 % that it calls outliers.
+FAR_OUT = 3.0
+N_NAMES = 8
+UNSHARED = "JPEG as it is and the trials share no scored image"
+
+
+@given(compared)
+def curve(findings: Findings, shown: Compared) -> Drawn:
+    """Draw mean PSNR and SSIM by input quality."""
+    run = findings.run
+    table = quality_curve(run.scores, shown, run.reference_quality, run.images.groups or None)
+    if not (table["place"] > 0).any():
+        return UNSHARED
+    more = shown.further() + counted("Infinite values of PSNR, in no mean", int(table["n_left_out"].sum()))
+    more += counted("Means that are no numbers, not drawn", int(table["mean"].isna().sum()))
+    more += " Too few fields for intervals." if table["low"].isna().all() else ""
+    figure = draw_quality_curve(table, findings.pick, findings.strict, shown.split)
+    return [take_picture("quality_curve", figure, {"reference": f"JPEG-{run.reference_quality}"}, more)]
 
 
 def quality_curve(
@@ -36,166 +48,154 @@ def quality_curve(
 ) -> pd.DataFrame:
     """Average PSNR and SSIM by input quality over the images that what is compared has in common, whole image.
 
-    groups: as in `analysis.cells.average`. Returns place (0 is JPEG as it is), trial_id, label,
-    input_quality, metric, mean, low, high (the 95 % interval; NaN where a single image tells of none), n_images and
-    n_left_out (infinite PSNR, in no mean).
+    Returns rows of `analysis.cells.average` with place (0 is JPEG as it is) and label.
     """
     rows, _ = shared_rows(scores, shown)
     cells = average(rows[rows["region"] == "full"], [shown.jpeg.trial_id], reference_quality, groups=groups)
-    table = cells[cells["metric"].isin(list(PANELS))].copy()
     places = {record.trial_id: place for place, record in enumerate(shown.records)}
-    table["place"] = table["trial_id"].map(places)
-    table["label"] = table["trial_id"].map({record.trial_id: label(record) for record in shown.records})
-    columns = ["place", "trial_id", "label", "input_quality", "metric", "mean", "low", "high", "n_images", "n_left_out"]
-    return table.sort_values(["place", "input_quality", "metric"], ignore_index=True)[columns]
+    labels = {record.trial_id: label(record) for record in shown.records}
+    table = cells.assign(place=cells["trial_id"].map(places), label=cells["trial_id"].map(labels))
+    return table[table["metric"].isin(list(PANELS))].sort_values(["place", "input_quality"], ignore_index=True)
 
 
 def draw_quality_curve(table: pd.DataFrame, pick: Pick, strict: StrictPick, split: str) -> Figure:
-    """Draw a `quality_curve` in two panels, with the reference's level as a line, the pick by means as a ring and what
-    the strict rule demonstrates as a square."""
-    figure = new_figure(10.0, 4.4 + 0.2 * table["place"].nunique())
+    """Draw a `quality_curve`, with the reference's level as a line, the pick by means as a ring and what the strict
+    rule demonstrates as a square."""
+    n_places = table["place"].nunique()
+    table = table.assign(x=table["input_quality"] + (table["place"] - (n_places - 1) / 2) * ASIDE)
+    rings = (
+        (f"the pick: quality {pick.quality}", "o", [pick.trial_id], pick.quality),
+        (f"the strict rule's: quality {strict.quality}", "s", list(strict.trial_ids), strict.quality),
+    )
+    figure = new_figure(10.0, 4.4 + 0.2 * n_places)
     for panel, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         own = table[table["metric"] == metric]
-        n_places = table["place"].nunique()
         for place, line in own.groupby("place"):
-            _draw_line(panel, line, int(str(place)), n_places)
-        _draw_reference(panel, own, pick.reference_quality)
-        by_means = own[(own["trial_id"] == pick.trial_id) & (own["input_quality"] == pick.quality)]
-        _mark(panel, by_means, n_places, "o", f"the pick: quality {pick.quality}")
-        demonstrated = own[own["trial_id"].isin(strict.trial_ids) & (own["input_quality"] == strict.quality)]
-        _mark(panel, demonstrated, n_places, "s", f"the strict rule's: quality {strict.quality}")
+            bounds = np.stack([line["mean"] - line["low"], line["high"] - line["mean"]])
+            style = {"markersize": 4.5, "linewidth": 1.2, "capsize": 2, **look(int(str(place)))}
+            panel.errorbar(line["x"], line["mean"], bounds, label=str(line["label"].iloc[0]), **style)
+        for level in own.loc[(own["place"] == 0) & (own["input_quality"] == pick.reference_quality), "mean"]:
+            panel.axhline(level, label=f"level of JPEG-{pick.reference_quality}", **LEVEL)
+        for name, marker, trials, quality in rings:
+            at = own[own["trial_id"].isin(trials) & (own["input_quality"] == quality)]
+            if len(at):
+                (ring,) = panel.plot(at["x"], at["mean"], linestyle="none", marker=marker, color="#000000", label=name)
+                ring.set(markersize=14, markerfacecolor="none")
         panel.set(xlabel="JPEG quality of the input", ylabel=title, xticks=sorted(table["input_quality"].unique()))
-        panel.tick_params(axis="x", labelsize=9)
         tidy(panel)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=1, frameon=False, fontsize=9)
+    add_legend(figure)
     n_images = table["n_images"].max()
     figure.suptitle(f"Mean over {n_images} {split} images with its 95 % interval, whole image", fontsize=11)
     return figure
 
 
-def _aside(place: int, n_places: int) -> float:
-    return (place - (n_places - 1) / 2) * ASIDE
+@given(compared)
+def sizes(findings: Findings, shown: Compared) -> Drawn:
+    """Draw quality against bytes: JPEG as it is, restored, and other codecs."""
+    names, points = [record.trial_id for record in shown.trials], findings.codecs.points
+    has_codecs = len(points) > 0
+    if not has_codecs:
+        points = points_of_cells(findings.cells, names, shown.jpeg.trial_id, shown.split)
+    order = {JPEG: 0, **{name: place for place, name in enumerate(names[:N_RESTORERS], start=1)}}
+    points = points[(points["kind"] != RESTORED) | points["name"].isin(list(order))]
+    points = points.assign(order=points["name"].map(order).fillna(len(order)))
+    points = points.sort_values(["order", "name", "setting"], ignore_index=True)
+    if not (points["kind"] == RESTORED).any():
+        return UNSHARED
+    others = "and other codecs on the same images." if has_codecs else "as no other codec was tried."
+    more = replace(shown, n_more=shown.n_more + max(0, len(names) - N_RESTORERS)).further()
+    figure = draw_quality_and_bytes(points, findings.pick, "test" if has_codecs else shown.split)
+    return [take_picture("quality_and_bytes", figure, {"others": others}, more)]
 
 
-def _draw_line(panel: Axes, line: pd.DataFrame, place: int, n_places: int) -> None:
-    trained = place - 1
-    panel.errorbar(
-        line["input_quality"] + _aside(place, n_places),
-        line["mean"],
-        np.stack([line["mean"] - line["low"], line["high"] - line["mean"]]),
-        label=str(line["label"].iloc[0]),
-        color=COLOURS[trained] if place else JPEG_COLOUR,
-        marker=MARKERS[trained] if place else ".",
-        linestyle=DASHES[trained] if place else "--",
-        markersize=4.5,
-        linewidth=1.2,
-        elinewidth=1.0,
-        capsize=2,
-        zorder=2 if place else 3,
-    )
-
-
-def _draw_reference(panel: Axes, line: pd.DataFrame, quality: int) -> None:
-    own = line[(line["place"] == 0) & (line["input_quality"] == quality)]
-    for level in own["mean"]:
-        panel.axhline(level, color="#666666", linewidth=0.9, linestyle=":", label=f"level of JPEG-{quality}")
-
-
-def _mark(panel: Axes, rows: pd.DataFrame, n_places: int, marker: str, label: str) -> None:
-    if rows.empty:
-        return
-    x = rows["input_quality"] + (rows["place"] - (n_places - 1) / 2) * ASIDE
-    (ring,) = panel.plot(x, rows["mean"], linestyle="none", marker=marker, color="#000000", label=label)
-    ring.set(markersize=13 if marker == "o" else 15, markerfacecolor="none", markeredgewidth=1.4)
-
-
-POINTS = ["name", "kind", "setting", "n_images", "mean_bytes", "psnr_db"]
-# JPEG saved otherwise is grey, the order below tells one from another.
-GREYS = ("#555555", "#777777", "#999999")
-CODEC_COLOURS, RESTORED_COLOURS = COLOURS[2:5], (COLOURS[0], COLOURS[1], COLOURS[5])
-
-
-def quality_and_bytes(points: pd.DataFrame, restorers: list[str]) -> pd.DataFrame:
-    """Choose what to draw of POINTS: JPEG as it is, other codecs, and the restorers named, in this order.
-
-    Returns POINTS and on_front: nothing else takes at most as many bytes at an equal or better mean PSNR.
-    """
-    shown = points[(points["kind"] != RESTORED) | points["name"].isin(restorers)].copy()
-    shown["on_front"] = on_front(shown["mean_bytes"], shown["psnr_db"])
-    order = {JPEG: 0, CODEC: 1, RESTORED: 2}
-    ranks = {name: rank for rank, name in enumerate(restorers)}
-    shown["order"] = shown["kind"].map(order) + shown["name"].map(ranks).fillna(0) / (len(restorers) + 1)
-    return shown.sort_values(["order", "name", "setting"], ignore_index=True)[[*POINTS, "on_front"]]
-
-
-def draw_quality_and_bytes(table: pd.DataFrame, pick: Pick, split: str) -> Figure:
-    """Draw `quality_and_bytes`: what is on the front is filled; dotted lines cross at the reference."""
-    figure = new_figure(8.6, 5.0 + 0.2 * table["name"].nunique())
+def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figure:
+    """Draw points of `analysis.codecs` in their order; dotted lines cross at the reference."""
+    names = list(dict.fromkeys(points["name"]))
+    figure = new_figure(8.6, 5.0 + 0.2 * len(names))
     panel = figure.subplots()
-    looks = _looks(table)
-    numbered = table.drop_duplicates("kind").set_index("kind")["name"].reindex([JPEG, RESTORED])
-    for name in looks:
-        _draw_points(panel, table[table["name"] == name], looks[name])
-    for name in numbered.dropna():
-        _number(panel, table[table["name"] == name], looks[name]["color"])
-    _draw_crossing(panel, table, pick.reference_quality)
-    picked = table[(table["name"] == pick.trial_id) & (table["setting"] == pick.quality)]
+    for place, name in enumerate(names):
+        line = points[points["name"] == name]
+        kind = str(line["kind"].iloc[0])
+        style = look(place) | ({"linewidth": 1.8} if kind == RESTORED else {"linestyle": "--", "linewidth": 1})
+        panel.plot(line["mean_bytes"], line["psnr_db"], label=title_of(name, kind), markersize=5, **style)
+        if place < 2:  # JPEG as it is, and the best restorer
+            for quality, *at in line[["setting", "mean_bytes", "psnr_db"]].itertuples(index=False):
+                aside = (4, 5) if place else (4, -11)
+                panel.annotate(f"{quality}", at, aside, textcoords="offset points", fontsize=7, color=style["color"])
+    reference = points[(points["name"] == JPEG) & (points["setting"] == pick.reference_quality)]
+    for n_bytes, psnr_db in zip(reference["mean_bytes"], reference["psnr_db"], strict=True):
+        crossing = f"JPEG-{pick.reference_quality}: above and left of the crossing is smaller and better"
+        panel.axhline(psnr_db, label=crossing, **LEVEL)
+        panel.axvline(n_bytes, **LEVEL)
+    picked = points[(points["name"] == pick.trial_id) & (points["setting"] == pick.quality)]
     if not picked.empty:
         (ring,) = panel.plot(picked["mean_bytes"], picked["psnr_db"], linestyle="none", marker="o", color="#000000")
         ring.set(markersize=14, markerfacecolor="none", label=f"the pick: quality {pick.quality}")
     panel.set(xscale="log", xlabel="mean bytes of a file", ylabel="mean PSNR, dB")
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.xaxis.set_major_formatter("{x:,.0f}")
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.margins(y=0.08)
+    label_plainly(panel.xaxis, "{x:,.0f}")
     tidy(panel)
-    handles, labels = panel.get_legend_handles_labels()
-    n_columns = 1 if max(map(len, labels)) > 60 else 2
-    figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
-    figure.suptitle(
-        f"{table['n_images'].max()} {split} images, whole image; filled: none is smaller and as good", fontsize=11
-    )
+    add_legend(figure)
+    figure.suptitle(f"{points['n_images'].max()} {split} images, whole image", fontsize=11)
     return figure
 
 
-def _draw_points(panel: Axes, line: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    title = title_of(str(line["name"].iloc[0]), str(line["kind"].iloc[0]))
-    panel.plot(line["mean_bytes"], line["psnr_db"], label=title, markerfacecolor="#ffffff", **look)
-    front = line[line["on_front"]]
-    panel.plot(front["mean_bytes"], front["psnr_db"], label="_front", **{**look, "linestyle": "none"})
+@given(compared)
+def far_outliers(findings: Findings, shown: Compared) -> Drawn:
+    """Draw the images that the best trial makes far worse than others (figure 28 of the thesis)."""
+    every, best = findings.run.scores, shown.trials[0]
+    of_best = every["trial_id"].isin([best.trial_id]) & (every["split"] == shown.split) & (every["region"] == "full")
+    changes, n_alone = relative_rows(every, shown.jpeg, every[of_best])
+    table = ssim_outliers(changes)
+    if table.empty:
+        return "no restored image has a finite SSIM before and after"
+    words = {"restorer": label(best), "far": FAR_OUT, "found": _outlier_sentence(table)}
+    n_left_out = n_alone + len(changes) - len(table)
+    more = counted("Scores that are not finite, or whose JPEG file has none", n_left_out)
+    title = f"Outliers of relative SSIM, {table['image'].nunique()} {shown.split} images, whole image"
+    return [take_picture("ssim_outliers", draw_ssim_outliers(table, title), words, more)]
 
 
-def _number(panel: Axes, line: pd.DataFrame, colour: str) -> None:
-    """Write the quality beside each point."""
-    for kind, quality, n_bytes, psnr_db in line[["kind", "setting", "mean_bytes", "psnr_db"]].itertuples(index=False):
-        offset = (4, -11) if kind == JPEG else (4, 5)
-        panel.annotate(str(quality), (n_bytes, psnr_db), offset, textcoords="offset points", fontsize=7, color=colour)
+def ssim_outliers(changes: pd.DataFrame) -> pd.DataFrame:
+    """Mark the images whose SSIM restoring changes for the worse by far more than that of others, at each quality.
+
+    changes: rows of one trial and region, as `relative_rows` returns them. Returns those that are finite:
+    input_quality, system, image, name, change, is_outlier.
+    """
+    table = changes.rename(columns={"ssim": "change"})[["input_quality", "system", "image", "name", "change"]]
+    table = table[np.isfinite(table["change"])].astype({"system": str})
+    by_quality = table.groupby("input_quality")["change"]
+    low, high = (table["input_quality"].map(by_quality.quantile(share)) for share in (0.25, 0.75))
+    found: pd.DataFrame = table.assign(is_outlier=table["change"] < low - FAR_OUT * (high - low))
+    return found
 
 
-def _draw_crossing(panel: Axes, table: pd.DataFrame, quality: int) -> None:
-    own = table[(table["name"] == JPEG) & (table["setting"] == quality)]
-    for row in own.itertuples():
-        label = f"JPEG-{quality}: above and left of the crossing is smaller and better"
-        panel.axhline(float(str(row.psnr_db)), color="#666666", linewidth=0.9, linestyle=":", label=label)
-        panel.axvline(float(str(row.mean_bytes)), color="#666666", linewidth=0.9, linestyle=":")
+def draw_ssim_outliers(table: pd.DataFrame, title: str) -> Figure:
+    """Draw `ssim_outliers`: the changes with their outliers, and the share of outliers by camera system."""
+    figure = new_figure(10.0, 4.4)
+    left, right = figure.subplots(1, 2)
+    systems = sorted(table["system"].unique())
+    colours = dict(zip(systems, len(systems) * COLOURS, strict=False))
+    table = table.assign(share=100.0 * table["is_outlier"])
+    by_quality = {str(quality): own["change"] for quality, own in table.groupby("input_quality")}
+    left.boxplot(list(by_quality.values()), tick_labels=list(by_quality), whis=FAR_OUT, flierprops={"markersize": 3})
+    seaborn.barplot(table, x="input_quality", y="share", hue="system", palette=colours, errorbar=None, ax=right)
+    left.axhline(0, **LEVEL)
+    left.set_ylabel("change of SSIM by restoring\nbelow 0: made worse")
+    right.set_ylabel("outliers, % of the system's images")
+    right.set_ylim(bottom=0, top=max(right.get_ylim()[1], 1.0))
+    for panel in (left, right):
+        panel.set_xlabel("JPEG quality of the input")
+        tidy(panel, "y")
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
-def _looks(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Give each name a colour of its kind, and a dash and a marker of its own within it."""
-    looks: dict[str, dict[str, Any]] = {}
-    of_kind: dict[str, int] = {}
-    for name, kind in table[["name", "kind"]].drop_duplicates().itertuples(index=False, name=None):
-        family = "grey" if kind == CODEC and str(name).startswith("jpeg-") and name != "jpeg-xl" else str(kind)
-        place = of_kind.get(family, 0)
-        of_kind[family] = place + 1
-        palette = {JPEG: (JPEG_COLOUR,), "grey": GREYS, CODEC: CODEC_COLOURS, RESTORED: RESTORED_COLOURS}[family]
-        shift = {JPEG: 0, "grey": 1, CODEC: 3, RESTORED: 0}[family]
-        looks[name] = {
-            "color": palette[place % len(palette)],
-            "marker": "." if family == JPEG else MARKERS[(place + shift) % len(MARKERS)],
-            "linestyle": "-" if family == RESTORED else DASHES[(place + 1) % len(DASHES)],
-            "linewidth": 1.8 if family == RESTORED else 1.0,
-            "markersize": 8 if family == JPEG else 5,
-        }
-    return looks
+def _outlier_sentence(table: pd.DataFrame) -> str:
+    found = table[table["is_outlier"]].sort_values("change")
+    if found.empty:
+        return f"There are none among {len(table)} changes."
+    systems = ", ".join(f"{count} of {system}" for system, count in found["system"].value_counts().items())
+    named = ", ".join(f"{row.name} at {row.input_quality}" for row in found.head(N_NAMES).itertuples(index=False))
+    more = " and others" if len(found) > N_NAMES else ""
+    share = f"{len(found) / len(table):.2%}".replace("%", " %")
+    return f"{len(found)} of {len(table)} changes are outliers ({share}): {systems}. The worst: {named}{more}."

@@ -1,6 +1,7 @@
 """Figures of a search: how trials learned, in which order they ended, and what quality costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,144 +9,187 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter, PercentFormatter
+from numpy.typing import ArrayLike, NDArray
 
-from analysis.figures.style import COLOURS, MARGINS, MARKERS, STATUS_MARKERS, MarginAxis, new_figure, tidy
+from analysis.figures.picture import Drawn, counted, take_picture
+from analysis.figures.style import COLOURS, LEVEL, add_legend, label_plainly, look, new_figure, tidy
+from analysis.findings import Findings
 from analysis.ranking import Ranking
+from analysis.records import fidelity_sentence, label
 from analysis.run import ALIVE
-from analysis.statistics import on_front
+from analysis.statistics import on_pareto_front
 from search.records import TrialRecord
 from search.space.spec import TrialStatus
 
-OTHER_COLOUR = "#b8b8b8"
-MEASURED = ("loss", "validation_loss", "margin")
-# More curves than this make a drawing of lines larger than one of points.
-N_LINES = 60
+MARGINS = Ranking()
+GREY = "#b8b8b8"
+CURVE = ("epoch", "loss", "validation_loss", "margin")
+COSTS = {
+    "macs_per_pixel": "multiply-accumulates a pixel",
+    "parameters": "parameters",
+    "restore_ms": "measured ms an image",
+}
+# How a trial ended: completed, stopped, ... in every figure of the search.
+STATUS_MARKERS = {
+    TrialStatus.COMPLETED: "o",
+    TrialStatus.STOPPED: "s",
+    TrialStatus.PAUSED: "D",
+    TrialStatus.DIVERGED: "x",
+    TrialStatus.DEAD: "v",
+    TrialStatus.FAILED: "P",
+    TrialStatus.UNKNOWN: "d",
+}
+
+
+@dataclass(frozen=True)
+class MarginAxis:
+    """The axis of what trials are ranked by.
+
+    input_margin: of JPEG as it is, None where no record tells it. floor: margins under it are drawn on it, so that a
+    trial that diverged does not flatten the others. by_parity: bytes at parity, of which JPEG as it is has 1, instead.
+    """
+
+    input_margin: float | None = None
+    floor: float = -np.inf
+    by_parity: bool = False
+
+    def clip(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return values as they are drawn; what is none stays NaN."""
+        return np.maximum(np.asarray(values, np.float64), self.floor)
+
+    def edge(self, drawn: ArrayLike) -> float:
+        """Return where trials without a value are marked: beyond the worst of what is drawn."""
+        known = [float(value) for value in np.ravel(drawn) if np.isfinite(value)]
+        return max([1.0, *known]) + 0.1 if self.by_parity else min([0.0, self.input_margin or 0.0, *known]) - 0.25
+
+    def below(self, values: ArrayLike) -> str:
+        """Say how many margins are drawn on the floor, empty where none is."""
+        n_below = int(np.sum(np.asarray(values, np.float64) < self.floor))
+        return counted(f"Margins under {self.floor:.2f} are drawn at that level", n_below)
+
+    def draw(self, panel: Axes) -> None:
+        """Draw the levels of JPEG as it is and of the reference, and name the axis."""
+        dashed = LEVEL | {"linestyle": "--"}
+        if self.by_parity:
+            panel.axhline(1, label="100 %: JPEG as it is", **dashed)
+            panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        else:
+            panel.axhline(0, label="0: as good as the reference", **LEVEL)
+            if self.input_margin is not None:
+                panel.axhline(self.input_margin, label=f"{self.input_margin:.2f}: JPEG as it is", **dashed)
+        panel.set_ylabel("monitored bytes at parity: fewer is better" if self.by_parity else "monitored margin")
+
+
+def margin_axis(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> MarginAxis:
+    """Choose the axis for the margins of trials: as far under JPEG as it is as the best is above it, at least 1."""
+    margins = [record.margin for record in records if record.margin is not None]
+    inputs = [record.input_margin for record in records if record.input_margin is not None]
+    if ranking.by_parity or not inputs:
+        return MarginAxis(by_parity=ranking.by_parity)
+    floor = min(inputs) - max(1.0, max(margins) - min(inputs)) if margins else -np.inf
+    return MarginAxis(min(inputs), floor)
+
+
+def learning(findings: Findings) -> Drawn:
+    """Draw how trials learned."""
+    trials = findings.run.trials
+    table = learning_curves(trials)
+    if table.empty:
+        return "no trial has one"
+    axis, drawn = margin_axis(trials), set(table["trial_id"])
+    shown = {record.trial_id: label(record) for record in trials if record.trial_id in drawn}
+    shown = dict(list(shown.items())[: len(COLOURS)])
+    words = {"n_shown": len(shown), "unequal": fidelity_sentence(trials)}
+    more = "" if table["validation_loss"].notna().any() else " No trial was asked for a validation loss."
+    more += counted("Epochs whose loss is no finite number, not drawn", int(table["loss"].isna().sum()))
+    more += counted("Trials without a curve, not drawn", len(trials) - len(drawn)) + axis.below(table["margin"])
+    return [take_picture("learning_curves", draw_learning_curves(table, shown, axis), words, more)]
 
 
 def learning_curves(records: Sequence[TrialRecord]) -> pd.DataFrame:
     """Tabulate the curves of trials, a row per epoch, in the records' order.
 
-    Returns trial_id, trained_on (the loss function), status, epoch, loss, validation_loss, margin; NaN where an epoch
-    has none. A trial without a curve has no row.
+    Returns trial_id, trained_on (the loss function), status and CURVE; NaN where an epoch has none. A trial without a
+    curve has no row.
     """
     rows = [
-        [record.trial_id, record.spec.loss, record.status.value, *(row.get(name) for name in ("epoch", *MEASURED))]
+        [record.trial_id, record.spec.loss, record.status.value, *(row.get(name) for name in CURVE)]
         for record in records
         for row in record.curve
         if row.get("epoch") is not None
     ]
-    table = pd.DataFrame(rows, columns=["trial_id", "trained_on", "status", "epoch", *MEASURED])
-    return table.astype({"epoch": int, **dict.fromkeys(MEASURED, float)})
+    table = pd.DataFrame(rows, columns=["trial_id", "trained_on", "status", *CURVE])
+    return table.astype(dict.fromkeys(CURVE, float))
 
 
-def draw_learning_curves(table: pd.DataFrame, named: Mapping[str, str], axis: MarginAxis) -> Figure:
-    """Draw `learning_curves`. named: trial_id -> label of those that get a colour and a number; the others are grey.
+def draw_learning_curves(table: pd.DataFrame, named: dict[str, str], axis: MarginAxis) -> Figure:
+    """Draw `learning_curves`. named: trial_id -> label of those that get a colour; the others are grey.
 
-    Every curve ends in the mark of how its trial ended, and in its number if it is named. Losses of different functions
-    do not compare, so each has an axis of its own.
+    Every curve ends in the mark of how its trial ended. Losses of different functions have axes of their own.
     """
-    losses = sorted(set(table["trained_on"]))
+    losses, places = sorted(set(table["trained_on"])), {trial: place for place, trial in enumerate(named)}
     figure = new_figure(max(8.6, 3.1 * len(losses)), 6.4 + 0.19 * len(named))
     grid = figure.subplots(2, len(losses), sharex=True, squeeze=False)
     for (above, below), loss in zip(grid.T, losses, strict=True):
         own = table[table["trained_on"] == loss]
         axis.draw(below)
         below.sharey(grid[1, 0])
-        places = {trial_id: place for place, trial_id in enumerate(named)}
-        for trial_id in sorted(own["trial_id"].unique(), key=places.__contains__):
-            _draw_trial(above, below, own[own["trial_id"] == trial_id], places.get(trial_id), axis)
-        above.set(title=f"trained on {loss}")
-        if (own[own["loss"].notna()]["loss"] > 0).all():  # a relative loss is negative
-            above.set_yscale("log")
+        for trial, curve in own.groupby("trial_id"):
+            place = places.get(str(trial))
+            colour = {"color": GREY if place is None else COLOURS[place], "zorder": 2 if place is None else 3}
+            line = {"linewidth": 0.7 if place is None else 1.4, "rasterized": place is None, **colour}
+            end = {"marker": STATUS_MARKERS[TrialStatus(curve["status"].iloc[0])], "markersize": 5, **colour}
+            for panel, values in ((above, curve["loss"].where(curve["loss"] > 0)), (below, curve["margin"])):
+                panel.plot(curve["epoch"], axis.clip(values) if panel is below else values, **line)
+                last = values.last_valid_index()
+                if last is not None:
+                    panel.plot(curve["epoch"][last], axis.clip(values[last]) if panel is below else values[last], **end)
+            if place is not None:
+                above.plot(curve["epoch"], curve["validation_loss"], linestyle="--", **line)
+        above.set(title=f"trained on {loss}", yscale="log" if (own["loss"].dropna() > 0).all() else "linear")
         below.set_xlabel("epoch")
-        below.margins(x=0.08)
         for panel in (above, below):
             tidy(panel)
-            _rasterize(panel)
         below.label_outer()
     grid[0, 0].set_ylabel("loss")
-    figure.legend(handles=_handles(table, named, axis), loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    lines = [Line2D([], [], color=COLOURS[place], label=text) for place, text in enumerate(named.values())]
+    if table["trial_id"].nunique() > len(named):
+        lines.append(Line2D([], [], color=GREY, label="other trials, training loss alone"))
+    if table.loc[table["trial_id"].isin(list(named)), "validation_loss"].notna().any():
+        lines.append(Line2D([], [], color="#000000", linestyle="--", label="validation loss"))
+    ends = [status for status in STATUS_MARKERS if (table["status"] == status.value).any()]
+    add_legend(
+        figure, *lines, *(_mark(STATUS_MARKERS[s], s.value) for s in ends), *grid[1, 0].get_legend_handles_labels()[0]
+    )
     figure.suptitle(f"Learning curves of {table['trial_id'].nunique()} trials", fontsize=11)
     return figure
 
 
-def _draw_trial(above: Axes, below: Axes, curve: pd.DataFrame, place: int | None, axis: MarginAxis) -> None:
-    colour = OTHER_COLOUR if place is None else COLOURS[place]
-    look: dict[str, Any] = {
-        "color": colour,
-        "linewidth": 0.7 if place is None else 1.4,
-        "zorder": 2 if place is None else 3,
-    }
-    margins = axis.clip(curve["margin"])
-    above.plot(curve["epoch"], curve["loss"].where(curve["loss"] > 0), **look)
-    if place is not None:
-        above.plot(curve["epoch"], curve["validation_loss"].where(curve["validation_loss"] > 0), linestyle="--", **look)
-    below.plot(curve["epoch"], margins, **look)
-    marker = STATUS_MARKERS[TrialStatus(curve["status"].iloc[0])]
-    for panel, values in ((above, curve["loss"].to_numpy()), (below, margins)):
-        known = np.flatnonzero(np.isfinite(values))
-        if known.size:
-            at = known[-1]
-            size = 4.5 if place is None else 6.5
-            end = curve["epoch"].iloc[at], values[at]
-            panel.plot(*end, marker=marker, markersize=size, color=colour, zorder=4)
-            if place is not None and panel is below:
-                aside = 5 + 7 * len(panel.texts), 0  # curves may end in one place
-                panel.annotate(str(place + 1), end, aside, textcoords="offset points", fontsize=8, va="center")
-
-
-def _rasterize(panel: Axes) -> None:
-    lines = panel.get_lines()
-    if len(lines) > N_LINES:
-        for line in lines:
-            line.set_rasterized(True)
-
-
-def _handles(table: pd.DataFrame, named: Mapping[str, str], axis: MarginAxis) -> list[Line2D]:
-    handles = [
-        Line2D([], [], color=COLOURS[place], linewidth=1.4, label=f"{place + 1}: {label}")
-        for place, label in enumerate(named.values())
-    ]
-    if table["trial_id"].nunique() > len(named):
-        handles.append(Line2D([], [], color=OTHER_COLOUR, linewidth=0.7, label="other trials, training loss alone"))
-    if table.loc[table["trial_id"].isin(list(named)), "validation_loss"].notna().any():
-        handles.append(Line2D([], [], color="#000000", linestyle="--", label="validation loss"))
-    for status, marker in STATUS_MARKERS.items():
-        if (table["status"] == status.value).any():
-            handles.append(Line2D([], [], color="#000000", linestyle="none", marker=marker, label=status.value))
-    handles.append(Line2D([], [], color="#000000", linestyle=":", label="0: as good as the reference"))
-    if axis.input_margin is not None:
-        text = f"{axis.input_margin:.2f}: JPEG as it is"
-        handles.append(Line2D([], [], color="#666666", linestyle="--", linewidth=0.9, label=text))
-    return handles
-
-
-BEST_COLOUR = "#D55E00"
-STATUS_COLOURS = dict(zip(STATUS_MARKERS, (COLOURS[0], "#555555", COLOURS[3], COLOURS[2], COLOURS[5]), strict=False))
+def history(findings: Findings) -> Drawn:
+    """Draw trials in the order in which they ended."""
+    records, ranking = [r for r in findings.run.records if not r.spec.is_baseline], findings.run.ranking
+    if not records:
+        return "no trial has ended"
+    table, axis = search_history(records, ranking), margin_axis(records, ranking)
+    stopped_at = ", ".join(map(str, rungs(table)))
+    more = f" Trials were stopped at epoch {stopped_at}, where dotted lines are." if stopped_at else ""
+    edge = "upper" if ranking.by_parity else "lower"
+    more += counted(f"Trials without a margin, marked on the {edge} edge", int(table["value"].isna().sum()))
+    more += axis.below(table["value"])
+    return [take_picture("search_history", draw_search_history(table, axis), {"measure": ranking.measure}, more)]
 
 
 def search_history(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> pd.DataFrame:
     """Tabulate trials in the order in which they ended.
 
-    Returns place (1, 2, ...), trial_id, status, value (margin or bytes at parity, as they are ranked; NaN where there
-    is none), best (that of the best so far of trials that completed or were stopped), epochs_run, epochs_allowed,
-    epochs_spent (of all so far).
+    Returns place (1, 2, ...), status, value (margin or bytes at parity, as they are ranked; NaN where there is none),
+    best (that of the best so far of trials that completed or were stopped), epochs_run, epochs_allowed.
     """
-    table = pd.DataFrame(
-        {
-            "place": range(1, len(records) + 1),
-            "trial_id": [record.trial_id for record in records],
-            "status": [record.status.value for record in records],
-            "value": np.array([ranking.value(record) for record in records], np.float64),
-            "epochs_run": [record.epochs_run for record in records],
-            "epochs_allowed": [record.spec.epochs for record in records],
-        }
-    )
+    rows = [(str(r.status), ranking.value(r), r.epochs_run, r.spec.epochs) for r in records]
+    table = pd.DataFrame(rows, columns=["status", "value", "epochs_run", "epochs_allowed"]).astype({"value": float})
     merits = (ranking.sign * table["value"]).where(table["status"].isin([status.value for status in ALIVE]))
-    table["best"] = ranking.sign * merits.cummax().ffill()
-    table["epochs_spent"] = table["epochs_run"].cumsum()
-    return table
+    return table.assign(place=range(1, len(table) + 1), best=ranking.sign * merits.cummax().ffill())
 
 
 def rungs(table: pd.DataFrame) -> list[int]:
@@ -154,81 +198,60 @@ def rungs(table: pd.DataFrame) -> list[int]:
 
 
 def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
-    """Draw a `search_history`: values with the best so far above, epochs below; trials without a margin lie beyond
-    the worst."""
+    """Draw a `search_history`: values with the best so far above, epochs below; trials without a value lie beyond."""
     figure = new_figure(8.6, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     axis.draw(above)
-    above.step(
-        table["place"], axis.clip(table["best"]), where="post", color=BEST_COLOUR, linewidth=1.4, label="best so far"
-    )
-    drawn = pd.Series(axis.clip(table["value"]), table.index)
-    edge = axis.edge(drawn)
-    for status in STATUS_MARKERS:
+    above.step(table["place"], axis.clip(table["best"]), where="post", color=COLOURS[1], label="best so far")
+    table = table.assign(drawn=axis.clip(table["value"]))
+    edge = axis.edge(table["drawn"])
+    for place, (status, marker) in enumerate(STATUS_MARKERS.items()):
         rows = table[table["status"] == status.value]
-        if len(rows):
-            _draw_status(above, below, rows, drawn[rows.index].fillna(edge), status)
+        if rows.empty:
+            continue
+        colour, n_without = (*COLOURS, "#555555")[place], int(rows["value"].isna().sum())
+        text = f"{status.value}: {len(rows)}" + (f" ({n_without} without a margin)" if n_without else "")
+        shown = {"linestyle": "none", "marker": marker, "markersize": 5, "color": colour, "label": text}
+        above.plot(rows["place"], rows["drawn"].fillna(edge), **shown)
+        below.vlines(rows["place"], 0, rows["epochs_run"], color=colour, linewidth=2 if len(rows) < 80 else 1)
     for epochs in rungs(table):
-        below.axhline(epochs, color="#888888", linewidth=0.7, linestyle=":")
+        below.axhline(epochs, **LEVEL)
     below.set_ylim(bottom=0)
     below.set(xlabel="trial, in order of ending", ylabel="epochs")
     for panel in (above, below):
         tidy(panel, "y")
     below.xaxis.get_major_locator().set_params(integer=True)
-    handles, labels = above.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    add_legend(figure)
     spent, allowed = int(table["epochs_run"].sum()), int(table["epochs_allowed"].sum())
     figure.suptitle(f"{len(table)} trials, {spent} epochs of the {allowed} that all would take to the end", fontsize=11)
     return figure
 
 
-def _draw_status(
-    above: Axes, below: Axes, rows: pd.DataFrame, margins: "pd.Series[float]", status: TrialStatus
-) -> None:
-    colour = STATUS_COLOURS.get(status, "#000000")
-    n_without = int(rows["value"].isna().sum())
-    without = f" ({n_without} without a margin)" if n_without else ""
-    above.plot(
-        rows["place"],
-        margins,
-        linestyle="none",
-        marker=STATUS_MARKERS[status],
-        markersize=7 if STATUS_MARKERS[status] == "|" else 5,
-        color=colour,
-        label=f"{status.value}: {len(rows)}{without}",
-    )
-    below.vlines(rows["place"], 0, rows["epochs_run"], color=colour, linewidth=2 if len(rows) < 80 else 1)
-
-
-COSTS = {
-    "macs_per_pixel": "multiply-accumulates a pixel",
-    "parameters": "parameters",
-    "restore_ms": "measured ms an image",
-}
-FRONT_COLOUR = "#444444"
+def cost(findings: Findings) -> Drawn:
+    """Draw quality against what restoring costs, with the Pareto front."""
+    trials, ranking = findings.run.trials, findings.run.ranking
+    table, axis = quality_and_cost(trials, ranking), margin_axis(trials, ranking)
+    known = table.dropna(subset=["macs_per_pixel", "parameters"])
+    if known.empty:
+        return "no trial with a margin tells what its network costs"
+    shown = [record for record in trials if record.trial_id in set(known["trial_id"])]
+    words = {"measure": ranking.measure, "unequal": fidelity_sentence(shown)}
+    others = "Trials that diverged, died, failed or have no margin or cost, not drawn"
+    more = counted(others, len(trials) - len(known)) + axis.below(known["value"])
+    return [take_picture("quality_and_cost", draw_quality_and_cost(known, axis), words, more)]
 
 
 def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS) -> pd.DataFrame:
-    """Tabulate trials that completed or were stopped and have a margin: trial_id, architecture, status, value, COSTS.
-
-    value: margin or bytes at parity, as they are ranked. A column more for each cost, front_...: no other trial costs
-    at most as much and is at least as good, one of them better. A cost of 0 is unknown: it is NaN, and on no front.
-    """
-    rows = [
-        {
-            "trial_id": record.trial_id,
-            "architecture": record.spec.architecture,
-            "status": record.status.value,
-            "value": ranking.value(record),
-            **{cost: getattr(record, cost, None) or np.nan for cost in COSTS},
-        }
-        for record in records
-        if record.status in ALIVE and record.margin is not None
-    ]
+    """Tabulate the trials that are alive and have a margin: trial_id, architecture, status, value, COSTS (NaN where
+    unknown), and whether they are on the front of each of COSTS."""
+    able = [record for record in records if record.status in ALIVE and record.margin is not None]
+    names = [[record.trial_id, record.spec.architecture, str(record.status), ranking.value(record)] for record in able]
+    costs = [[getattr(record, cost) or None for cost in COSTS] for record in able]
+    rows = [[*own, *spent] for own, spent in zip(names, costs, strict=True)]
     table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "value", *COSTS])
-    for cost in COSTS:
-        table[f"front_{cost}"] = on_front(table[cost], ranking.sign * table["value"])
-    return table
+    table = table.astype(dict.fromkeys(["value", *COSTS], float))
+    fronts = {f"front_{name}": on_pareto_front(table[name], ranking.sign * table["value"]) for name in COSTS}
+    return table.assign(**fronts)
 
 
 def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
@@ -236,49 +259,28 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
     costs = {cost: title for cost, title in COSTS.items() if table[cost].notna().any()}
     figure = new_figure(max(8.6, 3.9 * len(costs)), 5.2)
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
-    names = sorted(set(table["architecture"]))
+    looks: dict[str, dict[str, Any]] = {
+        name: look(place) | {"linestyle": "none"} for place, name in enumerate(sorted(set(table["architecture"])), 1)
+    }
+    is_stopped = table["status"] == TrialStatus.STOPPED.value
     for panel, (cost, title) in zip(panels, costs.items(), strict=True):
         axis.draw(panel)
-        _draw_front(panel, table[table[f"front_{cost}"]], cost, axis)
-        for place, name in enumerate(names):
-            _draw_points(panel, table[table["architecture"] == name], cost, place, axis)
+        front = table[table[f"front_{cost}"]].sort_values([cost, "value"])
+        panel.step(front[cost], axis.clip(front["value"]), where="post", color="#444444", label="best at its cost")
+        for name, style in looks.items():
+            for fill, of_status in ((style["color"], ~is_stopped), ("none", is_stopped)):
+                own = table[(table["architecture"] == name) & of_status]
+                panel.plot(own[cost], axis.clip(own["value"]), markerfacecolor=fill, label="_points", **style)
         panel.set(xscale="log", xlabel=title)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
-        panel.xaxis.set_minor_locator(NullLocator())
+        label_plainly(panel.xaxis, EngFormatter(sep=" "))
         tidy(panel)
         panel.label_outer()
-    handles = [_handle(name, place) for place, name in enumerate(names)]
-    handles.append(Line2D([], [], color=FRONT_COLOUR, linewidth=1.2, label="best at its cost"))
-    if (table["status"] == TrialStatus.STOPPED.value).any():
-        hollow = Line2D([], [], marker="o", markerfacecolor="none", color="#000000", linestyle="none")
-        hollow.set_label("hollow: stopped")
-        handles.append(hollow)
-    handles += [line for line in panels[0].get_lines() if not str(line.get_label()).startswith("_")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    names = [Line2D([], [], label=name, **style) for name, style in looks.items()]
+    hollow = [_mark("o", "hollow: stopped", markerfacecolor="none")] if is_stopped.any() else []
+    add_legend(figure, *names, *hollow)
     figure.suptitle(f"Quality and cost of {len(table)} trials", fontsize=11)
     return figure
 
 
-def _draw_front(panel: Axes, front: pd.DataFrame, cost: str, axis: MarginAxis) -> None:
-    front = front.sort_values([cost, "value"])
-    panel.step(front[cost], axis.clip(front["value"]), where="post", color=FRONT_COLOUR, linewidth=1.2, label="_front")
-
-
-def _draw_points(panel: Axes, rows: pd.DataFrame, cost: str, place: int, axis: MarginAxis) -> None:
-    for status in ALIVE:
-        own = rows[rows["status"] == status.value]
-        look = _look(place)
-        if status is TrialStatus.STOPPED:
-            look["markerfacecolor"] = "none"
-        panel.plot(own[cost], axis.clip(own["value"]), linestyle="none", label="_points", **look)
-
-
-def _look(place: int) -> dict[str, Any]:
-    """Return marker and colour of the network in a place, no two alike in both among six times six."""
-    marker = MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
-    return {"marker": marker, "color": COLOURS[place % len(COLOURS)], "markersize": 6}
-
-
-def _handle(name: str, place: int) -> Line2D:
-    return Line2D([], [], linestyle="none", label=name, **_look(place))
+def _mark(marker: str, text: str, **more: Any) -> Line2D:
+    return Line2D([], [], color="#000000", linestyle="none", marker=marker, label=text, **more)

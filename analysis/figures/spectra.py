@@ -1,35 +1,54 @@
 """Spectra and histograms: at which scales images hold detail, and how often each pixel value occurs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.figures.pixels import FONT_SIZE, N_LEVELS, SIDES, Pixels, to_luma, to_ycbcr
-from analysis.figures.style import new_figure, tidy
+from analysis.figures.picture import Drawn, given, take_picture
+from analysis.figures.pixels import N_LEVELS, to_luma, to_ycbcr
+from analysis.figures.samples import best_title, looked_at, of_best, usual_images
+from analysis.figures.style import COLOURS, JPEG_COLOUR, add_legend, new_figure, tidy
+from analysis.findings import Findings
 from analysis.pictures import Samples
 
-BLOCK_PX = 8
+HISTOGRAM_CHANNELS = ("red", "green", "blue", "Y", "Cb", "Cr")
+# How the versions of an image are drawn as lines; JPEG's dashes lie on top, for the restored line may be the same.
+SIDES: dict[str, dict[str, Any]] = {
+    "original": {"color": "#999999", "linewidth": 2.6},
+    "JPEG": {"color": JPEG_COLOUR, "linewidth": 1.1, "linestyle": "--", "zorder": 3},
+    "restored": {"color": COLOURS[0], "linewidth": 1.1},
+}
+
+
+@given(of_best)
+def spectra_and_histograms(findings: Findings, samples: Samples) -> Drawn:
+    """Draw at which scales images hold detail, and how often each value occurs (figure 32 of the thesis)."""
+    names, quality = usual_images(samples), samples.nearest_quality(looked_at(findings))
+    images = f"{len(names)} {'image' if len(names) == 1 else 'images'}"
+    title = best_title(findings, f"JPEG-{quality}, {images}")
+    power = draw_lines(mean_spectra(samples, names, quality), title, "frequency, cycles per pixel", "power of luma")
+    counts = draw_lines(value_histograms(samples, names, quality), title, "value, 8 bits", "share of the pixels")
+    words = {"images": images, "quality": quality}
+    return [take_picture(name, figure, words) for name, figure in (("spectra", power), ("histograms", counts))]
 
 
 def radial_spectrum(plane: NDArray[np.float64]) -> pd.DataFrame:
     """Average the power of a picture [H, W] over rings of equal frequency, whatever the direction.
 
-    Returns frequency, cycles per pixel, in steps of one period over the shorter side; power, the mean over the ring of
-    the squared amplitude; n, its number of frequencies. The sum of power * n is the mean square of the picture
+    Returns by frequency, cycles per pixel in steps of one period over the shorter side: power, the mean over the ring
+    of the squared amplitude; n, its number of frequencies. The sum of power * n is the mean square of the picture
     (Parseval); frequency 0 is its mean, squared.
     """
     power = np.square(np.abs(np.fft.fft2(plane) / plane.size))
     rows, columns = (np.fft.fftfreq(side) for side in plane.shape)
-    side_px = min(plane.shape)
-    ring = np.rint(np.hypot(rows[:, None], columns[None, :]) * side_px).astype(int).ravel()
-    n = np.bincount(ring)
-    table = pd.DataFrame({"frequency": np.arange(len(n)) / side_px, "n": n})
-    table["power"] = np.bincount(ring, power.ravel()) / np.maximum(n, 1)
-    return table[table["n"] > 0].reset_index(drop=True)
+    ring = np.rint(np.hypot(rows[:, None], columns[None, :]) * min(plane.shape)).astype(int)
+    rows_of = pd.DataFrame({"power": power.ravel(), "n": 1}).groupby(ring.ravel())
+    table = rows_of.agg({"power": "mean", "n": "sum"})
+    return table.set_axis(table.index / min(plane.shape)).rename_axis("frequency")
 
 
 def windowed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,91 +57,49 @@ def windowed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     Hann's window in both directions, scaled to a mean square of 1, so that even noise keeps its power.
     """
     window = np.outer(*(np.hanning(side + 2)[1:-1] for side in plane.shape))
-    faded: NDArray[np.float64] = (plane - plane.mean()) * window / np.sqrt(np.mean(np.square(window)))
-    return faded
+    return np.asarray((plane - plane.mean()) * window / np.sqrt(np.mean(np.square(window))), np.float64)
 
 
-def mean_spectra(samples: Samples, names: Sequence[str], quality: int) -> pd.DataFrame:
-    """Average the spectra of luma over images: frequency, then original, degraded, restored, lost and left.
+def mean_spectra(samples: Samples, names: Sequence[str], quality: int) -> dict[str, pd.DataFrame]:
+    """Average the spectra of luma over images, of the pictures and of their errors: by frequency, a column a version.
 
-    lost and left are the errors of the JPEG picture and of the restored one. Only frequencies of 0 < f <= 1/2, where
-    every direction has some.
+    Only frequencies of 0 < f <= 1/2, where every direction has some.
     """
-    spectra = []
+    found: dict[str, list[pd.DataFrame]] = {"the pictures": [], "their errors: the original minus each": []}
     for name in names:
-        original, degraded, restored = (to_luma(version) for version in samples.versions(name, quality))
-        planes = {"original": original, "degraded": degraded, "restored": restored}
-        planes |= {"lost": original - degraded, "left": original - restored}
-        rings = {side: radial_spectrum(windowed(plane)).set_index("frequency") for side, plane in planes.items()}
-        spectra.append(pd.DataFrame({side: table["power"] for side, table in rings.items()}))
-    table = sum(spectra[1:], start=spectra[0]) / len(spectra)
-    return table[(table.index > 0) & (table.index <= 0.5)].reset_index()
+        lumas = {side: to_luma(one) for side, one in zip(SIDES, samples.versions(name, quality), strict=True)}
+        errors = {side: lumas["original"] - luma for side, luma in lumas.items() if side != "original"}
+        for tables, planes in zip(found.values(), (lumas, errors), strict=True):
+            tables.append(pd.DataFrame({side: radial_spectrum(windowed(p))["power"] for side, p in planes.items()}))
+    return {title: _mean(tables) for title, tables in found.items()}
 
 
-def draw_spectra(table: pd.DataFrame, title: str) -> Figure:
-    """Draw `mean_spectra`: the pictures on the left, their errors on the right."""
-    figure = new_figure(10.5, 4.4)
-    pictures, errors = figure.subplots(1, 2)
-    _draw(pictures, table, {"original": "original", "degraded": "JPEG", "restored": "restored"})
-    _draw(errors, table, {"lost": "JPEG", "left": "restored"})
-    pictures.set_title("the pictures", fontsize=FONT_SIZE + 1)
-    errors.set_title("their errors: the original minus each", fontsize=FONT_SIZE + 1)
-    pictures.set_ylabel("mean power of luma, squared steps of 8 bits", fontsize=FONT_SIZE + 1)
-    figure.legend(*pictures.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=FONT_SIZE + 2)
-    return figure
+def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    table = pd.concat(tables).groupby(level=0).mean()
+    return table[(table.index > 0) & (table.index <= 0.5)]
 
 
-def _draw(axes: Axes, table: pd.DataFrame, sides: dict[str, str]) -> None:
-    for column, side in sides.items():
-        axes.plot(table["frequency"], table[column].where(table[column] > 0), label=side, **SIDES[side])
-    if (table[list(sides)] > 0).any(axis=None):
-        axes.set_yscale("log")
-    ticks = np.arange(0, 5) / BLOCK_PX
-    axes.set_xticks(ticks, ["0", "1/8", "1/4", "3/8", "1/2"])
-    axes.set_xlim(0, 0.5)
-    axes.set_xlabel("frequency, cycles per pixel", fontsize=FONT_SIZE + 1)
-    tidy(axes)
+def value_histograms(samples: Samples, names: Sequence[str], quality: int) -> dict[str, pd.DataFrame]:
+    """Count pixel values over images, by HISTOGRAM_CHANNELS: by value 0..255, the share of pixels of each version."""
+    found: dict[str, dict[str, Any]] = {channel: {} for channel in HISTOGRAM_CHANNELS}
+    for side, versions in zip(SIDES, zip(*(samples.versions(n, quality) for n in names), strict=True), strict=True):
+        pixels = np.stack(versions)
+        converted = np.rint(np.clip(to_ycbcr(pixels), 0, N_LEVELS - 1)).astype(np.uint8)
+        for channel, values in zip(found, np.moveaxis(np.concatenate([pixels, converted], -1), -1, 0), strict=True):
+            found[channel][side] = np.bincount(values.ravel(), minlength=N_LEVELS) / values.size
+    return {channel: pd.DataFrame(sides) for channel, sides in found.items()}
 
 
-HISTOGRAM_CHANNELS = ("red", "green", "blue", "Y", "Cb", "Cr")
-
-
-def value_histograms(samples: Samples, names: Sequence[str], quality: int) -> pd.DataFrame:
-    """Count pixel values over images, by HISTOGRAM_CHANNELS: channel, side, value 0..255, share of the pixels."""
-    versions = [samples.versions(name, quality) for name in names]
-    tables = []
-    for place, side in enumerate(SIDES):
-        channels = _channels(np.stack([version[place] for version in versions]))
-        for channel, values in channels.items():
-            share = np.bincount(values.ravel(), minlength=N_LEVELS) / values.size
-            tables.append(pd.DataFrame({"channel": channel, "side": side, "value": range(N_LEVELS), "share": share}))
-    return pd.concat(tables, ignore_index=True)
-
-
-def draw_value_histograms(table: pd.DataFrame, title: str) -> Figure:
-    """Draw `value_histograms`, a panel per channel, on a logarithmic scale; a value that never occurs is a gap."""
-    figure = new_figure(10.5, 6.0)
-    grid = figure.subplots(2, 3)
-    for axes, (channel, rows) in zip(grid.flat, table.groupby("channel", sort=False), strict=True):
-        for side, line in rows.groupby("side", sort=False):
-            axes.plot(line["value"], line["share"].where(line["share"] > 0), label=side, **SIDES[str(side)])
-        axes.set_yscale("log")
-        axes.set_title(str(channel), fontsize=FONT_SIZE + 1)
-        occurs = rows.loc[rows["share"] > 0, "value"]
-        axes.set_xlim(occurs.min() - 1, occurs.max() + 1)
-        axes.tick_params(labelsize=FONT_SIZE)
+def draw_lines(tables: Mapping[str, pd.DataFrame], title: str, x_label: str, y_label: str) -> Figure:
+    """Draw a panel for each table, a line for each version, on a logarithmic scale; what is 0 is a gap."""
+    n_columns = min(3, len(tables))
+    figure = new_figure(10.5, 1.4 + 3.0 * len(tables) / n_columns)
+    grid = figure.subplots(-(-len(tables) // n_columns), n_columns, squeeze=False)
+    for axes, (name, table) in zip(grid.flat, tables.items(), strict=True):
+        for side in table:
+            axes.plot(table.index, table[side].where(table[side] > 0), label=side, **SIDES[str(side)])
+        axes.set(title=name, xlabel=x_label, ylabel=y_label, yscale="log" if (table > 0).any(axis=None) else "linear")
         tidy(axes)
-    handles = figure.axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    for axes in grid[-1]:
-        axes.set_xlabel("value, 8 bits", fontsize=FONT_SIZE + 1)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("share of the pixels", fontsize=FONT_SIZE + 1)
-    figure.suptitle(title, fontsize=FONT_SIZE + 2)
+    add_legend(figure)
+    figure.suptitle(title, fontsize=11)
     return figure
-
-
-def _channels(pixels: Pixels) -> dict[str, Pixels]:
-    converted = np.rint(np.clip(to_ycbcr(pixels), 0, N_LEVELS - 1)).astype(np.uint8)
-    return dict(zip(HISTOGRAM_CHANNELS, np.moveaxis(np.concatenate([pixels, converted], axis=-1), -1, 0), strict=True))

@@ -1,67 +1,127 @@
 """Violins: distributions over images of the four metrics, of JPEG as it is, of models, and of what a model changes."""
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullLocator
 
-from analysis.cells import baseline_of
+from analysis.cells import STEP_QUALITY
 from analysis.decide import METRIC_TITLES
-from analysis.figures.style import COLOURS, HATCHES, new_figure, tidy
-from analysis.records import BASELINE_LABEL
+from analysis.figures.compared import Compared, compared, shared_rows
+from analysis.figures.picture import Drawn, Picture, counted, given, take_picture
+from analysis.figures.style import COLOURS, LEVEL, label_plainly, new_figure, tidy
+from analysis.findings import Findings
+from analysis.records import BASELINE_LABEL, heading, label
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.records import TrialRecord
 
+# Those of the thesis' figures 24 to 27; the reference's and the pick's are shown besides.
+QUALITIES = (25, 40, 50, 75)
+REGION_TITLES = {"full": "whole image", "crop": "centre crop"}
 # Shown on a logarithmic axis, as their values span a power of ten or two: an error of 0 has no place on it.
 ERRORS = ("mae", "mse")
+# Of no more images a violin's shape is mostly its smoothing: each is a point instead.
+FEW_IMAGES = 20
+X_LABEL = "JPEG quality of the input"
+UNSHARED = "JPEG as it is and the trials share no scored image"
+NOT_FINITE = "no score is a finite number"
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """Values by place on the x axis and series.
+class Sheet:
+    """What stands around violins. heading: above them; x, series: columns of the rows that are drawn.
 
-    table: x, series, metric, value; x and series are categories in the order in which they are drawn.
-    n_images: different images in it. n_left_out: metric -> values that no axis can show; metrics without are not there.
+    levels: metric -> a value to draw as a line, and level: what that is. is_change: the values are differences.
     """
 
-    table: pd.DataFrame
-    n_images: int
-    n_left_out: Mapping[str, int]
-
-    def left_out(self) -> str:
-        """Say which values are not drawn, empty where all are."""
-        if not self.n_left_out:
-            return ""
-        counts = ", ".join(f"{count} of {METRIC_TITLES[metric]}" for metric, count in self.n_left_out.items())
-        return f" Values left out, being not finite or an error of 0 (an image identical to its original): {counts}."
+    heading: str
+    x: str
+    series: str
+    levels: Mapping[str, float] = field(default_factory=dict)
+    level: str = ""
+    is_change: bool = False
 
 
-def distribution_of(rows: pd.DataFrame, x: str, series: str, logarithmic: Collection[str] = ERRORS) -> Distribution:
-    """Lay rows of scores out as a distribution, x and series being two of their columns.
+def input_violins(findings: Findings) -> Drawn:
+    """Draw JPEG as it is by quality: whole and cropped, and by camera system (figures 21 and 34 of the thesis)."""
+    run, split = findings.run, findings.run.deciding_split
+    ids = [record.trial_id for record in run.baselines]
+    rows = run.scores[run.scores["trial_id"].isin(ids) & (run.scores["split"] == split)]
+    if rows.empty:
+        return f"JPEG as it is has no scores on {split} images"
+    rows = rows.drop_duplicates(["image", "input_quality", "region"])
+    rows = rows.assign(where=_titled(rows["region"], REGION_TITLES))
+    images = f"JPEG as it is, {rows['image'].nunique()} {split} images"
+    pictures = _draw("input_violins", rows, Sheet(images, "input_quality", "where"))
+    whole, further = _largest_systems(rows[rows["region"] == "full"])
+    if whole["system"].nunique() > 1:
+        sheet = Sheet(f"{images}, whole image", "input_quality", "system")
+        pictures += _draw("input_violins_by_system", whole, sheet, more=further)
+    return pictures or NOT_FINITE
 
-    Left out are values that are not finite and, of the metrics on a logarithmic axis, those that are not positive.
+
+@given(compared)
+def model_violins(findings: Findings, shown: Compared) -> Drawn:
+    """Draw restored images beside JPEG as it is (figures 24 and 26 of the thesis).
+
+    Where a single trial has test scores, the others are compared with it on validation images besides.
     """
-    parts, n_left_out = [], {}
-    places = {"x": _category(rows[x]), "series": _category(rows[series])}
-    for metric in METRICS:
-        values = rows[metric].to_numpy(np.float64)
-        kept = np.isfinite(values) & ((values > 0) if metric in logarithmic else True)
-        names = pd.Categorical.from_codes(np.full(len(rows), METRICS.index(metric), np.int8), pd.Index(METRICS))
-        parts.append(pd.DataFrame({**places, "metric": names, "value": values})[kept])
-        if not kept.all():
-            n_left_out[metric] = int((~kept).sum())
-    return Distribution(pd.concat(parts, ignore_index=True), rows["image"].nunique(), n_left_out)
+    pictures = [one for region in REGION_TITLES for one in _models(findings, shown, region, f"model_violins_{region}")]
+    others = compared(findings, "validation") if shown.split == "test" and len(shown.trials) == 1 else shown
+    if isinstance(others, Compared) and others is not shown and len(others.trials) > 1:
+        pictures += _models(findings, others, "full", "model_violins_validation")
+    return pictures or UNSHARED
+
+
+def _models(findings: Findings, shown: Compared, region: str, name: str) -> list[Picture]:
+    rows, note = _shown_rows(findings, shown)
+    rows, reference, where = rows[rows["region"] == region], findings.run.reference_quality, REGION_TITLES[region]
+    is_reference = (rows["trial_id"] == shown.jpeg.trial_id) & (rows["input_quality"] == reference)
+    means = rows.loc[is_reference, list(METRICS)].replace([np.inf, -np.inf], np.nan).mean().dropna()
+    levels = {str(metric): float(mean) for metric, mean in means.items()}
+    above, level = f"{rows['image'].nunique()} {shown.split} images, {where}", f"mean of JPEG-{reference}: required"
+    sheet, words = Sheet(above, "input_quality", "model", levels, level), {"split": shown.split, "where": where}
+    return _draw("model_violins", rows, sheet, words, f"{shown.further()}{note}", name)
+
+
+@given(compared)
+def change_violins(findings: Findings, shown: Compared) -> Drawn:
+    """Draw what restoring changes in each image (figures 25 and 27 of the thesis)."""
+    rows, note = _shown_rows(findings, shown)
+    changed, n_alone = relative_rows(findings.run.scores, shown.jpeg, rows)
+    more = shown.further() + note + counted("Scores without one of their JPEG file, left out", n_alone)
+    levels, level, pictures = dict.fromkeys(METRICS, 0.0), "0: as the JPEG file that was restored", []
+    for region, where in REGION_TITLES.items():
+        own = changed[changed["region"] == region]
+        above = f"Restored minus its own input, {own['image'].nunique()} {shown.split} images, {where}"
+        sheet = Sheet(above, "input_quality", "model", levels, level, is_change=True)
+        pictures += _draw("change_violins", own, sheet, {"where": where}, more, f"change_violins_{region}")
+    return pictures or "no restored image has scores of its JPEG file"
+
+
+@given(compared)
+def system_violins(findings: Findings, shown: Compared) -> Drawn:
+    """Draw models by camera system at one quality (figure 33 of the thesis)."""
+    rows, note = _shown_rows(findings, shown)
+    scored = sorted(int(quality) for quality in rows["input_quality"].unique())
+    wanted = [quality for quality in (findings.pick.quality, STEP_QUALITY) if quality in scored]
+    quality = next(iter([*wanted, *scored]), 0)
+    whole, further = _largest_systems(rows[(rows["region"] == "full") & (rows["input_quality"] == quality)])
+    if whole["system"].nunique() < 2:
+        return "the images that were scored are of a single camera system"
+    headings = {record.trial_id: heading(record) for record in shown.records}
+    whole = whole.assign(model=_titled(whole["trial_id"], headings))
+    above = f"JPEG-{quality} as it is and restored, {whole['image'].nunique()} {shown.split} images, whole image"
+    more, sheet = f"{shown.further()}{further}{note}", Sheet(above, "model", "system")
+    return _draw("system_violins", whole, sheet, {"quality": quality}, more) or NOT_FINITE
 
 
 def relative_rows(scores: pd.DataFrame, jpeg: TrialRecord, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -70,161 +130,109 @@ def relative_rows(scores: pd.DataFrame, jpeg: TrialRecord, rows: pd.DataFrame) -
     Relative reconstruction, section 3.5 of the thesis. Returns the rows whose input has scores, without JPEG as it is,
     and the number of those whose input has none.
     """
-    restored = rows[rows["trial_id"] != jpeg.trial_id]
-    baseline = baseline_of(scores, [jpeg.trial_id])
-    at = baseline.place_qualities(restored["input_quality"]), baseline.place_images(restored)
-    known = baseline.known[at]
+    restored, keys = rows[rows["trial_id"] != jpeg.trial_id], ["split", "region", "image", "input_quality"]
+    inputs = scores.loc[scores["trial_id"] == jpeg.trial_id, [*keys, *METRICS]]
+    both = restored[keys].merge(inputs, on=keys, how="left", indicator=True).set_axis(restored.index)
+    known = both["_merge"] == "both"
     with np.errstate(invalid="ignore"):  # inf - inf, where neither side has an error
-        changes = {metric: restored[metric].to_numpy(np.float64) - baseline.scores[metric][at] for metric in METRICS}
-    return restored.assign(**changes)[known], int((~known).sum())
+        changed = restored.assign(**{metric: restored[metric] - both[metric] for metric in METRICS})
+    return changed[known], int((~known).sum())
 
 
-def _category(column: "pd.Series[Any]") -> "pd.Categorical[Any]":
-    """Return words or numbers as categories without unused ones, in the order that a column of categories has."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return pd.Categorical(column.cat.remove_unused_categories())
-    return pd.Categorical(column)
+def distribution_of(rows: pd.DataFrame, sheet: Sheet) -> tuple[pd.DataFrame, str]:
+    """Return x, series, metric and value of what an axis can show, and say how many values of a metric it cannot.
 
-
-JPEG_FILL = "#bbbbbb"
-# A violin of more images is drawn from so many quantiles of them, the smallest and the largest value included.
-N_QUANTILES = 801
-# Of no more, a violin's shape is mostly its smoothing: each image is a point instead.
-FEW_IMAGES = 20
-LINE_COLOUR = "#444444"
-
-
-@dataclass(frozen=True)
-class ViolinSheet:
-    """What stands around violins. title: above; x_label: below.
-
-    levels: metric -> a value to draw as a line through its panel, and level: what that is.
-    is_change: the values are differences, on linear axes.
+    Values that are not finite are left out, and errors of 0 on a logarithmic axis.
     """
-
-    title: str
-    x_label: str
-    levels: Mapping[str, float] = field(default_factory=dict)
-    level: str = ""
-    is_change: bool = False
-
-
-def thin(table: pd.DataFrame) -> pd.DataFrame:
-    """Replace the values of a violin of more than N_QUANTILES images by as many evenly spaced quantiles of them.
-
-    Median, quartiles, ends and shape stay: no image is drawn by lot.
-    """
-    keys = ["x", "series", "metric"]
-    parts = []
-    for place, values in table.groupby(keys, observed=True)["value"]:
-        drawn = values.to_numpy()
-        if len(drawn) > N_QUANTILES:
-            drawn = np.quantile(drawn, np.linspace(0, 1, N_QUANTILES))
-        parts.append(pd.DataFrame({**dict(zip(keys, place, strict=True)), "value": drawn}))
-    thinned = pd.concat([table.iloc[:0], *parts], ignore_index=True)
-    return thinned.astype({key: table[key].dtype for key in keys})
+    table = rows.melt([sheet.x, sheet.series], list(METRICS), "metric", "value")
+    is_logarithmic = table["metric"].isin([] if sheet.is_change else ERRORS)
+    kept = np.isfinite(table["value"]) & ~(is_logarithmic & (table["value"] <= 0))
+    lacking = table.loc[~kept, "metric"].value_counts().reindex(METRICS).dropna()
+    counts = ", ".join(f"{count:.0f} of {METRIC_TITLES[str(metric)]}" for metric, count in lacking.items())
+    note = f" Values left out, being not finite or an error of 0 (an image identical to its original): {counts}."
+    table = table.rename(columns={sheet.x: "x", sheet.series: "series"})[kept]
+    return table.assign(x=_category(table["x"]), series=_category(table["series"])), note if counts else ""
 
 
-def draw_violins(distribution: Distribution, sheet: ViolinSheet) -> Figure:
+def draw_violins(table: pd.DataFrame, sheet: Sheet) -> Figure:
     """Draw a distribution with quartiles; series stand beside each other, two of them as the halves of a violin.
 
     Where a violin would be of few images each is a point instead.
     """
-    with warnings.catch_warnings():
-        # of an axis whose values are all one, which matplotlib widens as it says
-        warnings.filterwarnings("ignore", "Attempting to set identical low and high")
-        return _draw(thin(distribution.table), sheet)
-
-
-def _draw(table: pd.DataFrame, sheet: ViolinSheet) -> Figure:
-    series = list(table["series"].cat.categories)
-    fills = dict(zip(series, _fills(series), strict=True))
+    names = [str(name) for name in table["series"].cat.categories]
+    pale = (to_hex((0.6 * np.array(to_rgb(colour)) + 0.4).tolist()) for colour in COLOURS)
+    fills = {name: "#bbbbbb" if name == BASELINE_LABEL else next(pale) for name in names}
+    is_few = bool(table.groupby(["x", "series", "metric"], observed=True).size().max() <= FEW_IMAGES)
     metrics = [metric for metric in METRICS if (table["metric"] == metric).any()]
-    figure = new_figure(8.6, 0.6 + 2.0 * len(metrics) + 0.18 * len(series))
-    panels = np.atleast_1d(figure.subplots(len(metrics), 1, sharex=True))
-    for panel, metric in zip(panels, metrics, strict=True):
-        if metric in ERRORS and not sheet.is_change:
-            panel.set_yscale("log")
-        _draw_metric(panel, table[table["metric"] == metric], fills)
+    figure = new_figure(8.6, 0.6 + 2.0 * len(metrics) + 0.18 * len(names))
+    shown = {"x": "x", "y": "value", "hue": "series", "hue_order": names, "palette": fills, "legend": False}
+    violin = {"split": len(names) == 2, "inner": "quart", "cut": 0, "gridsize": 64, "density_norm": "width"}
+    for panel, metric in zip(figure.subplots(len(metrics), sharex=True, squeeze=False)[:, 0], metrics, strict=True):
+        own = table[table["metric"] == metric]
+        panel.set_yscale("log" if metric in ERRORS and not sheet.is_change else "linear")
+        with warnings.catch_warnings():  # of an axis whose values are all one, which matplotlib widens as it says
+            warnings.filterwarnings("ignore", "Attempting to set identical low and high")
+            if is_few:
+                seaborn.stripplot(own, **shown, dodge=len(fills) > 1, jitter=False, size=4, linewidth=0.5, ax=panel)
+            else:
+                seaborn.violinplot(own, **shown, **violin, saturation=1, linewidth=0.8, ax=panel)
         if metric in sheet.levels:
-            panel.axhline(sheet.levels[metric], color="#000000", linewidth=1, linestyle=":")
+            panel.axhline(sheet.levels[metric], **LEVEL)
         if panel.get_yscale() == "log":
-            _label_plainly(panel)
-        panel.set(xlabel="", ylabel=_value_label(metric, sheet.is_change))
+            low, high = panel.get_ylim()
+            label_plainly(panel.yaxis, "{x:g}", (1, 2, 5) if high > 5 * low else (1, 1.5, 2, 3, 4, 5, 7))
+        side = "above" if METRIC_DIRECTIONS[metric] > 0 else "below"
+        change = f"change of {METRIC_TITLES[metric]}\n{side} 0: better"
+        plain = f"{METRIC_TITLES[metric]}\n{'higher' if side == 'above' else 'lower'} is better"
+        panel.set(xlabel=X_LABEL if sheet.x == "input_quality" else "", ylabel=change if sheet.is_change else plain)
         tidy(panel, "y")
-    panels[-1].set_xlabel(sheet.x_label)
-    figure.align_ylabels(panels)
-    _draw_legend(figure, fills, sheet)
-    reading = "points: images" if _has_few_images(table) else "dashes: median, dots: quartiles"
-    figure.suptitle(f"{sheet.title}\n{reading}", fontsize=11)
+    handles: list[Any] = [Patch(facecolor=fill, edgecolor="#444444", label=name) for name, fill in fills.items()]
+    handles += [Line2D([], [], label=sheet.level, **LEVEL)] if sheet.levels else []
+    n_columns = 1 if max(len(str(handle.get_label())) for handle in handles) > 40 else 4
+    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
+    reading = "points: images" if is_few else "dashes: median, dots: quartiles"
+    figure.suptitle(f"{sheet.heading}\n{reading}", fontsize=11)
     return figure
 
 
-def _draw_metric(panel: Axes, table: pd.DataFrame, fills: Mapping[str, str]) -> None:
-    shown = {"x": "x", "y": "value", "hue": "series", "hue_order": list(fills), "palette": fills, "legend": False}
-    if _has_few_images(table):
-        seaborn.stripplot(table, **shown, dodge=len(fills) > 1, jitter=False, size=4, linewidth=0.5, ax=panel)
-        return
-    seaborn.violinplot(
-        table,
-        **shown,
-        saturation=1,
-        split=len(fills) == 2,
-        inner="quart",
-        cut=0,
-        gridsize=64,
-        density_norm="width",
-        linewidth=0.8,
-        ax=panel,
-    )
-    _hatch(panel, fills)
+def _draw(
+    entry: str,
+    rows: pd.DataFrame,
+    sheet: Sheet,
+    words: Mapping[str, Any] | None = None,
+    more: str = "",
+    name: str = "",
+) -> list[Picture]:
+    table, note = distribution_of(rows, sheet)
+    return [] if table.empty else [take_picture(entry, draw_violins(table, sheet), words, more + note, name)]
 
 
-def _has_few_images(table: pd.DataFrame) -> bool:
-    return bool(table.groupby(["x", "series", "metric"], observed=True).size().max() <= FEW_IMAGES)
+def _shown_rows(findings: Findings, shown: Compared) -> tuple[pd.DataFrame, str]:
+    """Return the rows of what is compared at the qualities that are shown, and what is to be said of the others."""
+    rows, n_unshared = shared_rows(findings.run.scores, shown)
+    rows = rows.assign(model=_titled(rows["trial_id"], {record.trial_id: label(record) for record in shown.records}))
+    note = counted("Images and regions not scored by all of them, left out", n_unshared)
+    scored = sorted(rows.loc[rows["trial_id"] != shown.jpeg.trial_id, "input_quality"].unique())
+    wanted = {*QUALITIES, findings.run.reference_quality, findings.pick.quality}
+    kept = [quality for quality in scored if quality in wanted] or scored
+    others = ", ".join(str(quality) for quality in scored if quality not in kept)
+    note += f" Further qualities, in the tables: {others}." if others else ""
+    return rows[rows["input_quality"].isin(kept)], note
 
 
-def _hatch(panel: Axes, fills: Mapping[str, str]) -> None:
-    hatches = {to_hex(fill): hatch for fill, hatch in zip(fills.values(), _hatches(fills), strict=True)}
-    for body in panel.collections:
-        colours = np.atleast_2d(body.get_facecolor())
-        if isinstance(body, PolyCollection) and colours.size:
-            body.set_hatch(hatches[to_hex(colours[0].tolist())])
+def _largest_systems(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Keep the camera systems with most images, as many as there are colours, and name the others."""
+    n_images = rows.groupby("system", observed=True)["image"].nunique().sort_values(ascending=False, kind="stable")
+    others = ", ".join(sorted(map(str, n_images.index[len(COLOURS) :])))
+    kept = rows[rows["system"].isin(n_images.index[: len(COLOURS)])]
+    return kept, f" Further camera systems, in the tables: {others}." if others else ""
 
 
-def _fills(series: Sequence[str]) -> list[str]:
-    """Return a colour for each series, pale enough for lines and hatches to be seen on it."""
-    pale = (to_hex((0.6 * np.array(to_rgb(colour)) + 0.4).tolist()) for colour in COLOURS)
-    return [JPEG_FILL if name == BASELINE_LABEL else next(pale) for name in series]
+def _titled(column: "pd.Series[Any]", titles: Mapping[str, str]) -> "pd.Categorical[Any]":
+    """Replace names by their titles, in the titles' order."""
+    return pd.Categorical(column.astype(str).map(dict(titles)), list(dict.fromkeys(titles.values())))
 
 
-def _hatches(series: Mapping[str, str]) -> list[str]:
-    hatches = iter(HATCHES)
-    return ["" if name == BASELINE_LABEL else next(hatches) for name in series]
-
-
-def _label_plainly(panel: Axes) -> None:
-    """Name values such as 0.005 on a logarithmic axis, more of them where it is short."""
-    low, high = panel.get_ylim()
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 5 * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)))
-    panel.yaxis.set_major_formatter("{x:g}")
-    panel.yaxis.set_minor_locator(NullLocator())
-
-
-def _value_label(metric: str, is_change: bool) -> str:
-    name = METRIC_TITLES[metric]
-    if is_change:
-        return f"change of {name}\n{'above' if METRIC_DIRECTIONS[metric] > 0 else 'below'} 0: better"
-    return f"{name}\n{'higher' if METRIC_DIRECTIONS[metric] > 0 else 'lower'} is better"
-
-
-def _draw_legend(figure: Figure, fills: Mapping[str, str], sheet: ViolinSheet) -> None:
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=fill, edgecolor=LINE_COLOUR, hatch=hatch, label=name)
-        for (name, fill), hatch in zip(fills.items(), _hatches(fills), strict=True)
-    ]
-    if sheet.levels:
-        handles.append(Line2D([], [], color="#000000", linewidth=1, linestyle=":", label=sheet.level))
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    n_columns = 1 if longest > 40 else min(len(handles), 4)
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
+def _category(column: "pd.Series[Any]") -> "pd.Categorical[Any]":
+    """Return words or numbers as categories without unused ones, in the order that a column of categories has."""
+    return pd.Categorical(column).remove_unused_categories()

@@ -1,21 +1,22 @@
 """The report of printed means: one page with the decision, the rebuilt tables and what is suspect in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from analysis.decide import METRIC_TITLES
 from analysis.printed import Reference, examine_printed, means_of, read_printed, read_reference, study_of_printed
 from analysis.printed_pick import RULE, PrintedPick, choose, judge
-from analysis.report.page import Card, Page, Section, build_page, listed
+from analysis.report.page import render
 from analysis.report.report import require_report_place, write_folder
 from analysis.study import Study
 from analysis.suspects import Oddity, inferred_inputs
-from analysis.tables.of_study import study_tables, suspects_table
-from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, is_missing, lay_out_all, write_mean
+from analysis.tables.appendix import study_tables
+from analysis.tables.conclusions import conclusions_table
+from analysis.tables.decision import suspects_table
+from analysis.tables.spec import Cell, Table, TableSpec, lay_out_all, spec_of
 from models.names import METRICS
 
 SOURCE = (
@@ -27,6 +28,10 @@ SCORED = (
     "test images, all at full size. Numbers are shown with the digits of the file: zeros at their end may be lost."
 )
 REBUILT = "table_"  # how the files of rebuilt tables begin
+SECTIONS = {
+    **{"decision": "Decision and suspects", "tables": "Tables as printed", "comparison": "Comparison"},
+    "method": "Source and notes",
+}
 
 
 @dataclass(frozen=True)
@@ -57,31 +62,47 @@ def report_printed(path: Path, out: Path) -> tuple[str, Path]:
     require_report_place(out.resolve())
     findings = find_printed(path)
     tables, pick = printed_tables(findings), findings.pick
-    card = Card(
-        f"Quality {pick.quality}" if pick.quality else "No quality",
-        pick.sentence(),
-        [("rule", f"{RULE}.")],
-        [pick.warning],
-    )
+    odd = ["judged", "suspects", "inputs"]
     rebuilt = [name for name in tables if name.startswith(REBUILT)]
-    odd = ("judged", "suspects", "inputs")
     around = [name for name in tables if name not in (*rebuilt, *odd, "reference")]
-    sections = [
-        Section("decision", "Decision and suspects", listed(tables, odd)),
-        Section("tables", "Tables as printed", listed(tables, rebuilt)),
-        Section("comparison", "Comparison", listed(tables, around)),
-        Section("method", "Source and notes", listed(tables, ("reference",))),
-    ]
-    page = build_page(Page(f"Printed means: {path.name}", card, sections, [SOURCE, SCORED, *findings.notes]))
-    lines = [*_by_kind(findings.oddities), *(f"note: {note}" for note in findings.notes)]
-    essence = "\n".join((*lines, f"pick: {pick.sentence()} {pick.warning}"))
-    return essence, write_folder(page, pick.to_json(), tables, out)
+    page = render(
+        "plain.html",
+        title=f"Printed means: {path.name}",
+        number=f"Quality {pick.quality}" if pick.quality else "No quality",
+        headline=pick.sentence(),
+        facts=[("rule", f"{RULE}.")],
+        warnings=[pick.warning],
+        sections=SECTIONS,
+        names=dict(zip(SECTIONS, (odd, rebuilt, around, ["reference"]), strict=True)),
+        tables=tables,
+        notes=[SOURCE, SCORED, *findings.notes],
+    )
+    trials: dict[str, list[str]] = {}
+    for oddity in findings.oddities:
+        trials.setdefault(oddity.kind, []).extend(oddity.trials)
+    lines = [f"{kind} ({len(names)}): {', '.join(names)}" for kind, names in trials.items()]
+    lines += [*(f"note: {note}" for note in findings.notes), f"pick: {pick.sentence()} {pick.warning}"]
+    return "\n".join(lines), write_folder(page, pick.to_json(), tables, out)
 
 
 def printed_tables(findings: PrintedFindings) -> dict[str, Table]:
     """Return every table: what was judged, the rebuilt ones in their order, what follows from them, constants."""
-    specs = [_judged_spec(findings), *sorted(_rebuilt(findings), key=lambda spec: spec.name), *study_tables()]
-    specs += [suspects_table(), _inputs_spec(), _reference_spec()]
+    required = findings.reference.requirements
+    asked = ", ".join(f"{METRIC_TITLES[metric]} {required[metric]:g}" for metric in METRICS if metric in required)
+    specs = [
+        spec_of(
+            "judged",
+            _judged_frame,
+            words={"asked": asked},
+            cell=lambda row: Cell(str(row["printed"]), row["mean"], reaches=bool(row["reaches"])),
+        ),
+        *sorted(_rebuilt(findings), key=lambda spec: spec.name),
+        conclusions_table(),
+        *study_tables(),
+        suspects_table(),
+        spec_of("inputs", lambda findings: inferred_inputs(*means_of(findings.printed))),
+        spec_of("reference", lambda findings: findings.reference.rows),
+    ]
     return lay_out_all(specs, findings)
 
 
@@ -95,86 +116,22 @@ def _rebuilt(findings: PrintedFindings) -> list[TableSpec]:
             if len(numbers) == 1:
                 (number,) = numbers
                 title = f"Table {number}: {spec.part_title(own.iloc[0].to_dict())}"
-                rebuilt = replace(spec, name=f"{REBUILT}{number:02d}", title=title, per=(), frame=_always(own))
-                specs.append(rebuilt)
-    return [replace(spec, section="tables", is_open=True) for spec in specs]
+                rebuilt = replace(spec, name=f"{REBUILT}{number:02d}", title=title, frame=_always(own))
+                specs.append(replace(rebuilt, section="tables", per=(), is_open=True))
+    return specs
 
 
-def _always(frame: pd.DataFrame) -> Callable[[Any], pd.DataFrame]:
+def _always(frame: pd.DataFrame) -> Callable[[object], pd.DataFrame]:
     return lambda owner: frame
 
 
-def _judged_spec(findings: PrintedFindings) -> TableSpec:
-    required = findings.reference.requirements
-    asked = ", ".join(f"{METRIC_TITLES[metric]} {required[metric]:g}" for metric in METRICS if metric in required)
-    return TableSpec(
-        name="judged",
-        section="decision",
-        title="What reaches JPEG-75, by the printed means",
-        caption=f"Marked: at least as good as Table 3 asks of whole images: {asked}.",
-        frame=_judged_frame,
-        rows=(
-            Column("input", "input_quality"),
-            Column("model", "name"),
-            Column("split", "split"),
-            Column("reached", "told"),
-        ),
-        across=("metric",),
-        head=lambda row: (METRIC_TITLES[row["metric"]],),
-        cell=_judged_cell,
-        is_open=True,
-    )
-
-
 def _judged_frame(findings: PrintedFindings) -> pd.DataFrame:
-    keys = ["input_quality", "name", "split"]
-    judged = findings.judged.sort_values(keys, kind="stable", ignore_index=True)
+    keys, judged = ["input_quality", "name", "split"], findings.judged
     if judged.empty:
         return judged
     n_reached = judged.groupby(keys)["reaches"].transform("sum")
-    told = [
-        f"kept out: {unfit}" if unfit else f"{n} of {len(METRICS)}"
-        for unfit, n in zip(judged["unfit"], n_reached, strict=True)
-    ]
+    reached = n_reached.map(lambda n: f"{n} of {len(METRICS)}").where(
+        judged["unfit"] == "", "kept out: " + judged["unfit"]
+    )
     order = judged["metric"].map({metric: place for place, metric in enumerate(METRICS)})
-    return judged.assign(told=told, order=order).sort_values([*keys, "order"]).drop(columns="order")
-
-
-def _judged_cell(row: Row) -> Cell:
-    return Cell(str(row["printed"]), row["mean"], reaches=bool(row["reaches"]))
-
-
-def _inputs_spec() -> TableSpec:
-    def shown(metric: str) -> Any:
-        return lambda row: Cell(write_mean(metric, row[metric]), None if is_missing(row[metric]) else row[metric])
-
-    return TableSpec(
-        name="inputs",
-        section="suspects",
-        title="JPEG as it is, by the means on which dead trials agree",
-        frame=lambda findings: inferred_inputs(*means_of(findings.printed)),
-        rows=(
-            *(Column(name, name) for name in ("split", "region")),
-            Column("input", "input_quality"),
-            *(Column(METRIC_TITLES[metric], metric, show=shown(metric)) for metric in METRICS),
-        ),
-        is_open=True,
-    )
-
-
-def _reference_spec() -> TableSpec:
-    return TableSpec(
-        name="reference",
-        section="method",
-        title="Tables 1 to 4 and 7, as they are printed",
-        frame=lambda findings: findings.reference.rows,
-        rows=tuple(Column(name, name) for name in ("table", "row", "column", "value")),
-    )
-
-
-def _by_kind(oddities: Sequence[Oddity]) -> list[str]:
-    """Name the trials of each kind of oddity in one line."""
-    trials: dict[str, list[str]] = {}
-    for oddity in oddities:
-        trials.setdefault(oddity.kind, []).extend(oddity.trials)
-    return [f"{kind} ({len(names)}): {', '.join(names)}" for kind, names in trials.items()]
+    return judged.assign(told=reached, order=order).sort_values([*keys, "order"]).drop(columns="order")

@@ -2,47 +2,30 @@
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.compare import Difference, RunPair, deciding_split, difference
+from analysis.compare import RunPair, deciding_split, difference
 from analysis.decide import METRIC_TITLES, to_json
 from analysis.findings import Findings
 from analysis.records import fidelity
-from analysis.report.page import Card, Page, Section, build_page, listed
+from analysis.report.page import render
 from analysis.report.report import write_folder
-from analysis.tables.spec import (
-    GAIN_DIGITS,
-    TOO_FEW,
-    Cell,
-    Column,
-    Row,
-    Table,
-    TableSpec,
-    is_missing,
-    lay_out,
-    lay_out_all,
-    write_bounds,
-    write_signed,
-    write_value,
-)
+from analysis.tables.formats import GAIN_DIGITS, TOO_FEW, is_missing, write_bounds, write_value
+from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, lay_out_all, spec_of
 from analysis.tables.write import to_text
 from models.names import METRICS
 from search.records import TrialRecord
 
-SIDES = ("A", "B")
 ABSENT = "not told"
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
-PRINTED_METRICS = ("psnr_db", "ssim")
-READING = (
-    "A difference is B minus A over the images that both have, with the 95 % interval of a paired bootstrap over "
-    "fields; a letter behind it names the better run, where the interval leaves out 0. Each is judged on its own: of "
-    "twenty such intervals one leaves out 0 by chance."
-)
+PRINTED_METRICS, PRINTED_COLUMNS = ("psnr_db", "ssim"), (Column("quality", "input_quality"), Column("images", "n_both"))
+NO_WORDS = {"split": "", "named": ""}
+BETTER = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
+CHANCE = "Both were chosen by validation images such as these: the better one may be so by chance."
 
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
@@ -52,41 +35,49 @@ def pair_tables(pair: RunPair) -> dict[str, Table]:
 
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
-    parts = [_legend(pair), *(f"note: {note}" for note in pair.notes), ""]
-    settings = lay_out(_printed_settings(), pair)
-    parts += [f"{settings.title}:", "", to_text(settings)] if settings else ["The facts of both runs are the same.", ""]
-    more = len(tables["settings"].frame) - N_ROWS_PRINTED if settings else 0
-    parts += [f"(further rows, in the report: {more})"] if more > 0 else []
-    parts += [*_answers(pair), ""]
-    best = lay_out(_printed_best(pair), pair)
-    if best:
-        parts += [f"{best.title}, B - A:", "", to_text(best), told_apart(tables["best_of_each"]), *best.below[1:], ""]
-    else:
-        parts += [f"The best of each cannot be compared: {_why_no_best(pair)}.", ""]
-    return "\n".join([*parts, *trials_lines(pair, tables)])
+    words: dict[str, Any] = {"pair": pair, "legend": _legend(pair), "answers": _answers(pair)}
+    words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in _sides(pair) if found.best is None]}
+    short = _settings_frame(pair).head(N_ROWS_PRINTED).map(_shortened)
+    words |= {"settings": _text(spec_of("settings", lambda pair: short), pair)}
+    words |= {"n_more": len(tables["settings"].frame) - N_ROWS_PRINTED if "settings" in tables else 0}
+    if "best_of_each" in tables:
+        best = tables["best_of_each"]
+        rows = best.frame[best.frame["metric"].isin(PRINTED_METRICS) & (best.frame["region"] == "full")]
+        shown = spec_of("best_of_each", lambda pair: rows, words=NO_WORDS, rows=PRINTED_COLUMNS, cell=_difference_cell)
+        words |= {"best": _text(shown, pair), "title": best.title, "chance": best.below[1:]}
+        words |= {"told_apart": told_apart(rows)}
+    return render("pair.txt", **words)
+
+
+def _text(spec: TableSpec, pair: RunPair) -> str:
+    table = lay_out(spec, pair)
+    return to_text(table) if table else ""
 
 
 def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
     """Write two runs' comparison into OUT; returns the path of its page. Raises RunError as `write_folder` does."""
-    facts = [(f"run {line[0]}", line[3:]) for line in _answers(pair)]
-    card = Card(" and ".join(pair.names), _legend(pair), facts, trials_lines(pair, tables))
-    sections = [
-        Section("picks", "The best of each", listed(tables, ("best_of_each", "picks"))),
-        Section("trials", "Trials", listed(tables, ("trials_in_both",))),
-        Section("method", "The runs and notes", listed(tables, ("settings",))),
-    ]
-    page = build_page(Page(f"Two runs: {' and '.join(pair.names)}", card, sections, pair.notes))
+    page = render(
+        "plain.html",
+        title=f"Two runs: {' and '.join(pair.names)}",
+        number=" and ".join(pair.names),
+        headline=_legend(pair),
+        facts=[(f"run {line[0]}", line[3:]) for line in _answers(pair)],
+        warnings=trials_lines(pair, tables),
+        sections={"picks": "The best of each", "trials": "Trials", "method": "The runs and notes"},
+        names={"picks": ["best_of_each", "picks"], "trials": ["trials_in_both"], "method": ["settings"]},
+        tables=tables,
+        notes=pair.notes,
+    )
     picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in _sides(pair)}
     return write_folder(page, json.dumps(picks), tables, out)
 
 
-def told_apart(best: Table) -> str:
+def told_apart(rows: pd.DataFrame) -> str:
     """Say at how many qualities whole images tell the best trials apart."""
-    rows = best.frame[best.frame["region"] == "full"]
     lines = []
     for metric in PRINTED_METRICS:
         better = rows.loc[rows["metric"] == metric, "better"]
-        wins = " and ".join(f"{side} is better at {(better == side).sum()}" for side in SIDES if (better == side).any())
+        wins = " and ".join(f"{side} is better at {(better == side).sum()}" for side in "AB" if (better == side).any())
         lines.append(f"{METRIC_TITLES[metric]}: {wins or 'not told apart at any'} of {len(better)} qualities")
     return "; ".join(lines) + "."
 
@@ -98,8 +89,7 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
     rows = tables["trials_in_both"].frame if "trials_in_both" in tables else pd.DataFrame()
     if "better" in rows:
         better = rows.loc[rows["metric"] == "psnr_db", "better"]
-        words = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
-        counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in words.items())
+        counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in BETTER.items())
         lines[0] += f" By PSNR of whole images: {counts}."
     for side, findings in _sides(pair):
         records, measure = pair.only_in(side), findings.run.ranking.measure
@@ -109,106 +99,17 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
 
 
 def _catalogue(pair: RunPair) -> list[TableSpec]:
+    best = _best_frame(pair)
+    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
+    words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
+    chance = () if words["split"] == "test" else (CHANCE,)
+    show: dict[str, Any] = {"cell": _difference_cell}
     return [
-        _best_spec(pair),
-        TableSpec(
-            "picks",
-            "picks",
-            "The decisions of both, by both rules",
-            _picks_frame,
-            rows=(
-                Column("run", "run"),
-                Column("rule", "rule"),
-                Column("quality", "quality", lambda quality: str(quality)),
-                Column("restored by", "trial_id", is_wide=True),
-                Column("bytes saved", show=_saved),
-                Column("test images", "n_images"),
-                Column("answer", "answer", is_wide=True),
-            ),
-            is_open=True,
-        ),
-        TableSpec(
-            "trials_in_both",
-            "trials",
-            "Trials in both",
-            _shared_frame,
-            rows=(
-                Column("trial", "trial_id", is_wide=True),
-                Column("A", "words_a", is_wide=True),
-                Column("B", "words_b", is_wide=True),
-                Column("images", "images"),
-            ),
-            **_BY_METRIC,
-            below=lambda pair, frame: (
-                READING,
-                "Over the images of a split, whole, each with the mean over the qualities that both have.",
-            ),
-        ),
-        SETTINGS,
+        spec_of("best_of_each", lambda pair: best, words=words, below=lambda pair, frame: chance, **show),
+        spec_of("picks", _picks_frame, {"saved": _saved}),
+        spec_of("trials_in_both", _shared_frame, **show),
+        spec_of("settings", _settings_frame),
     ]
-
-
-def _best_spec(pair: RunPair) -> TableSpec:
-    best = [findings.best for _, findings in _sides(pair)]
-    named = "; ".join(f"{s}'s {r.trial_id} ({fidelity(r)})" for s, r in zip(SIDES, best, strict=True) if r)
-    return TableSpec(
-        "best_of_each",
-        "picks",
-        lambda pair: f"The best of each on {_best_frame(pair)['split'].iloc[0]} images: {named}",
-        _best_frame,
-        rows=(Column("quality", "input_quality"), Column("region", "region"), Column("images", "n_both")),
-        **_BY_METRIC,
-        below=_best_below,
-        is_open=True,
-    )
-
-
-def _printed_best(pair: RunPair) -> TableSpec:
-    """Return the best of each as it fits a terminal: whole images, two metrics."""
-
-    def frame(pair: RunPair) -> pd.DataFrame:
-        rows = _best_frame(pair)
-        return rows[rows["metric"].isin(PRINTED_METRICS) & (rows["region"] == "full")] if len(rows) else rows
-
-    spec = _best_spec(pair)
-    return replace(spec, frame=frame, rows=(spec.rows[0], spec.rows[2]))
-
-
-def _printed_settings() -> TableSpec:
-    def shortened(value: object) -> str:
-        return textwrap.shorten(str(value), N_LETTERS_PRINTED, placeholder="...")
-
-    columns = tuple(Column(column.title, column.source, shortened) for column in SETTINGS.rows)
-    return replace(SETTINGS, frame=lambda pair: _settings_frame(pair).head(N_ROWS_PRINTED), rows=columns)
-
-
-def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
-    return (("A", pair.a), ("B", pair.b))
-
-
-def _settings_frame(pair: RunPair) -> pd.DataFrame:
-    """Tabulate the facts of run.json that differ: setting, A, B."""
-    flat = [dict(_flat("", findings.run.facts)) for _, findings in _sides(pair)]
-    rows = {name: tuple(facts.get(name, ABSENT) for facts in flat) for name in dict.fromkeys([*flat[0], *flat[1]])}
-    rows = {name: values for name, values in rows.items() if values[0] != values[1]}
-    once = {name for name in rows if rows.get(name.removeprefix("options.")) != rows[name] or "options." not in name}
-    return pd.DataFrame([{"setting": name, "A": a, "B": b} for name, (a, b) in rows.items() if name in once])
-
-
-def _picks_frame(pair: RunPair) -> pd.DataFrame:
-    """Tabulate the decisions of either run by either rule: run, rule, quality, trial_id, saved..., n_images, answer."""
-    rows = []
-    for side, findings in _sides(pair):
-        pick, strict = findings.pick, findings.strict
-        answers = (
-            ("means", pick.quality, pick.trial_id, pick.saved, " ".join((pick.sentence(), *pick.warnings))),
-            ("strict", strict.quality, strict.model or None, strict.saved, strict.sentence()),
-        )
-        for rule, quality, trial_id, saved, answer in answers:
-            bounds = {"saved": saved and saved.estimate, "low": saved and saved.low, "high": saved and saved.high}
-            row = {"run": side, "rule": rule, "quality": quality or "none", "trial_id": trial_id or "none"}
-            rows.append({**row, **bounds, "n_images": pick.n_images, "answer": answer})
-    return pd.DataFrame(rows)
 
 
 def _best_frame(pair: RunPair) -> pd.DataFrame:
@@ -223,15 +124,24 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
         place = {"split": split, "region": region, "input_quality": quality, "n_both": group["image"].nunique()}
         for metric in METRICS:
             means = {"mean_a": group[metric].mean(), "mean_b": group[f"{metric}_b"].mean()}
-            rows.append({**place, **_numbers(difference(group, metric)), **means})
-    table = pd.DataFrame(rows)
-    order = {"region": False, "input_quality": False}  # whole images first, highest quality first
-    return table.sort_values(list(order), ascending=list(order.values()), kind="stable") if rows else table
+            rows.append({**place, **difference(group, metric), **means})
+    # whole images first, highest quality first
+    by = ["region", "input_quality"]
+    return pd.DataFrame(rows).sort_values(by, ascending=False, kind="stable") if rows else pd.DataFrame()
 
 
-def _best_below(pair: RunPair, frame: pd.DataFrame) -> Sequence[str]:
-    chance = "Both were chosen by validation images such as these: the better one may be so by chance."
-    return (READING,) if frame["split"].iloc[0] == "test" else (READING, chance)
+def _picks_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate the decisions of either run by either rule: run, rule, quality, trial_id, saved..., n_images, answer."""
+    rows = []
+    for side, findings in _sides(pair):
+        pick, strict = findings.pick, findings.strict
+        by_means = (pick.quality, pick.trial_id, pick.saved, " ".join((pick.sentence(), *pick.warnings)))
+        strictly = (strict.quality, strict.model or None, strict.saved, strict.sentence())
+        for rule, (quality, trial_id, saved, answer) in (("means", by_means), ("strict", strictly)):
+            bounds = {"saved": saved and saved.estimate, "low": saved and saved.low, "high": saved and saved.high}
+            row = {"run": side, "rule": rule, "quality": quality or "none", "trial_id": trial_id or "none"}
+            rows.append({**row, **bounds, "n_images": pick.n_images, "answer": answer})
+    return pd.DataFrame(rows)
 
 
 def _shared_frame(pair: RunPair) -> pd.DataFrame:
@@ -243,31 +153,23 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
         pairs = pairs[pairs["region"] == "full"]
         split = deciding_split(pairs)
         pairs = pairs[pairs["split"] == split]
-        facts: dict[str, Any] = {
-            "trial_id": own.trial_id,
-            "words_a": _words(own),
-            "images": f"{pairs['image'].nunique()} {split}",
-        }
-        facts |= {"words_b": "the same record: taken over" if same else _words(other), "same_record": same}
+        facts = {"trial_id": own.trial_id, "words_a": _words(own), "images": f"{pairs['image'].nunique()} {split}"}
+        facts |= {"words_b": "the same record: taken over" if same else _words(other)}
         for metric in METRICS:
-            rows.append({**facts, **({"metric": metric} if same else _numbers(difference(pairs, metric)))})
+            rows.append({**facts, "same_record": same, **({"metric": metric} if same else difference(pairs, metric))})
     return pd.DataFrame(rows)
 
 
-def _words(record: TrialRecord) -> str:
-    return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, write_signed)}"
+def _settings_frame(pair: RunPair) -> pd.DataFrame:
+    """Tabulate the facts of run.json that differ: setting, A, B."""
+    flat = [dict(_flat("", findings.run.facts)) for _, findings in _sides(pair)]
+    rows = {name: tuple(facts.get(name, ABSENT) for facts in flat) for name in dict.fromkeys([*flat[0], *flat[1]])}
+    rows = {name: values for name, values in rows.items() if values[0] != values[1]}
+    once = {name for name in rows if rows.get(name.removeprefix("options.")) != rows[name] or "options." not in name}
+    return pd.DataFrame([{"setting": name, "A": a, "B": b} for name, (a, b) in rows.items() if name in once])
 
 
-def _numbers(cell: Difference) -> dict[str, Any]:
-    found = cell.interval
-    return {
-        **{"metric": cell.metric, "difference": found and found.estimate, "low": found and found.low},
-        **{"high": found and found.high, "n_images": found.n if found else 0, "n_left_out": cell.n_left_out},
-        "better": cell.better,
-    }
-
-
-def _show_difference(row: Row) -> Cell:
+def _difference_cell(row: Row) -> Cell:
     """Show a difference, its interval and the better run where it can be told: "+0.12 (+0.05 to +0.20) B"."""
     if row.get("same_record") is True:
         return Cell("taken over")
@@ -279,30 +181,33 @@ def _show_difference(row: Row) -> Cell:
     return Cell(f"{row['difference']:{form}} ({bounds}){left_out}", row["difference"], marks=str(row["better"]))
 
 
-def _saved(row: Row) -> Cell:
-    if is_missing(row["saved"]):
+def _saved(row: Row, name: str) -> Cell:
+    if is_missing(row[name]):
         return Cell("none")
     bounds = write_bounds(row["low"], row["high"], ".1f")
-    return Cell(f"{row['saved']:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row["saved"])
+    return Cell(f"{row[name]:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row[name])
+
+
+def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
+    return (("A", pair.a), ("B", pair.b))
 
 
 def _answers(pair: RunPair) -> list[str]:
-    return [
-        f"{side}: {' '.join((findings.pick.sentence(), *findings.pick.warnings, findings.strict.sentence()))}"
-        for side, findings in _sides(pair)
-    ]
-
-
-def _why_no_best(pair: RunPair) -> str:
-    lacking = " and ".join(side for side, findings in _sides(pair) if findings.best is None)
-    if lacking:
-        return f"no trial of {lacking} has scores and is free of suspicion"
-    return "there is no image with scores of both"
+    found = [(side, findings.pick, findings.strict) for side, findings in _sides(pair)]
+    return [f"{side}: {' '.join((pick.sentence(), *pick.warnings, strict.sentence()))}" for side, pick, strict in found]
 
 
 def _legend(pair: RunPair) -> str:
-    names = "; ".join(f"{side} is {name}" for side, name in zip(SIDES, pair.names, strict=True))
+    names = "; ".join(f"{side} is {name}" for side, name in zip("AB", pair.names, strict=True))
     return f"{names}. Images in both: {len(pair.images)}. A difference is B minus A."
+
+
+def _words(record: TrialRecord) -> str:
+    return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, '+.3f')}"
+
+
+def _shortened(value: object) -> str:
+    return textwrap.shorten(str(value), N_LETTERS_PRINTED, placeholder="...")
 
 
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:
@@ -312,18 +217,3 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [(name, "; ".join(", ".join(text for _, text in _flat("", item)) for item in value) or "none")]
     return [(name, "none" if value in (None, {}) else str(value))]
-
-
-_BY_METRIC: dict[str, Any] = {
-    "across": ("metric",),
-    "head": lambda row: (METRIC_TITLES[row["metric"]],),
-    "cell": _show_difference,
-}
-SETTINGS = TableSpec(
-    "settings",
-    "runs",
-    "Settings that differ",
-    _settings_frame,
-    rows=(Column("in run.json", "setting"), *(Column(side, side, is_wide=True) for side in SIDES)),
-    is_open=True,
-)

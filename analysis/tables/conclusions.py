@@ -6,7 +6,6 @@ A pair counts where both of its trials are alive; of the others the table says h
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -16,7 +15,8 @@ import pandas as pd
 from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
-from analysis.tables.spec import TOO_FEW, Cell, Column, Row, write_bounds
+from analysis.tables.formats import TOO_FEW, write_bounds
+from analysis.tables.spec import Cell, Row, TableSpec, spec_of
 from search.space.spec import TrialSpec
 
 AXES = {
@@ -26,18 +26,26 @@ AXES = {
     "architecture": "network",
 }
 MARGIN = "margin"
-MEASURES = {"psnr_db": "PSNR, dB", "ssim": "SSIM", MARGIN: "margin"}  # higher is better
-FORMATS = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}
+MEASURES = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}  # higher is better; how they are written
 # Networks have batch sizes of their own where memory asks for it.
 MAY_DIFFER: dict[str, set[str]] = {"architecture": {"batch_size"}}
 NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
-READING = (
-    "A pair: two trials whose settings differ in this alone, both alive. A difference: the first minus the second, the "
-    "mean over pairs with its 95 % interval over pairs, and in how many of them the first is better. PSNR and SSIM: "
-    "means over whole images, then over the qualities that both were scored at. Of many such intervals one in twenty "
-    "misses by chance."
-)
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
+
+
+def conclusions_table() -> TableSpec:
+    """Return the table of conclusions, of a run's study or of a printed source's."""
+    return spec_of(
+        "conclusions",
+        lambda owner: conclusions_frame(owner.study),
+        {
+            "axis": lambda row, name: Cell(AXES[row[name]]),
+            "pairs": _show_pairs,
+            "not used": _show_not_used,
+            "difference": _show_difference,
+        },
+        below=lambda owner, frame: (UNEQUAL,) if frame["n_unequal"].any() else (),
+    )
 
 
 def conclusions_frame(study: Study) -> pd.DataFrame:
@@ -67,11 +75,6 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
         none = [row | {"first": "any", "second": "any", "n_not_used": 0, "why": ""} for row in found[:1]]
         rows += [row for row in found if row["n_pairs"]] or none
     return pd.DataFrame(rows)
-
-
-def conclusions_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say how a `conclusions_frame` is read."""
-    return (READING, UNEQUAL) if frame["n_unequal"].any() else (READING,)
 
 
 def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> pd.DataFrame:
@@ -117,32 +120,22 @@ def _differences(pairs: pd.DataFrame, measured: Mapping[str, pd.DataFrame]) -> d
     return row
 
 
-def _show_pairs(row: Row) -> Cell:
+def _show_pairs(row: Row, name: str) -> Cell:
     unequal = f" ({row['n_unequal']} unequally long)" if row["n_unequal"] else ""
     return Cell(f"{row['n_pairs']}{unequal}", row["n_pairs"])
 
 
-def _show_not_used(row: Row) -> Cell:
+def _show_not_used(row: Row, name: str) -> Cell:
     if row["first"] == "any":
         return Cell("no two trials, both alive, differ in it alone")
     return Cell(str(row["why"]) if row["n_not_used"] else "0", row["n_not_used"])
 
 
-def _show(row: Row, measure: str) -> Cell:
+def _show_difference(row: Row, measure: str) -> Cell:
     n = row.get(f"{measure}_n", 0)
     if not n or n != n:
         return Cell("no pairs" if not row["n_pairs"] else "unknown")
-    form, better = FORMATS[measure], f"better in {row[f'{measure}_better']:.0f} of {n:.0f}"
+    form, better = MEASURES[measure], f"better in {row[f'{measure}_better']:.0f} of {n:.0f}"
     bounds = write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form)
     text = f"{row[measure]:{form}}" + (f" ({bounds})" if bounds != TOO_FEW else "")
     return Cell(f"{text}, {better}" if n > 1 else f"{text} (one pair)", row[measure])
-
-
-COLUMNS = (
-    Column("setting", "axis", lambda axis: AXES[axis]),
-    Column("first", "first"),
-    Column("second", "second"),
-    Column("pairs", show=_show_pairs),
-    Column("not used", show=_show_not_used, is_wide=True),
-    *(Column(title, show=partial(_show, measure=name)) for name, title in MEASURES.items()),
-)

@@ -1,17 +1,18 @@
 """What a table is: a frame of numbers, columns that say how these are shown, and a layout of cells made of both."""
 
-import math
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
+from analysis.decide import METRIC_TITLES
+from analysis.tables.formats import is_missing, write_value
+
 Row = Mapping[Any, Any]  # of a frame: column -> value
-UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW, NOT_TRIED = "unknown", "not run", "not scored", "too few", "\u2013"
-METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
-SPREAD_DIGITS = METRIC_DIGITS | {"mse": ".0e"}
-GAIN_DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,19 @@ class Cell:
 class Column:
     """A column: what stands above it, the column of the frame that it shows, and how a value of that is written.
 
-    show: takes the whole row of the frame instead; is_wide: holds sentences, which may wrap.
+    format: of Python, or one of FORMATS; show: takes the whole row and the source instead; is_wide: may wrap.
     """
 
     title: str
     source: str = ""
-    format: str | Callable[[Any], str] = ""
-    show: Callable[[Row], Cell] | None = None
+    format: str = ""
+    show: Callable[[Row, str], Cell] | None = None
     is_wide: bool = False
 
     def cell(self, row: Row) -> Cell:
         """Show the column's part of a row."""
         if self.show:
-            return self.show(row)
+            return self.show(row, self.source)
         value = row[self.source]
         return Cell(write_value(value, self.format), None if is_missing(value) else value)
 
@@ -54,12 +55,12 @@ class TableSpec:
     frame: makes the numbers of whatever it is of; rows: what stands at the side, or all columns where nothing lies
     across; across: columns of the frame whose values lie across, a head of as many levels; cell: shows a place of
     those, blank one that is not in the frame. per: columns of the frame, a part of the table for each combination.
-    below: lines to read with it. is_open: unfolded on the page. Columns at the side of what lies across have a source.
+    below: lines to read with it. is_open: unfolded on the page.
     """
 
     name: str
     section: str
-    title: str | Callable[[Any], str]
+    title: str
     frame: Callable[[Any], pd.DataFrame]
     rows: tuple[Column, ...]
     across: tuple[str, ...] = ()
@@ -73,6 +74,37 @@ class TableSpec:
     is_open: bool = False
 
 
+def spec_of(
+    entry: str,
+    frame: Callable[[Any], pd.DataFrame],
+    shows: Mapping[str, Callable[[Row, str], Cell]] | None = None,
+    words: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> TableSpec:
+    """Return the table of an entry of catalogue.toml. shows: how its columns are shown that FORMATS does not know.
+
+    words: what stands in the braces of its texts; more: fields of TableSpec that the entry does not tell, or others.
+    """
+    listed, shows, words = read_catalogue()[entry], shows or {}, words or {}
+    title, caption = (listed.get(name, "").format(**words) for name in ("title", "caption"))
+    columns = []
+    for head, source, *formats in listed["columns"]:
+        way = formats[0] if formats else ""
+        column = Column(head.format(**words), source, "" if way in shows else way, shows.get(way))
+        columns.append(replace(column, format="", is_wide=True) if way == "wide" else column)
+    layout = {name: tuple(listed[name]) for name in ("across", "per") if name in listed}
+    lines, more_lines = listed.get("below", []), more.pop("below", lambda owner, frame: ())
+    fields = {"name": entry, "rows": tuple(columns), "caption": caption, "is_open": listed.get("open", False), **layout}
+    fields |= {"section": listed["section"], "title": title, "frame": frame}
+    return TableSpec(**{**fields, "below": lambda owner, frame: (*lines, *more_lines(owner, frame)), **more})
+
+
+@cache
+def read_catalogue() -> dict[str, Any]:
+    """Read the catalogue of tables."""
+    return tomllib.loads((files("analysis.tables") / "catalogue.toml").read_text(encoding="utf-8"))
+
+
 @dataclass(frozen=True)
 class Part:
     """A grid: heads of the side, heads of what lies across (each a tuple of levels), and lines of cells of both."""
@@ -81,6 +113,11 @@ class Part:
     side: tuple[Column, ...]
     heads: tuple[tuple[str, ...], ...]
     lines: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def titles(self) -> list[str]:
+        """The heads of all columns, the levels of each on lines of their own."""
+        return [*(column.title for column in self.side), *("\n".join(filter(None, head)) for head in self.heads)]
 
 
 @dataclass(frozen=True)
@@ -107,12 +144,10 @@ def lay_out(spec: TableSpec, owner: Any) -> Table | None:
     frame = spec.frame(owner)
     if frame.empty:
         return None
-    title = spec.title if isinstance(spec.title, str) else spec.title(owner)
     groups = [own for _, own in frame.groupby(list(spec.per), sort=False, dropna=False)] if spec.per else [frame]
     parts, below = tuple(_part(spec, own) for own in groups), tuple(spec.below(owner, frame))
-    return Table(
-        spec.name, spec.section, title, spec.caption, below, frame, parts, bool(spec.across), is_open=spec.is_open
-    )
+    is_crossed = bool(spec.across)
+    return Table(spec.name, spec.section, spec.title, spec.caption, below, frame, parts, is_crossed, spec.is_open)
 
 
 def lay_out_all(specs: Sequence[TableSpec], owner: Any) -> dict[str, Table]:
@@ -131,7 +166,7 @@ def _part(spec: TableSpec, frame: pd.DataFrame) -> Part:
     for row in rows:
         place, side = (tuple(row[name] for name in names) for names in (spec.across, [c.source for c in spec.rows]))
         if place not in heads:
-            heads[place] = spec.head(row) if spec.head else tuple(map(str, place))
+            heads[place] = spec.head(row) if spec.head else _head(spec.across, place)
         if side not in sides:
             sides[side], cells[side] = tuple(column.cell(row) for column in spec.rows), {}
         cells[side][place] = spec.cell(row)
@@ -140,45 +175,5 @@ def _part(spec: TableSpec, frame: pd.DataFrame) -> Part:
     return Part(title, spec.rows, tuple(heads.values()), lines)
 
 
-def is_missing(value: Any) -> bool:
-    """Say whether a value of a frame is none: None, NaN or NA."""
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-def write_value(value: Any, form: str | Callable[[Any], str] = "") -> str:
-    """Write a value of a frame; unknown where there is none."""
-    if is_missing(value) or (isinstance(value, float) and math.isinf(value)):
-        return UNKNOWN
-    return form(value) if callable(form) else format(value, form) if form else str(value)
-
-
-def write_spread(metric: str, mean: float, sd: float, high: float, n: int) -> str:
-    """Write a mean, half of its interval and the standard deviation: "40.20 ±0.56 (0.35)".
-
-    "too few" stands where there are too few fields for an interval, "one image" where there is no deviation.
-    """
-    if is_missing(mean):
-        return UNKNOWN
-    digits = SPREAD_DIGITS[metric]
-    half = "" if is_missing(high) else f" ±{high - mean:{digits}}"
-    return f"{mean:{METRIC_DIGITS[metric]}}{half}" + (" (one image)" if n == 1 else f" ({sd:{digits}})")
-
-
-def write_mean(metric: str, mean: float | None) -> str:
-    """Write a mean with the digits that its metric deserves."""
-    return write_value(mean, METRIC_DIGITS[metric])
-
-
-def write_bounds(low: float, high: float, form: str) -> str:
-    """Write the bounds of an interval: "+0.10 to +0.30", or that there are too few fields."""
-    return TOO_FEW if is_missing(low) else f"{low:{form}} to {high:{form}}"
-
-
-def write_signed(value: Any) -> str:
-    """Write a number with its sign, three digits after the point."""
-    return f"{value:+.3f}"
-
-
-def write_percent(value: Any) -> str:
-    """Write a number of percent."""
-    return f"{value:.1f} %"
+def _head(across: tuple[str, ...], place: tuple[Any, ...]) -> tuple[str, ...]:
+    return (METRIC_TITLES[place[0]],) if across == ("metric",) else tuple(map(str, place))

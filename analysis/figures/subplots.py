@@ -1,4 +1,4 @@
-"""Pictures beside each other: a grid of tiles, each pixels, a channel or an error, with words above and below."""
+"""Pictures beside each other: a grid of subplots, each pixels, a channel or an error, with words above and below."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,17 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from analysis.figures.pixels import FONT_SIZE, ZOOM_PX, Errors
+from analysis.figures.pixels import ZOOM_PX, Errors
 from analysis.figures.style import new_figure
 
+FONT_SIZE = 8
 # Of all errors that share a scale, this share stays inside it.
 SHOWN_SHARE = 0.995
 OF_LUMA = "error of luma,\nsteps of 8 bits"
 
 
 @dataclass(frozen=True)
-class Tile:
+class Subplot:
     """One picture of a grid: uint8 [H, W, 3], or [H, W] in grey between the ends of span.
 
     is_error: in steps of 8 bits around mid-grey, on the scale that all errors of the grid share. frame: the rows and
@@ -35,22 +36,22 @@ class Tile:
     frame: tuple[slice, slice] | None = None
 
 
-def draw_tiles(
-    rows: Sequence[Sequence[Tile]],
+def draw_subplots(
+    rows: Sequence[Sequence[Subplot]],
     title: str,
     row_titles: Sequence[str] = (),
     side_inches: float = 2.1,
     scale: str = OF_LUMA,
 ) -> Figure:
-    """Draw rows of tiles, their names before them; scale: what the errors are, whose scale stands at the right."""
+    """Draw rows of subplots, their names before them; scale: what the errors are, whose scale stands at the right."""
     n_columns = max(map(len, rows))
     figure = new_figure(max(4.0, side_inches * n_columns + 0.9), 1.18 * side_inches * len(rows) + 0.7)
     grid = figure.subplots(len(rows), n_columns, squeeze=False)
-    limit, errors = error_limit(tile.picture for row in rows for tile in row if tile.is_error), []
+    limit, errors = error_limit(subplot.picture for row in rows for subplot in row if subplot.is_error), []
     for axes, row in zip(grid, rows, strict=True):
-        for one, tile in zip(axes, row, strict=False):
-            image = _show(one, tile, (-limit, limit) if tile.is_error else tile.span)
-            errors += [image] if tile.is_error else []
+        for one, subplot in zip(axes, row, strict=False):
+            image = _show(one, subplot, (-limit, limit) if subplot.is_error else subplot.span)
+            errors += [image] if subplot.is_error else []
         for one in axes[len(row) :]:
             one.set_axis_off()
     for one, row_title in zip(grid[:, 0], row_titles, strict=False):
@@ -72,16 +73,16 @@ def error_limit(errors: Iterable[Errors]) -> int:
     return max(1, int(np.ceil(np.quantile(np.concatenate(sizes), SHOWN_SHARE)))) if sizes else 1
 
 
-def _show(axes: Axes, tile: Tile, span: tuple[float, float]) -> AxesImage:
+def _show(axes: Axes, subplot: Subplot, span: tuple[float, float]) -> AxesImage:
     """Show the pixels of a small picture, and average those of one that has more than the paper shows."""
-    smoothing = "nearest" if max(tile.picture.shape[:2]) <= ZOOM_PX else "antialiased"
-    image = axes.imshow(tile.picture, interpolation=smoothing, cmap="gray", vmin=span[0], vmax=span[1])
-    if tile.frame:
-        rows, columns = tile.frame
+    smoothing = "nearest" if max(subplot.picture.shape[:2]) <= ZOOM_PX else "antialiased"
+    image = axes.imshow(subplot.picture, interpolation=smoothing, cmap="gray", vmin=span[0], vmax=span[1])
+    if subplot.frame:
+        rows, columns = subplot.frame
         corner = (columns.start - 0.5, rows.start - 0.5)
         size = columns.stop - columns.start, rows.stop - rows.start
         axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor="black", linewidth=1.2))
-    axes.set_title(tile.title, fontsize=FONT_SIZE)
-    axes.set_xlabel(tile.below, fontsize=FONT_SIZE)
+    axes.set_title(subplot.title, fontsize=FONT_SIZE)
+    axes.set_xlabel(subplot.below, fontsize=FONT_SIZE)
     axes.set(xticks=[], yticks=[])
     return image

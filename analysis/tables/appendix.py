@@ -1,21 +1,30 @@
 """The layout of the thesis' appendix: input quality and metric down, one axis across, a part for each other setting.
 
-With the loss across these are its Tables 8 to 17, with the training quality across its Tables 18 and 19.
+With the loss across these are its Tables 8 to 17, with the training quality across its Tables 18 and 19; the epochs
+that each trial ran are its Table 7.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.cells import ALL
 from analysis.study import AXES, CHOICE, Study
-from analysis.tables.spec import NOT_RUN, NOT_SCORED, Cell, Row, is_missing, write_spread
+from analysis.tables.formats import (
+    ALL_IDENTICAL,
+    MEAN,
+    NOT_RUN,
+    NOT_SCORED,
+    REGION_WORDS,
+    UNKNOWN,
+    is_missing,
+    write_spread,
+)
+from analysis.tables.spec import Cell, Row, TableSpec, spec_of
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.space.spec import TrialStatus
 
-MEAN, ALL_IDENTICAL = "mean", "all identical"  # what a cell holds
 BEST_OF_ALL, SUSPECT, UNDER_LINEAR = "★", "¶", "↓"
 MARKS = {TrialStatus.STOPPED: "†", TrialStatus.DIVERGED: "‡", TrialStatus.DEAD: "§"}
 LEGEND = {
@@ -34,10 +43,40 @@ SPREAD = (
     "fields no interval is given."
 )
 LEFT_OUT = "(-1): one image is left out, which is identical to its original and so has an infinite PSNR."
-REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
 MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
 DOWN = ["input_quality", "metric"]
 OF_TRIAL = ["trial_id", "status", "epochs_run", "epochs_allowed", "unfit", "n_trials"]
+
+
+def study_tables() -> list[TableSpec]:
+    """Return the tables in the thesis' layout, of a run's study or of a printed source's."""
+    axes = (("appendix", "loss", "Losses"), ("training_quality", "training_quality", "Training qualities"))
+    layouts = [
+        spec_of(
+            "layout",
+            partial(layout_frame, across=across, split=split),
+            words={"words": words, "split": split},
+            name=f"{name}_{split}",
+            across=(across,),
+            head=partial(_head, across=across),
+            cell=_layout_cell,
+            part_title=partial(_part_title, across=across, split=split),
+            below=layout_below,
+        )
+        for name, across, words in axes
+        for split in ("validation", "test")
+    ]
+    epochs = spec_of(
+        "epochs",
+        lambda owner: chosen_frame(owner.study, "training_quality"),
+        head=lambda row: (f"trained at {row['training_quality']}",),
+        cell=_epochs_cell,
+        blank=NOT_RUN,
+        below=lambda owner, frame: (
+            (CHOICE, "In brackets: of how many trials.") if (frame["n_trials"] > 1).any() else ()
+        ),
+    )
+    return [*layouts, epochs]
 
 
 def chosen_frame(study: Study, across: str) -> pd.DataFrame:
@@ -51,21 +90,19 @@ def chosen_frame(study: Study, across: str) -> pd.DataFrame:
     parts = chosen[[axis for axis in AXES if axis != across]].drop_duplicates(ignore_index=True)
     values = pd.DataFrame({across: pd.Series(study.values(across), dtype=object)})
     table = parts.assign(place=range(len(parts))).merge(values, how="cross").merge(chosen, on=list(AXES), how="left")
-    return table.assign(
-        status=table["status"].astype(object).fillna(NOT_RUN),
-        unfit=table["unfit"].astype(object).fillna(""),
-        n_trials=table["n_trials"].fillna(0).astype(int),
-    )
+    status, unfit = (table[name].astype(object) for name in ("status", "unfit"))
+    n_trials = table["n_trials"].fillna(0).astype(int)
+    return table.assign(status=status.fillna(NOT_RUN), unfit=unfit.fillna(""), n_trials=n_trials)
 
 
-def layout_frame(study: Study, across: str, split: str) -> pd.DataFrame:
+def layout_frame(owner: Any, across: str, split: str) -> pd.DataFrame:
     """Tabulate every cell of every part of a layout, whole images. across: the axis that lies across; split: of scores.
 
     Returns `chosen_frame` by DOWN, with MEASURED, printed and mislabelled (where a source printed digits), holds (MEAN,
     or why there is none), is_best (in its row of the part) and is_best_of_all (of all parts whose trials saw the same
     split; what is mislabelled has no part in it). A part with too few means to tell anything is not there.
     """
-    columns, cells = chosen_frame(study, across), study.cells
+    columns, cells = chosen_frame(owner.study, across), owner.study.cells
     if columns.empty:
         return columns
     kept = ["trial_id", *DOWN, *MEASURED, *(name for name in ("printed", "mislabelled") if name in cells)]
@@ -74,10 +111,8 @@ def layout_frame(study: Study, across: str, split: str) -> pd.DataFrame:
     trained_on = cells["trial_id"].map(columns.set_index("trial_id")["split"].to_dict())
     rows = cells.assign(split=trained_on.astype(object))[["split", "input_quality"]].drop_duplicates()
     rows = rows.sort_values("input_quality", ascending=False).merge(pd.DataFrame({"metric": METRICS}), how="cross")
-    columns = columns.assign(column=range(len(columns)))
-    table = (
-        rows.assign(row=range(len(rows))).merge(columns, on="split").merge(cells, on=["trial_id", *DOWN], how="left")
-    )
+    columns, rows = columns.assign(column=range(len(columns))), rows.assign(row=range(len(rows)))
+    table = rows.merge(columns, on="split").merge(cells, on=["trial_id", *DOWN], how="left")
     table = with_holds(table).sort_values(["place", "row", "column"], ignore_index=True)
     is_appendix = (across, split) == ("loss", "validation")
     counted = table[table["status"] != NOT_RUN if is_appendix else table["holds"] == MEAN]
@@ -90,21 +125,9 @@ def with_holds(table: pd.DataFrame) -> pd.DataFrame:
     """Add to cells, by their status, what they hold: a mean over images, or why there is none; counts become whole."""
     counts = {name: table[name].fillna(0).astype(int) for name in ("n_images", "n_left_out") if name in table}
     status = table["status"].astype(object)
-    says = [TrialStatus.DIVERGED.value, TrialStatus.FAILED.value, NOT_RUN]
-    reason = np.where(status.isin(says), status, NOT_SCORED).astype(object)
-    identical = counts["n_left_out"] > 0 if "n_left_out" in counts else False
-    held = np.where(counts["n_images"] > 0, MEAN, np.where(identical, ALL_IDENTICAL, reason))
-    return table.assign(**counts, holds=held.astype(object))
-
-
-def shown_systems(cells: pd.DataFrame) -> pd.DataFrame:
-    """Keep the cells over all camera systems, and those of each where there are several."""
-    return cells if cells["system"].nunique() > 2 else cells[cells["system"] == ALL]
-
-
-def title_of_system(row: Row) -> str:
-    """Return the title of a part of one camera system, or of all."""
-    return f"Camera system {row['system']}" if row["system"] else "All camera systems"
+    reason = status.where(status.isin([TrialStatus.DIVERGED.value, TrialStatus.FAILED.value, NOT_RUN]), NOT_SCORED)
+    reason = reason.mask(counts.get("n_left_out", counts["n_images"]) > 0, ALL_IDENTICAL)
+    return table.assign(**counts, holds=reason.mask(counts["n_images"] > 0, MEAN))
 
 
 def _with_best(table: pd.DataFrame) -> pd.DataFrame:
@@ -128,54 +151,6 @@ def spread_cell(row: Row) -> Cell:
     return Cell(text + left_out, row["mean"], reaches=bool(row.get("reaches")))
 
 
-def layout_cell(row: Row) -> Cell:
-    """Show a cell of a layout: as printed where a source printed it, the best of its row in bold."""
-    if row["holds"] != MEAN:
-        return Cell(str(row["holds"]))
-    text = str(row["printed"]) if "printed" in row else spread_cell(row).text
-    marks = " ".join(filter(None, (mark_of(row), BEST_OF_ALL if row["is_best_of_all"] else "")))
-    return Cell(text, row["mean"], is_best=bool(row["is_best"]), marks=marks)
-
-
-def mark_of(row: Row) -> str:
-    """Return the mark of a trial that was stopped, diverged, is dead or suspect."""
-    if row["status"] in MARKS:
-        return str(MARKS[row["status"]])
-    return str(MARKS.get(row["unfit"], SUSPECT)) if row["unfit"] else ""
-
-
-def layout_head(across: str) -> Callable[[Row], tuple[str, ...]]:
-    """Return how a column is headed: the value, how long its trial trained, how that ended, of how many it is one."""
-
-    def head(row: Row) -> tuple[str, ...]:
-        if row["status"] == NOT_RUN:
-            return (f"{row[across]}\n{NOT_RUN}",)
-        allowed = "" if is_missing(row["epochs_allowed"]) else f"/{row['epochs_allowed']:.0f}"
-        epochs = "" if is_missing(row["epochs_run"]) else f"{row['epochs_run']:.0f}{allowed} epochs"
-        others = f"1 of {row['n_trials']} trials" if row["n_trials"] > 1 else ""
-        status = "" if row["status"] == TrialStatus.COMPLETED else row["status"]
-        odd = row["unfit"] if row["unfit"] != status else ""
-        return ("\n".join(filter(None, (str(row[across]), epochs, status, odd, others))),)
-
-    return head
-
-
-def part_title(across: str, split: str) -> Callable[[Row], str]:
-    """Return how a part is titled: its setting, and which scores."""
-
-    def title(row: Row) -> str:
-        words = [
-            str(row["architecture"]),
-            "" if row["global_residual"] else "predicting the image itself",
-            f"loss {row['loss']}" if across != "loss" else "",
-            f"activation {row['output_activation']}",
-            f"trained at {row['training_quality']}" if across != "training_quality" else "",
-        ]
-        return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, {REGION_WORDS['full']}"
-
-    return title
-
-
 def spread_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
     """Say what a cell holds, and over how many images."""
     counts = frame.loc[frame["n_images"] > 0, "n_images"]
@@ -194,6 +169,58 @@ def layout_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*lines, *more, *([CHOICE] if (frame["n_trials"] > 1).any() else []))
 
 
+def mark_of(row: Row) -> str:
+    """Return the mark of a trial that was stopped, diverged, is dead or suspect."""
+    if row["status"] in MARKS:
+        return str(MARKS[row["status"]])
+    return str(MARKS.get(row["unfit"], SUSPECT)) if row["unfit"] else ""
+
+
 def legend(marks: str) -> list[str]:
     """Say what the marks mean."""
     return [LEGEND[mark] for mark in LEGEND if mark in marks]
+
+
+def _layout_cell(row: Row) -> Cell:
+    if row["holds"] != MEAN:
+        return Cell(str(row["holds"]))
+    text = str(row["printed"]) if "printed" in row else spread_cell(row).text
+    marks = " ".join(filter(None, (mark_of(row), BEST_OF_ALL if row["is_best_of_all"] else "")))
+    return Cell(text, row["mean"], is_best=bool(row["is_best"]), marks=marks)
+
+
+def _epochs(row: Row) -> str:
+    allowed = "" if is_missing(row["epochs_allowed"]) else f"/{row['epochs_allowed']:.0f}"
+    return "" if is_missing(row["epochs_run"]) else f"{row['epochs_run']:.0f}{allowed}"
+
+
+def _ended(row: Row) -> list[str]:
+    """Say how a trial ended if not so that it completed, and what it is suspect of."""
+    status = "" if row["status"] == TrialStatus.COMPLETED else row["status"]
+    return [status, row["unfit"] if row["unfit"] != status else ""]
+
+
+def _head(row: Row, across: str) -> tuple[str, ...]:
+    if row["status"] == NOT_RUN:
+        return (f"{row[across]}\n{NOT_RUN}",)
+    epochs = f"{_epochs(row)} epochs" if _epochs(row) else ""
+    others = f"1 of {row['n_trials']} trials" if row["n_trials"] > 1 else ""
+    return ("\n".join(filter(None, (str(row[across]), epochs, *_ended(row), others))),)
+
+
+def _epochs_cell(row: Row) -> Cell:
+    if row["status"] == NOT_RUN or not _epochs(row):  # a source that does not say
+        return Cell(NOT_RUN if row["status"] == NOT_RUN else UNKNOWN)
+    others = f" (1 of {row['n_trials']:.0f})" if row["n_trials"] > 1 else ""
+    return Cell(", ".join(filter(None, (_epochs(row), *_ended(row)))) + others, row["epochs_run"])
+
+
+def _part_title(row: Row, across: str, split: str) -> str:
+    words = [
+        str(row["architecture"]),
+        "" if row["global_residual"] else "predicting the image itself",
+        f"loss {row['loss']}" if across != "loss" else "",
+        f"activation {row['output_activation']}",
+        f"trained at {row['training_quality']}" if across != "training_quality" else "",
+    ]
+    return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, {REGION_WORDS['full']}"

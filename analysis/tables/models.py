@@ -1,0 +1,246 @@
+"""The tables that set models beside each other: every mean, what restoring changes, and networks in a matrix."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import ALL
+from analysis.findings import Findings
+from analysis.records import BASELINE_LABEL, fidelity_sentence, heading, short_heading
+from analysis.run import LINEAR
+from analysis.study import CHOICE, is_filter
+from analysis.tables.appendix import legend, mark_of, spread_below, spread_cell, with_holds
+from analysis.tables.formats import (
+    MEAN,
+    NOT_SCORED,
+    NOT_TRIED,
+    REGION_WORDS,
+    UNKNOWN,
+    is_missing,
+    write_mean,
+    write_spread,
+)
+from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, spec_of
+from models.names import METRICS
+from search.records import TrialRecord
+
+N_TRIALS = 24  # that a table has a column or rows for, the best; cells.parquet holds all
+MATRIX_METRICS = ("psnr_db", "ssim")
+
+
+def model_tables(findings: Findings) -> list[TableSpec]:
+    """Return the tables of networks and models side by side."""
+    splits = ("test", "validation")
+    matrices = [spec for split in reversed(splits) for spec in _matrices(findings, split)]
+    means = [spec for split in splits for region in REGION_WORDS for spec in _models(findings, split, region)]
+    return [*matrices, *means]
+
+
+def columns_of(findings: Findings, split: str, n_trials: int = N_TRIALS) -> list[TrialRecord]:
+    """Return the models compared on a split: JPEG as it is on each split, then the best trials (on test finalists)."""
+    run = findings.run
+    return [*run.baselines, *(run.finalists if split == "test" else run.trials)[:n_trials]]
+
+
+def summary_table(findings: Findings, records: Sequence[TrialRecord], split: str) -> Table | None:
+    """Lay out a row per quality and a column per record: mean PSNR, mean SSIM, and how many of the 8 means reach."""
+
+    def frame(findings: Findings) -> pd.DataFrame:
+        both = pd.concat([models_frame(findings, split, region, records) for region in REGION_WORDS])
+        rows = []
+        for (quality, trial_id), own in both[both["system"] == ALL].groupby(["input_quality", "trial_id"], sort=False):
+            means = own[: len(METRICS)].set_index("metric")["mean"].to_dict()
+            shown = " ".join(write_mean(metric, means[metric]) for metric in MATRIX_METRICS)
+            has_mean = (own["holds"] == MEAN).any()
+            text = f"{shown} {own['reaches'].sum()}/{len(own)}" if has_mean else own["holds"].iloc[0]
+            rows.append((quality, trial_id, text))
+        return pd.DataFrame(rows, columns=["input_quality", "trial_id", "text"])
+
+    heads = _heads(records, short_heading)
+    return lay_out(spec_of("summary", frame, head=heads, cell=lambda row: Cell(row["text"])), findings)
+
+
+def models_frame(findings: Findings, split: str, region: str, records: Sequence[TrialRecord]) -> pd.DataFrame:
+    """Tabulate every quality and metric for every model, highest quality first; no cell is absent.
+
+    Over all camera systems, and over each where there are several. Qualities at which none of the trials was scored are
+    left out where any was. Returns what `cells_of` does, and status, improved_percent (of n_changed), holds: MEAN, or
+    why there is none.
+    """
+    by_id, cells = {record.trial_id: record for record in records}, findings.cells
+    rows = cells[(cells["split"] == split) & (cells["region"] == region)]
+    rows = rows if rows["system"].nunique() > 2 else rows[rows["system"] == ALL]
+    tried = rows["trial_id"].isin([name for name, record in by_id.items() if not record.spec.is_baseline])
+    qualities = sorted((rows[tried] if tried.any() else rows)["input_quality"].unique(), reverse=True)
+    order: dict[str, Any] = {"system": sorted(rows["system"].unique()), "input_quality": qualities, "metric": METRICS}
+    places = pd.MultiIndex.from_product([*order.values(), list(by_id)], names=[*order, "trial_id"])
+    table = rows.set_index([*order, "trial_id"]).reindex(places).reset_index()
+    table["reaches"] = table["reaches"].eq(True)
+    table["status"] = table["trial_id"].map({name: record.status.value for name, record in by_id.items()})
+    table["improved_percent"] = 100 * table["n_improved"] / table["n_changed"].where(table["n_changed"] > 0)
+    return with_holds(table)
+
+
+def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
+    """Tabulate networks beside each other, whole images of a split: a row per quality, network, loss, training quality.
+
+    JPEG as it is stands in every column, the linear filter in those of its own training quality. Returns input_quality,
+    made_on (the split trained on), network, loss, training_quality, psnr_db, ssim, margin (the smallest of four),
+    n_images, trial_id, status, unfit, n_trials, share (of the reference's bytes at parity), is_measured, holds, mark,
+    is_best, has_best_share.
+    """
+    cells, keys = findings.cells, ["trial_id", "input_quality"]
+    whole = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
+    if findings.study.trials.empty or whole.empty:
+        return pd.DataFrame()
+    means = whole.pivot(index=keys, columns="metric", values="mean")[list(MATRIX_METRICS)]
+    means["n_images"] = whole[whole["metric"] == "psnr_db"].set_index(keys)["n_images"]
+    means["margin"] = whole.groupby(keys)["margin"].min(skipna=False)
+    rows = _matrix_rows(findings)
+    tried = means.index.get_level_values(0).isin(rows.loc[rows["network"] != BASELINE_LABEL, "trial_id"])
+    qualities = sorted(means[tried].index.unique(1), reverse=True)
+    parity = findings.parity
+    shares = parity[(parity["split"] == split) & (parity["system"] == ALL)][["trial_id", "share", "is_measured"]]
+    table = pd.DataFrame({"input_quality": qualities}).merge(rows, how="cross")
+    table = with_holds(table.merge(means.reset_index(), on=keys, how="left").merge(shares, on="trial_id", how="left"))
+    is_trial, fit = table["network"] != BASELINE_LABEL, table["unfit"] == ""
+    for name, values in (("is_best", table["margin"]), ("has_best_share", -table["share"])):
+        values = values.where(is_trial & fit)
+        table[name] = values == values.groupby([table["input_quality"], table["made_on"]]).transform("max")
+    return table if (is_trial & (table["holds"] == MEAN)).any() else table.iloc[:0]
+
+
+def _matrix_rows(findings: Findings) -> pd.DataFrame:
+    """Return a row for every place of the matrix that a chosen trial, JPEG as it is or the linear filter fills."""
+    study, run = findings.study, findings.run
+    chosen = study.chosen.assign(network=[_network(row) for row in study.chosen.to_dict("records")])
+    trained = chosen[~chosen["architecture"].map(is_filter)]
+    columns = (trained if len(trained) else chosen)[["loss", "training_quality"]].drop_duplicates()
+    order = [study.rank(axis, columns[axis]) for axis in ("loss", "training_quality")]
+    columns = columns.iloc[pd.MultiIndex.from_arrays(order).argsort()]
+    names = ["split", "network", "trial_id", "status", "unfit", "n_trials"]
+    of_split = {record.spec.split: record.trial_id for record in (*run.baselines[:1], *run.baselines)}
+    first = next(iter(of_split.values()), None)
+    made_on = list(chosen["split"].unique()) if first else []
+    jpeg = [(split, BASELINE_LABEL, of_split.get(split, first), "completed", "", 1) for split in made_on]
+    linear = chosen[chosen["architecture"] == LINEAR].drop_duplicates(["split", "training_quality"])
+    parts = [
+        pd.DataFrame(jpeg, columns=names).merge(columns, how="cross"),
+        columns.merge(linear[[*names, "training_quality"]], on="training_quality"),
+        trained[[*names, "loss", "training_quality"]],
+    ]
+    table = pd.concat(parts, ignore_index=True).rename(columns={"split": "made_on"})
+    table = table.iloc[study.rank("split", table["made_on"]).argsort(kind="stable")]
+    under = table["trial_id"].isin(findings.under_linear)
+    marks = [mark_of(row) for row in table[["status", "unfit"]].to_dict("records")]
+    return table.assign(mark=[f"{mark}{'↓' * is_under}" for mark, is_under in zip(marks, under, strict=True)])
+
+
+def _network(row: Row) -> str:
+    if row["architecture"] == LINEAR:
+        return "linear filter"
+    activation, direct = row["output_activation"], "" if row["global_residual"] else "direct"
+    return ", ".join(filter(None, (row["architecture"], "" if activation == "none" else activation, direct)))
+
+
+def _matrices(findings: Findings, split: str) -> list[TableSpec]:
+    run, reference = findings.run, f"JPEG-{findings.run.reference_quality}"
+    more: dict[str, Any] = {"words": {"split": split, "reference": reference}, "blank": NOT_TRIED}
+    more |= {"below": _matrix_below}
+    if len(run.baselines) > 1:
+        more["rows"] = (Column("made on", "made_on"), Column("network", "network"))
+
+    def parity(findings: Findings) -> pd.DataFrame:
+        frame = matrix_frame(findings, split)
+        if frame.empty or frame["input_quality"].nunique() < 2:
+            return frame.iloc[:0]
+        return frame.drop_duplicates(["made_on", "network", "loss", "training_quality"])
+
+    is_open = split in ("validation", run.deciding_split)
+    title, at_quality = lambda row: f"JPEG-{row['input_quality']} restored", partial(matrix_frame, split=split)
+    by_quality = {"cell": _means_cell, "part_title": title, "is_open": split == "validation", **more}
+    return [
+        spec_of("bytes_at_parity", parity, name=f"bytes_at_parity_{split}", cell=_parity_cell, is_open=is_open, **more),
+        spec_of("networks_at_quality", at_quality, name=f"networks_{split}", **by_quality),
+    ]
+
+
+def _models(findings: Findings, split: str, region: str) -> list[TableSpec]:
+    run, records, where = findings.run, columns_of(findings, split), f"{split} split, {REGION_WORDS[region]}"
+    n_trials = len(run.finalists if split == "test" else run.trials)
+    more = f"The best {N_TRIALS} of {n_trials} trials; tables/cells.parquet holds all."
+    further = (more,) if n_trials > N_TRIALS else ()
+    more_words = {"where": where, "reference": f"JPEG-{run.reference_quality}", "unequal": fidelity_sentence(records)}
+    crossed: dict[str, Any] = {"words": more_words, "head": _heads(records, heading), "part_title": _system_title}
+
+    def changes(findings: Findings) -> pd.DataFrame:
+        restored = [record for record in records if not record.spec.is_baseline]
+        table = models_frame(findings, split, region, restored)
+        return table if table["n_changed"].sum() else table.iloc[:0]
+
+    return [
+        spec_of(
+            "quality",
+            partial(models_frame, split=split, region=region, records=records),
+            name=f"quality_{split}_{region}",
+            cell=spread_cell,
+            below=lambda owner, frame: (*spread_below(owner, frame), *further),
+            **crossed,
+        ),
+        spec_of(
+            "relative",
+            changes,
+            name=f"relative_{split}_{region}",
+            cell=_change_cell,
+            below=lambda owner, frame: further,
+            **crossed,
+        ),
+    ]
+
+
+def _heads(records: Sequence[TrialRecord], name: Callable[[TrialRecord], str]) -> Callable[[Row], tuple[str, ...]]:
+    heads = {record.trial_id: (name(record),) for record in records}
+    return lambda row: heads[row["trial_id"]]
+
+
+def _system_title(row: Row) -> str:
+    return f"Camera system {row['system']}" if row["system"] else "All camera systems"
+
+
+def _parity_cell(row: Row) -> Cell:
+    if is_missing(row["share"]):
+        return Cell(str(row["holds"]).replace(MEAN, UNKNOWN))
+    beyond = "" if row["is_measured"] else "≈ "
+    return Cell(f"{beyond}{row['share']:.0%}", row["share"], bool(row["has_best_share"]), marks=row["mark"])
+
+
+def _means_cell(row: Row) -> Cell:
+    if row["holds"] != MEAN:
+        return Cell(str(row["holds"]))
+    text = UNKNOWN if is_missing(row["psnr_db"]) else f"{row['psnr_db']:.2f} · {write_mean('ssim', row['ssim'])}"
+    return Cell(text, row["psnr_db"], bool(row["is_best"]), marks=row["mark"])
+
+
+def _matrix_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+    has_linear = (frame["network"] == "linear filter").any()
+    linear = ", the linear filter in those of its own training quality" if has_linear else ""
+    lines = [
+        f"Over up to {frame.loc[frame['holds'] == MEAN, 'n_images'].max():.0f} images. Bold: the best by its smallest "
+        f"margin of the four means, or by bytes. {NOT_TRIED}: not tried. {BASELINE_LABEL} stands in every column"
+        f"{linear}."
+    ]
+    lines += legend("".join(frame["mark"]))
+    lines += ["≈: beyond the qualities that were scored."] if frame["is_measured"].eq(False).any() else []
+    return (*lines, *([CHOICE] if (frame["n_trials"] > 1).any() else []))
+
+
+def _change_cell(row: Row) -> Cell:
+    if is_missing(row["n_changed"]) or not row["n_changed"]:
+        return Cell(NOT_SCORED)
+    n_changed = int(row["n_changed"])
+    text = write_spread(row["metric"], row["change"], row["change_sd"], row["change_high"], n_changed)
+    signed = text if text.startswith(("-", UNKNOWN)) else f"+{text}"
+    improved = "" if is_missing(row["change"]) else f", {row['improved_percent']:.1f} % of {n_changed}"
+    return Cell(f"{signed}{improved}", row["change"])
