@@ -48,8 +48,8 @@ class StrictPick:
     """What is demonstrated of one run.
 
     model, trial_ids: the model that is judged, and its trials, one for each seed and split; empty where there is none.
-    quality, saved, mean_bytes, reference_bytes, encoder: the lowest quality demonstrated, the percent of bytes it saves, and
-        the mean bytes of its files and of the reference's; None where no quality is.
+    quality, saved, mean_bytes, reference_bytes, encoder: the lowest quality demonstrated, the percent of bytes it
+        saves, the mean bytes of its files and of the reference's, and what writes them; None where no quality is.
     steps: a row per quality judged, trial and camera system, as `judge` returns them.
     reason: why the next quality is not demonstrated, or why nothing was judged. fields_needed, images_needed: how many
         fields and test images a camera system it would take if what was seen stays so; None where no number suffices
@@ -87,9 +87,9 @@ class StrictPick:
         seeds = "" if len(self.trial_ids) == 1 else f" by all {len(self.trial_ids)} of its trainings"
         bounds = f" (95 % interval {self.saved.low:.1f} to {self.saved.high:.1f} %)" if self.saved.has_bounds else ""
         return (
-            f"By the strict rule {self.written[0].lower()}{self.written[1:]} is demonstrated: restored by {self.model}, it is not worse "
-            "than "
-            f"JPEG-{self.reference_quality} in any camera system{seeds}. Its files are {self.saved.estimate:.1f} % "
+            f"By the strict rule {self.written[0].lower()}{self.written[1:]} is demonstrated: restored by "
+            f"{self.model}, it is not worse than JPEG-{self.reference_quality} in any camera system{seeds}. "
+            f"Its files are {self.saved.estimate:.1f} % "
             f"smaller{bounds}." + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
         )
 

@@ -5,6 +5,7 @@ from analysis.tables.appendix import study_tables
 from analysis.tables.conclusions import conclusions_table
 from analysis.tables.data import data_tables, trials_tables
 from analysis.tables.decision import decision_tables, suspects_table
+from analysis.tables.encoders import encoders_table
 from analysis.tables.models import model_tables
 from analysis.tables.safety import safety_table
 from analysis.tables.spec import Table, lay_out_all
@@ -15,4 +16,6 @@ SECTIONS = {"decision": "Decision", "comparison": "Comparison", "safety": "Safet
 def tables_of(findings: Findings) -> dict[str, Table]:
     """Lay out every table that a run has anything for, by the names of their files."""
     specs = [*decision_tables(findings), *model_tables(findings), conclusions_table(), safety_table(), *study_tables()]
-    return lay_out_all([*specs, *trials_tables(findings), suspects_table(), *data_tables(findings)], findings)
+    return lay_out_all(
+        [*specs, *trials_tables(findings), encoders_table(findings), suspects_table(), *data_tables(findings)], findings
+    )

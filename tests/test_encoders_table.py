@@ -1,0 +1,51 @@
+"""The table of encoders: the best value of each way, and how well a way ranks as the next does."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis.findings import find
+from analysis.run import open_run
+from analysis.tables.encoders import encoders_frame, encoders_table
+from analysis.tables.spec import lay_out
+from search.records import TrialRecord, append_record
+from search.space.spec import FILTER, TrialSpec, TrialStatus
+from tests.run_fixture import plan, write_run
+
+ENCODERS = ("jpeg", "jpeg-c0.6", "jpeg-flat", "avif")
+
+
+def _record(spec: TrialSpec, alone: float, share: float) -> TrialRecord:
+    return TrialRecord(
+        spec,
+        TrialStatus.COMPLETED,
+        spec.epochs,
+        *(-1.0, 1.0, -3.0, 1.0),
+        bytes_at_parity=share,
+        input_bytes_at_parity=alone,
+        viewable_ssim=share + 0.1,
+    )
+
+
+def test_each_encoder_has_its_best_value_of_each_way_and_ranks_are_compared(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    for place, name in enumerate(ENCODERS):
+        append_record(run, _record(replace(FILTER, encoder=name), 1.0 + place / 10, 0.9 - place / 10))
+        for seed in (0, 1) if place < 2 else ():
+            network = TrialSpec("native1k", epochs=3, seed=seed, encoder=name)
+            append_record(run, _record(network, 1.0 + place / 10, 0.7 + place / 10 + seed / 100))
+    findings = find(open_run(run))
+    frame = encoders_frame(findings).set_index("encoder")
+    assert frame.index.to_list() == ["jpeg", "jpeg-c0.6", "avif", "jpeg-flat"]
+    assert frame.loc["jpeg"].to_list() == pytest.approx([1.0, 0.9, 0.7, 0.8])
+    assert frame.loc["avif", "filter"] == pytest.approx(0.6)
+    assert frame["network"].isna().to_list() == [False, False, True, True]
+    table = lay_out(encoders_table(findings), findings)
+    assert table is not None
+    assert table.below == ("Ranks alone and with the linear filter: Spearman's correlation -1.00 over 4 encoders.",)
+
+
+def test_a_run_of_the_packs_own_files_has_no_such_table(tmp_path: Path) -> None:
+    findings = find(open_run(write_run(tmp_path / "run", [plan()])))
+    assert lay_out(encoders_table(findings), findings) is None
