@@ -24,7 +24,8 @@ from search.task import Task
 
 MAX_FAILURES = 3  # in a row
 MOST_OF_BUDGET = 0.25  # for screening
-N_REPEATED = 100  # draws of what was screened already, until the space is thought to have no more
+DRAWN_APART, KEPT_APART = 0.03, 0.1  # by these shares of their bounds tables differ at least, in some number
+N_GUIDED, N_BY_CHANCE = 10, 100  # draws for a family unlike those screened, until there is thought to be none
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Screening:
     shapes: TableShapes
     known: dict[str, TrialRecord]
     study: optuna.Study = field(init=False)
+    by_chance: optuna.samplers.BaseSampler = field(init=False)
     waiting: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,6 +45,7 @@ class Screening:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=self.task.seed)
         self.study = optuna.create_study(direction="minimize", sampler=sampler)
+        self.by_chance = optuna.samplers.RandomSampler(self.task.seed)
         self.waiting = [name for name in self.shapes.known if name not in self.known]
         for name, record in self.known.items():
             trial = self._ask(name)
@@ -84,7 +87,7 @@ class Screening:
         found = {name: r.bytes_at_parity for name, r in self.known.items() if r.bytes_at_parity is not None}
         kept: list[str] = []
         for name in sorted(found, key=lambda name: found[name]):
-            if not any(are_alike(self.shapes, name, other) for other in kept):
+            if not any(are_alike(self.shapes, name, other, KEPT_APART) for other in kept):
                 kept.append(name)
         return tuple(kept[: self.task.space.n_kept])
 
@@ -93,12 +96,17 @@ class Screening:
         if self.waiting:
             name = self.waiting.pop(0)
             return name, self._ask(name)
-        for _ in range(N_REPEATED):
-            trial = self.study.ask()
-            name = suggest(trial, ENCODER, self.shapes)
-            if name not in self.known and name not in running:
-                return name, trial
-            self.study.tell(trial, state=TrialState.FAIL)
+        guided = self.study.sampler
+        try:
+            for sampler in N_GUIDED * [guided] + N_BY_CHANCE * [self.by_chance]:
+                self.study.sampler = sampler
+                trial = self.study.ask()
+                name = suggest(trial, ENCODER, self.shapes)
+                if not any(are_alike(self.shapes, name, other, DRAWN_APART) for other in {*self.known, *running}):
+                    return name, trial
+                self.study.tell(trial, state=TrialState.FAIL)
+        finally:
+            self.study.sampler = guided
         return "", None
 
     def _ask(self, name: str) -> optuna.Trial | None:

@@ -13,7 +13,6 @@ from datasets.errors import InputError
 MIDDLE = 50  # whatever quality stands for a family while it is made
 DECIMALS = 2  # of the numbers of tables, so that names can be read
 TABLES = ("scaled", "radial")
-ALIKE = 0.1  # of a number's bounds
 RADIAL_NUMBERS = ("slope", "exponent", "chroma_slope", "dc")
 
 
@@ -87,12 +86,12 @@ def drawn_as(name: str, values: Values, value: Any) -> dict[str, Any] | None:
     return {name: value} if value in values else None
 
 
-def are_alike(shapes: TableShapes, one: str, other: str) -> bool:
-    """Say whether two families of tables differ in none of their numbers by more than ALIKE of its bounds."""
+def are_alike(shapes: TableShapes, one: str, other: str, within: float) -> bool:
+    """Say whether two families of tables differ in none of their numbers by more than a share of its bounds."""
     first, second = (_drawn_family("", shapes, name) for name in (one, other))
     if first is None or second is None or first.keys() != second.keys():
         return one == other
-    return all(_distance(name, first[name], second[name]) <= ALIKE for name in first)
+    return all(_distance(name, first[name], second[name]) <= within for name in first)
 
 
 def _distance(name: str, one: Any, other: Any) -> float:
