@@ -25,8 +25,8 @@ def encoders_frame(findings: Findings) -> pd.DataFrame:
     rows: dict[str, dict[str, float | str | None]] = {}
     for record in findings.run.records:
         spec, share = record.spec, record.bytes_at_parity
-        if spec.encoder is None:
-            continue
+        if spec.encoder is None or (share is None and record.input_bytes_at_parity is None):
+            continue  # of the pack's own files, or failed
         row = rows.setdefault(spec.encoder, {"encoder": spec.encoder, **dict.fromkeys(WAYS), "viewable_ssim": None})
         row["alone"] = row["alone"] or record.input_bytes_at_parity
         way = "network" if spec.is_trained else "filter"
