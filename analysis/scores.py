@@ -119,8 +119,9 @@ def _to_frame(parts: list[pa.Table]) -> pd.DataFrame:
 
 
 def _missing_notes(record: TrialRecord) -> list[str]:
-    if record.status in (TrialStatus.FAILED, TrialStatus.DIVERGED) or record.spec.is_baseline:
-        return []  # failed and diverged trials may have none; the baseline has a note of its own
+    is_screened = not record.spec.is_trained and record.spec.encoder is not None
+    if record.status in (TrialStatus.FAILED, TrialStatus.DIVERGED) or record.spec.is_baseline or is_screened:
+        return []  # failed, diverged and screened trials may have none; the baseline has a note of its own
     return [f"{record.trial_id} has a record but no score file: {NO_CELLS}."]
 
 
