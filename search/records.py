@@ -37,6 +37,7 @@ class TrialRecord:
     restore_ms: median milliseconds of restoring one whole image of the pack where the trial ran; None: not measured.
     input_bytes_at_parity: what files that nobody restores have in its place; 1 of JPEG as it is.
     viewable_ssim: their mean SSIM at as many bytes as bytes_at_parity says: how files look that nobody restores.
+    quality_at_parity: whose files take so many bytes, between the monitored ones.
     is_outside: of a failed trial, that what failed it lies outside of it, so that --resume tries it again.
     """
 
@@ -61,6 +62,7 @@ class TrialRecord:
     is_outside: bool = False
     input_bytes_at_parity: float | None = None
     viewable_ssim: float | None = None
+    quality_at_parity: float | None = None
 
     @property
     def has_ended(self) -> bool:

@@ -1,5 +1,6 @@
 """The monitored value: its zero, its sign, the smallest of four by hand, and none where it cannot be reckoned."""
 
+import math
 from dataclasses import replace
 
 import keras
@@ -230,6 +231,9 @@ def test_files_of_other_encoders_are_held_against_jpeg_75_as_it_is_stored(small_
     assert share is not None
     assert share < 1
     assert optimised.viewable_ssim(share) == pytest.approx(stored.input_scores[75]["ssim"].mean())
+    assert optimised.quality_at(share) == pytest.approx(75)
+    between = math.sqrt(stored.file_bytes[50] * stored.file_bytes[60]) / stored.file_bytes[75]
+    assert stored.quality_at(between) == pytest.approx(55)
 
 
 def test_parity_needs_files_that_can_be_viewed_where_that_is_asked_for(small_pack: PackedDataset) -> None:

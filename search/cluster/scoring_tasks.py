@@ -1,5 +1,6 @@
 """Work on the cluster that is no trial: scoring paused trials, and finalists on test images."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from ray.exceptions import RayError
 
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
+from datasets.qualities import HIGHEST
 from models.plugins import use_plugin
 from search.cluster.file_set import FileSet, need
 from search.cluster.placement import where
@@ -21,6 +23,7 @@ from search.space.spec import TrialSpec
 from search.trial.provenance import code_hash
 from search.trial.store import SCORES, LocalStore
 
+ABOVE_PARITY = (0, 3, 6)
 MAX_FAILURES = 2  # of a worker or node, for each piece of work
 NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}  # Ray hides no card from work that asks for none
 OUTSIDE = (InputError, OSError, RayError)  # what keeps a node from work without being the work's fault
@@ -87,13 +90,26 @@ def score_finalists(
     }
     waiting = [record for record in finalists if not any(row["split"] == "test" for row in before[record.trial_id])]
     parts = {
-        record.trial_id: [task.remote(workers, record.spec, quality) for quality in sorted(qualities)]
+        record.trial_id: [
+            task.remote(workers, record.spec, quality) for quality in sorted({*qualities, *near_parity(record)})
+        ]
         for record in waiting
     }
     for record in waiting:
         added = [row for part in ray.get(parts[record.trial_id]) for row in part]
         store.save(record.trial_id, record.epochs_run, {SCORES: scores_to_bytes(before[record.trial_id] + added)})
         yield record.trial_id
+
+
+def near_parity(record: TrialRecord) -> tuple[int, ...]:
+    """Return the qualities at and above what a trial needed for parity, where its files are written as they are needed.
+
+    Chosen by validation images: on test images one of them is likely to be the lowest that reaches the reference.
+    """
+    if record.spec.encoder is None or record.quality_at_parity is None:
+        return ()
+    lowest = math.ceil(record.quality_at_parity)
+    return tuple(sorted({min(lowest + step, HIGHEST) for step in ABOVE_PARITY}))
 
 
 def _score_paused(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord:

@@ -8,7 +8,7 @@ the four counts.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -99,10 +99,18 @@ class Monitor:
 
     def viewable_ssim(self, share: float) -> float | None:
         """Return the mean SSIM of files that nobody restores, where they take a share of JPEG-75's bytes."""
+        return self._at(share, {quality: _mean(scores["ssim"]) for quality, scores in self.input_scores.items()})
+
+    def quality_at(self, share: float) -> float | None:
+        """Return the quality whose files take a share of JPEG-75's bytes, between those that are monitored."""
+        return self._at(share, {quality: float(quality) for quality in self.file_bytes})
+
+    def _at(self, share: float, values: Mapping[int, float]) -> float | None:
+        """Interpolate values by quality over the logarithm of bytes, to a share of JPEG-75's."""
         qualities = sorted(self.file_bytes, key=lambda quality: self.file_bytes[quality])
         sizes = np.log([self.file_bytes[quality] for quality in qualities])
-        shown = [_mean(self.input_scores[quality]["ssim"]) for quality in qualities]
-        return _finite(float(np.interp(np.log(share * self.reference_bytes), sizes, shown)))
+        known = [values[quality] for quality in qualities]
+        return _finite(float(np.interp(np.log(share * self.reference_bytes), sizes, known)))
 
     def _margin(self, scores: Scores) -> float | None:
         reference, unit = self.reference[REFERENCE_QUALITY], self.reference[UNIT_QUALITY]

@@ -352,6 +352,7 @@ def record_of(
         input_margin=as_input.margin,
         input_bytes_at_parity=as_input.bytes_at_parity,
         viewable_ssim=None if share is None else monitor.viewable_ssim(share),
+        quality_at_parity=None if share is None else monitor.quality_at(share),
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
         parameters=model.count_params(),
