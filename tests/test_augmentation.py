@@ -17,7 +17,9 @@ from datasets.batches import (
     turn,
     validation_batches,
 )
-from datasets.jpeg import Window, decode_jpeg, encode_jpeg, encode_window
+from datasets.encoders.encoder import Encoder
+from datasets.encoders.windows import encode_window
+from datasets.jpeg import Window, decode_jpeg, encode_jpeg
 from datasets.packed import PackedDataset
 from datasets.tables import tables_of_quality
 
@@ -121,9 +123,9 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """List the qualities of all windows that are compressed to be kept."""
     qualities: list[int] = []
 
-    def encode(image: NDArray[np.uint8], quality: int, window: Window) -> bytes:
-        qualities.append(quality)
-        return encode_window(image, quality, window)
+    def encode(image: NDArray[np.uint8], encoder: Encoder, window: Window) -> bytes:
+        qualities.append(encoder.quality or 0)
+        return encode_window(image, encoder, window)
 
     monkeypatch.setattr("datasets.batches.encode_window", encode)
     return qualities

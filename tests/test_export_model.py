@@ -78,6 +78,7 @@ def test_the_pick_is_exported_with_the_weights_that_it_was_scored_by(run: Path, 
         "subsampling": "4:2:0",
         "tables": "libjpeg",
         "quality": "20-80",
+        "family": None,
         "library": "Pillow 13.0.0",
     }
     assert facts["training_data"]["fingerprint"] == small_pack.fingerprint

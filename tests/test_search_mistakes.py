@@ -91,7 +91,7 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, 
     done = run_in(tmp_path, "--data", small_pack.folder, "--dry-run", "--trials", 5)
     assert done.returncode == 0, done.stderr
     again = "and 2 that train the best again"
-    assert f"plan: 5 trials (5 of 720 cells tried) {again}, up to 16 epochs each" in done.stdout
+    assert f"plan: 5 trials (5 of 600 cells tried) {again}, up to 16 epochs each" in done.stdout
     assert "expected time: about " in done.stdout
     assert "perceptual: not run, no VGG16 weights (" in done.stdout
     assert list(tmp_path.iterdir()) == []

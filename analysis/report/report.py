@@ -41,11 +41,13 @@ def write_report(findings: Findings, out: Path) -> Path:
     require_report_place(out.resolve())  # before the figures, which take longest
     pictures, picture_notes = draw_figures(findings)
     tables = tables_of(findings)
+    drawn_in = [spec.section for spec in CATALOGUE if spec.title in pictures]
+    told = {"data", *drawn_in, *(table.section for table in tables.values())}
     groups = {title: [name for name in tables if name.startswith(start)] for start, title in GROUPS.items()}
     page = render(
         "run.html",
         title=f"How low can the JPEG quality go? Run {findings.run.path.resolve().name}",
-        sections=SECTIONS | {"method": "Method and notes"},
+        sections={name: title for name, title in SECTIONS.items() if name in told} | {"method": "Method and notes"},
         findings=findings,
         under_linear=sorted(findings.under_linear),
         slider=before_after(findings),
