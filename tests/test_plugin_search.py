@@ -57,6 +57,6 @@ def test_a_run_keeps_the_file_and_goes_on_with_it_whatever_becomes_of_the_other(
     refused = _search(run.parent, "--resume", "run", "--plugin", "my_nets.py")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "leave --plugin out" in refused.stderr
-    done = _search(run.parent, "--resume", "run", "--trials", 3)
+    done = _search(run.parent, "--resume", "run", "--trials", 3, "--no-report")
     assert done.returncode == 0, done.stderr
     assert len([record for record in read_records(run) if record.spec.is_trained]) == 3

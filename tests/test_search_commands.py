@@ -79,14 +79,14 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]
     run, _ = smoke
     parent = next(record for record in read_records(run) if record.spec.is_trained)
     more = ("--from", "run", "--trial", parent.trial_id, "--more-epochs", 1)
-    done = run_in(run.parent, *more, "--out", "more")
+    done = run_in(run.parent, *more, "--out", "more", "--no-report")
     assert done.returncode == 0, done.stderr
     *untrained, _, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
     assert {record.spec.architecture for record in untrained} == {"identity", "linear"}
     assert child.spec.parent == parent.trial_id
     assert [row["epoch"] for row in child.curve] == [1, 2, 3]
     assert [row["loss"] for row in child.curve[:2]] == [row["loss"] for row in parent.curve]
-    again = run_in(run.parent, "--resume", "more")
+    again = run_in(run.parent, "--resume", "more", "--no-report")
     assert again.returncode == 0, again.stderr
     assert "starts" not in again.stdout
 
@@ -166,7 +166,7 @@ def test_a_run_of_another_version_is_not_resumed(tmp_path: Path, capsys: pytest.
 
 def test_a_new_search_takes_over_what_an_earlier_one_did(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
-    done = run_in(run.parent, "--space", "smoke", "--from", "run", "--out", "warm")
+    done = run_in(run.parent, "--space", "smoke", "--from", "run", "--out", "warm", "--no-report")
     assert done.returncode == 0, done.stderr
     assert "2 ended trials are taken over from earlier runs" in done.stdout
     assert "starts" not in done.stdout
