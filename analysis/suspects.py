@@ -161,14 +161,14 @@ def reasons(oddities: Sequence[Oddity]) -> dict[str, str]:
 
 
 def _under_linear(run: Run) -> list[Oddity]:
-    """Find trained networks whose margin is not above that of the linear filter: at their own quality, or its best."""
+    """Find networks whose margin is not above that of the linear filter of the same files, best at their quality."""
     ranked = [record for record in run.trials if record.margin is not None]
-    filters = [record for record in ranked if record.spec.architecture == LINEAR]
     oddities = []
-    for record in ranked if filters else []:
-        own = [item for item in filters if item.spec.training_quality == record.spec.training_quality]
-        best, margin = (own or filters)[0], record.margin or 0.0
-        if record.spec.architecture != LINEAR and margin <= (best.margin or 0.0):
+    for record in (record for record in ranked if record.spec.is_trained):
+        of_files = [r for r in ranked if r.spec.architecture == LINEAR and r.spec.encoder == record.spec.encoder]
+        own = [item for item in of_files if item.spec.training_quality == record.spec.training_quality]
+        best, margin = next(iter([*own, *of_files]), None), record.margin or 0.0
+        if best is not None and margin <= (best.margin or 0.0):
             sentence = (
                 f"{record.trial_id}: its monitored margin, {margin:+.3f}, is not above that of the linear filter "
                 f"trained at {best.spec.training_quality}, {best.margin:+.3f}"

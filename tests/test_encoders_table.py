@@ -48,6 +48,17 @@ def test_each_encoder_has_its_best_value_of_each_way_and_ranks_are_compared(tmp_
     assert table.below == ("Ranks alone and with the linear filter: Spearman's correlation -1.00 over 4 encoders.",)
 
 
+def test_a_network_is_held_against_the_filter_of_its_own_files(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    margins = {"jpeg": -2.0, "jpeg-c0.6": 0.5}
+    for name, margin in margins.items():
+        append_record(run, replace(_record(replace(FILTER, encoder=name), 1.0, 0.9), margin=margin))
+        as_written = TrialSpec("identity", epochs=0, encoder=name)
+        append_record(run, replace(_record(as_written, 1.0, 1.0), margin=-3.0))
+        append_record(run, _record(TrialSpec("native1k", epochs=3, encoder=name), 1.0, 0.8))  # its margin is -1
+    assert find(open_run(run)).under_linear == {TrialSpec("native1k", epochs=3, encoder="jpeg-c0.6").trial_id}
+
+
 def test_a_run_of_the_packs_own_files_has_no_such_table(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan()])))
     assert lay_out(encoders_table(findings), findings) is None
