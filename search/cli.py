@@ -254,9 +254,17 @@ def _introduction(task: Task) -> str:
         f"data: {pack.manifest['description']}, {pack.size_px} px, {pack.folder}\n"
         f"space {task.space.name}, scale {task.scale.name}, {machine.n_slots} trial(s) at a time on {on}\n"
         f"{task.plan.describe()}"
+        + (f"\n{_screening(task)}" if task.space.screens else "")
         + "".join(f"\n{line}" for line in task.earlier.describe())
         + "".join(f"\n{describe_left_out(item)} ({item['cause']})" for item in task.left_out)
         + (f"\ntime budget: {_budget(task)}" if task.budget_s else "")
+    )
+
+
+def _screening(task: Task) -> str:
+    space = task.space
+    return (
+        f"first {space.n_screened} encoders are tried with the linear filter; the trials are of the best {space.n_kept}"
     )
 
 

@@ -30,6 +30,8 @@ MISTAKES = {
     ),
     "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
     "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
+    "a floor beyond any SSIM": (["--least-viewable-ssim", "2"], "--least-viewable-ssim must be between 0 and 1, got 2"),
+    "no tracking server": (["--mlflow", "mlruns"], "--mlflow takes the address of a tracking server"),
     "no duration": (["--time-budget", "soon"], "a duration is a number and a unit, such as 90s, 20m, 2h or 7d"),
     "final without a run": (["--space", "final"], "the space final takes the best of one run: name it with --from RUN"),
     "from no run": (["--from", "nowhere"], "nowhere is no run directory (it has no run.json)"),
@@ -85,6 +87,12 @@ def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_
     done = run_in(tmp_path, "--data", small_pack.folder, "--address", "127.0.0.1:1")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("lowq: no Ray cluster answers at 127.0.0.1:1")
+
+
+def test_a_dry_run_says_that_encoders_are_screened_first(small_pack: PackedDataset, tmp_path: Path) -> None:
+    done = run_in(tmp_path, "--space", "encoder", "--data", small_pack.folder, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "first 48 encoders are tried with the linear filter; the trials are of the best 4" in done.stdout
 
 
 def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, tmp_path: Path) -> None:

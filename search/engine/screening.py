@@ -133,10 +133,7 @@ class Screening:
             scheduling_strategy="SPREAD",
             **({"runtime_env": NO_GPU} if machine.n_gpus else {}),
         )
-        return kind(_screen).remote(self.workers, self._spec(name))
-
-    def _spec(self, name: str) -> TrialSpec:
-        return filter_of(self.task, name)
+        return kind(_screen).remote(self.workers, filter_of(self.task, name))
 
 
 def filter_of(task: Task, encoder: str) -> TrialSpec:
