@@ -1,5 +1,6 @@
 """TFLite and SavedModel: every network of the table gives the same pixels in both, at sides that nothing divides."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,20 @@ def test_weights_of_8_bits_make_a_smaller_file_of_nearly_the_same_pixels(archite
 def test_the_linear_filter_stays_in_32_bits() -> None:
     model, expected = expected_of(drawn_model_file("linear"))
     compare(in_tflite(to_tflite(model, int8=True))(GIVEN), expected)
+
+
+def test_a_network_is_held_while_its_file_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorflow.python.framework import convert_to_constants as made_constant
+
+    convert = made_constant.convert_variables_to_constants_v2
+
+    def collected_then_converted(function: Any) -> Any:
+        gc.collect()
+        return convert(function)
+
+    monkeypatch.setattr(made_constant, "convert_variables_to_constants_v2", collected_then_converted)
+    model, expected = expected_of(drawn_model_file("native10k"))
+    compare(in_tflite(to_tflite(model))(GIVEN), expected)
 
 
 def inverted(degraded: keras.KerasTensor, last: object) -> keras.KerasTensor:

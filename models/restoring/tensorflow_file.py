@@ -33,7 +33,8 @@ def to_tflite(model: keras.Model, int8: bool = False) -> bytes:
     tf = _tensorflow()
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    whole = convert_variables_to_constants_v2(_traced(tf, _convertible(model, int8)))
+    convertible = _convertible(model, int8)  # a traced function only refers weakly to the variables that this holds
+    whole = convert_variables_to_constants_v2(_traced(tf, convertible))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([whole])
     converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
     try:
