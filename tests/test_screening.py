@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
@@ -62,7 +63,7 @@ def test_each_family_is_screened_once_the_known_first(task: Any) -> None:
     assert len(names) == 20
     assert not any(are_alike(TableShapes(), one, other, DRAWN_APART) for one, other in combinations(names, 2))
     assert screened_of(written) == screening.known
-    best = screening.best()
+    best = tuple(screening.best())
     assert (best[0], len(best)) == (min(names, key=_share), 3)
     assert not any(are_alike(TableShapes(), one, other, KEPT_APART) for one, other in combinations(best, 2))
 
@@ -106,7 +107,7 @@ def test_a_family_without_a_value_is_never_the_best(task: Any) -> None:
     task.space.n_screened = 2
     screening = _screening(task, outcome=lambda name: None if name == "jpeg" else 0.9)
     screening.run(lambda record: None, lambda: True)
-    assert screening.best() == ("jpeg-c0.6",)
+    assert screening.best() == {"jpeg-c0.6": screening.known["jpeg-c0.6"]}
 
 
 def test_families_are_alike_where_no_number_is_far_apart() -> None:
@@ -123,9 +124,31 @@ def test_families_are_alike_where_no_number_is_far_apart() -> None:
     assert {pair: are_alike(shapes, *pair, KEPT_APART) for pair in pairs} == pairs
 
 
-def test_the_best_become_an_axis_of_the_space() -> None:
-    space = with_encoders(SPACE, ("jpeg-c0.6", "jpeg"))
+def test_the_best_become_an_axis_of_the_space(task: Any) -> None:
+    space = with_encoders(SPACE, {name: _record(task, name, 0.8) for name in ("jpeg-c0.6", "jpeg")})
     assert space.axes["encoder"] == ("jpeg-c0.6", "jpeg")
     assert "encoder" not in space.fields
     assert space.screens is None
     assert len(space.cells()) == 2 * len(SPACE.cells())
+
+
+@pytest.mark.parametrize(
+    ("given", "at_parity", "qualities"),
+    [
+        (("20-80",), (61.0, 68.9), ("40-75", "20-80")),
+        (("20-80", 75), (30.0, 31.0), ("20-35", "20-80", 75)),
+        (("20-80",), (95.0, 95.0), ("75-80", "20-80")),
+        (("20-80",), (None, 68.9), ("50-75", "20-80")),
+        (("20-80",), (None, None), ("20-80",)),
+        ((75,), (61.0, 68.9), (75,)),  # as the user asked for
+    ],
+)
+def test_networks_train_on_qualities_around_parity_too(
+    task: Any, given: tuple[Any, ...], at_parity: tuple[float | None, ...], qualities: tuple[Any, ...]
+) -> None:
+    asked = replace(SPACE, axes={**SPACE.axes, "training_quality": given})
+    best = {
+        name: replace(_record(task, name, 0.8), quality_at_parity=quality)
+        for name, quality in zip(KNOWN, at_parity, strict=True)
+    }
+    assert with_encoders(asked, best).axes["training_quality"] == qualities

@@ -14,10 +14,11 @@ from optuna.trial import TrialState
 from ray.exceptions import RayError
 
 from datasets.errors import InputError
+from datasets.qualities import quality_range
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
 from search.records import TrialRecord
-from search.space.spaces import ENCODER, Space
+from search.space.spaces import ENCODER, USEFUL_RANGE, Space
 from search.space.spec import FILTER, TrialSpec
 from search.space.values import TableShapes, are_alike, drawn_as, suggest
 from search.task import Task
@@ -25,6 +26,8 @@ from search.task import Task
 MAX_FAILURES = 3  # in a row
 MOST_OF_BUDGET = 0.25  # for screening
 DRAWN_APART, KEPT_APART = 0.03, 0.1  # by these shares of their bounds tables differ at least, in some number
+BELOW_PARITY, ABOVE_PARITY = 20, 5  # the qualities that networks are trained on, around that of the filter's parity
+QUALITY = "training_quality"
 N_GUIDED, N_BY_CHANCE = 10, 100  # draws for a family unlike those screened, until there is thought to be none
 
 
@@ -82,14 +85,14 @@ class Screening:
             if trial is not None:
                 self._tell(trial, record)
 
-    def best(self) -> tuple[str, ...]:
-        """Return the families to train networks on, the best first, no two of them alike."""
+    def best(self) -> dict[str, TrialRecord]:
+        """Return the families to train networks on, the best first, no two alike, each with its filter's record."""
         found = {name: r.bytes_at_parity for name, r in self.known.items() if r.bytes_at_parity is not None}
         kept: list[str] = []
         for name in sorted(found, key=lambda name: found[name]):
             if not any(are_alike(self.shapes, name, other, KEPT_APART) for other in kept):
                 kept.append(name)
-        return tuple(kept[: self.task.space.n_kept])
+        return {name: self.known[name] for name in kept[: self.task.space.n_kept]}
 
     def _next(self, running: set[str]) -> tuple[str, optuna.Trial | None]:
         """Return a family that was not screened before, "" where the space has no more."""
@@ -148,10 +151,21 @@ def screened_of(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
     return {record.spec.encoder: record for record in filters if record.spec.encoder is not None}
 
 
-def with_encoders(space: Space, encoders: Sequence[str]) -> Space:
-    """Return a space whose networks are trained on each of these families."""
+def with_encoders(space: Space, best: Mapping[str, TrialRecord]) -> Space:
+    """Return a space whose networks are trained on each of these families.
+
+    Where they are trained on USEFUL_RANGE, another of the axis' values is the range of qualities around parity: from
+    well below the filters', since networks reach it with fewer bytes, to a little above.
+    """
     fields: Mapping[str, Any] = {name: value for name, value in space.fields.items() if name != ENCODER}
-    return replace(space, axes={**space.axes, ENCODER: tuple(encoders)}, fields=fields, screens=None)
+    axes = {**space.axes, ENCODER: tuple(best)}
+    at_parity = [record.quality_at_parity for record in best.values() if record.quality_at_parity is not None]
+    if at_parity and USEFUL_RANGE in axes.get(QUALITY, ()):
+        low, high = (5 * round(end / 5) for end in (min(at_parity) - BELOW_PARITY, max(at_parity) + ABOVE_PARITY))
+        lowest, highest = quality_range(USEFUL_RANGE)
+        around = f"{max(low, lowest)}-{min(high, highest)}"
+        axes[QUALITY] = tuple(dict.fromkeys((around, *axes[QUALITY])))
+    return replace(space, axes=axes, fields=fields, screens=None)
 
 
 def _screen(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord:
