@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ray._private import worker as ray_worker
 from ray._private.ray_logging import global_worker_stdstream_dispatcher
 
 from datasets.errors import printable
@@ -26,7 +27,7 @@ class WorkerLog:
         """Append the lines of a batch as Ray hands them over; a disk that is full is no reason to end a search."""
         if batch.get("pid") == AUTOSCALER:
             return
-        origin = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {batch.get('ip')} {batch.get('pid')}"
+        origin = " ".join((time.strftime("%Y-%m-%d %H:%M:%S"), str(batch.get("ip", "-")), str(batch.get("pid"))))
         lines = [f"{origin} {printable(str(line))}" for line in batch.get("lines", ())]
         with suppress(OSError), self.file.open("a", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in lines))
@@ -50,5 +51,10 @@ def send_logs_to(folder: Path) -> None:
 
 
 def keep_from_screen() -> None:
-    """Have Ray print nothing of workers on the driver's screen."""
+    """Have Ray print nothing of workers on the driver's screen, and nothing of nodes, such as that a worker ended."""
     global_worker_stdstream_dispatcher.remove_handler(PRINTS)
+    ray_worker.print_to_stdstream = _hand_over
+
+
+def _hand_over(data: Mapping[str, Any], ignore_prefix: bool) -> None:
+    global_worker_stdstream_dispatcher.emit(data)
