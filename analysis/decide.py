@@ -63,7 +63,7 @@ class Pick:
     def sentence(self) -> str:
         """Say the answer in plain words."""
         if self.quality is None or self.saved is None:
-            return f"No JPEG quality below {self.reference_quality} can be picked: {self.reason}"
+            return f"Nothing smaller than JPEG-{self.reference_quality} can be picked: {self.reason}"
         return (
             f"{self.written} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
             f"in the means of all four metrics over {self.n_images} test images, whole and cropped. Its files are "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.checks import one_line
-from analysis.records import RESUME
+from analysis.records import RESUME, file_title
 
 DAMAGED = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -20,7 +20,8 @@ class Samples:
     """S images at Q qualities.
 
     original: uint8 [S, H, W, 3]; degraded, restored: uint8 [S, Q, H, W, 3].
-    kinds: why an image is here, "fixed" or "worst" (by the MSE of its JPEG version).
+    kinds: why an image is here, "fixed" or "worst" (by the MSE of its JPEG version). family: of encoders, that wrote
+    the degraded ones; None is JPEG as Pillow writes it.
     """
 
     original: NDArray[np.uint8]
@@ -29,6 +30,11 @@ class Samples:
     names: tuple[str, ...]
     qualities: tuple[int, ...]
     kinds: tuple[str, ...]
+    family: str | None = None
+
+    def title(self, quality: int) -> str:
+        """Name the degraded images of a quality."""
+        return file_title(self.family, quality)
 
     def versions(self, name: str, quality: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Return an image as original, as its JPEG file shows it, and restored: uint8 [H, W, 3] each."""
@@ -40,8 +46,8 @@ class Samples:
         return max((quality for quality in self.qualities if quality <= wanted), default=min(self.qualities))
 
 
-def read_samples(run: Path, trial_id: str) -> Samples | str:
-    """Read the samples of a trial; returns the reason where the file is missing, torn or of another shape."""
+def read_samples(run: Path, trial_id: str, family: str | None = None) -> Samples | str:
+    """Read the samples of a trial of a family; returns the reason where the file is missing, torn or misshapen."""
     path = run / "samples" / f"{trial_id}.npz"
     if not path.is_file():
         return f"{trial_id} has no sample pictures: there is no comparison of pixels."
@@ -49,7 +55,8 @@ def read_samples(run: Path, trial_id: str) -> Samples | str:
         with np.load(path) as file:
             pictures = {name: file[name] for name in ("original", "degraded", "restored")}
             names, qualities, kinds = (file[name].tolist() for name in ("names", "qualities", "kinds"))
-        samples = Samples(**pictures, names=_words(names), qualities=tuple(map(int, qualities)), kinds=_words(kinds))
+        numbers = tuple(map(int, qualities))
+        samples = Samples(**pictures, names=_words(names), qualities=numbers, kinds=_words(kinds), family=family)
     except DAMAGED as error:
         return f"The sample pictures of {trial_id} cannot be read ({one_line(error)})."
     wrong = _what_does_not_fit(samples)

@@ -187,6 +187,11 @@ def written(encoder: str | None, quality: int | None) -> str:
     return f"Quality {quality}" if is_plain else f"{encoder} (quality {quality})"
 
 
+def file_title(family: str | None, quality: int) -> str:
+    """Name the files of a family of encoders at a quality in a picture's title; no family: JPEG as Pillow writes it."""
+    return f"JPEG-{quality}" if family is None else f"{family} at {quality}"
+
+
 def short_heading(record: TrialRecord) -> str:
     """Name a trial in lines that are short enough for a terminal."""
     return heading(record, "{loss}\nq{quality}")

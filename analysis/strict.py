@@ -83,7 +83,9 @@ class StrictPick:
     def sentence(self) -> str:
         """Say the answer in plain words."""
         if self.quality is None or self.saved is None:
-            return f"By the strict rule no quality below {self.reference_quality} is demonstrated: {self.reason}"
+            return (
+                f"By the strict rule nothing smaller than JPEG-{self.reference_quality} is demonstrated: {self.reason}"
+            )
         seeds = "" if len(self.trial_ids) == 1 else f" by all {len(self.trial_ids)} of its trainings"
         bounds = f" (95 % interval {self.saved.low:.1f} to {self.saved.high:.1f} %)" if self.saved.has_bounds else ""
         return (

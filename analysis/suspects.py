@@ -137,7 +137,7 @@ def split_leaks(images: pd.DataFrame) -> tuple[Oddity, ...]:
 
 def examine_run(run: Run, cells: pd.DataFrame, splits: Collection[str] = ("validation", "test")) -> tuple[Oddity, ...]:
     """Examine the trials of a run by their means on some splits, and its images by the fields that they show."""
-    tried = {record.trial_id: record for record in run.trials}
+    tried = {record.trial_id: record for record in run.trials if not record.spec.returns_input}
     means = _placed(cells[(cells["system"] == ALL) & cells["split"].isin(list(splits))], run.records)
     is_trial = means["trial"].isin(list(tried))
     rows = [
@@ -178,14 +178,20 @@ def _under_linear(run: Run) -> list[Oddity]:
 
 
 def _placed(cells: pd.DataFrame, records: Sequence[TrialRecord]) -> pd.DataFrame:
-    """Return means with the split that a trial was made on in the name of theirs: each split has its own images."""
-    made_on = {record.trial_id: record.spec.split for record in records}
+    """Return means with the split a trial was made on and its encoder in the name of the split.
+
+    Each split has its own images, and each encoder makes its own inputs of them.
+    """
+    specs = {record.trial_id: record.spec for record in records}
     means = cells[["trial_id", "split", "region", "input_quality", "metric", "mean"]]
     is_mse = cells["metric"] == "mse"
     beside = means[is_mse].assign(mean=cells.loc[is_mse, "mean_beside_psnr"], metric=MSE_BESIDE_PSNR)
     means = pd.concat([means, beside], ignore_index=True).rename(columns={"trial_id": "trial"})
-    several = len(set(made_on.values())) > 1
-    return means.assign(split=means["trial"].map(made_on) + " " + means["split"]) if several else means
+    several = len({spec.split for spec in specs.values()}) > 1
+    before = {trial_id: f"{spec.split} " if several else "" for trial_id, spec in specs.items()}
+    behind = {trial_id: f" of {spec.encoder}" if spec.encoder else "" for trial_id, spec in specs.items()}
+    trials = means["trial"]
+    return means.assign(split=trials.map(before) + means["split"] + trials.map(behind))
 
 
 def _origin(record: TrialRecord, tried: Mapping[str, TrialRecord]) -> str:

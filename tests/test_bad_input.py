@@ -372,7 +372,7 @@ def test_a_run_in_progress_is_reported(tmp_path: Path, end: str) -> None:
     plans, facts = ENDS[end]
     run = write_run(tmp_path / "run", plans, n_images=2, **facts)
     assert main([str(run)]) == 0
-    assert "No JPEG quality below 75 can be picked" in _is_whole(run)
+    assert "Nothing smaller than JPEG-75 can be picked" in _is_whole(run)
 
 
 @pytest.mark.usefixtures("unsaved_pictures")

@@ -246,7 +246,7 @@ def test_run_in_progress_is_compared_by_what_has_ended(tmp_path: Path, capsys: p
     append_line(b / RECORDS, replace(record_of(plan(0)), seconds=1.0).to_json())
     assert main(["compare", str(a), str(b)]) == 0
     said = capsys.readouterr().out
-    assert "B: No JPEG quality below 75 can be picked" in said
+    assert "B: Nothing smaller than JPEG-75 can be picked" in said
     assert "1 not told apart" in said
 
 

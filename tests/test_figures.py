@@ -188,7 +188,7 @@ def test_panel_shows_no_trial_of_another_split(tmp_path: Path, monkeypatch: pyte
 def test_what_the_slider_shows_is_where_jpeg_errs_most(tmp_path: Path) -> None:
     found = before_after(find(open_run(write_run(tmp_path / "run", [plan(0)]))))
     assert found is not None
-    assert found["quality"] == 50
+    assert found["title"] == "JPEG-50"
     assert all(part.startswith(PNG_MAGIC) for part in map(found.get, ("original", "degraded", "restored")))
     assert "cell 5, where JPEG-50 errs most" in found["caption"]
     assert before_after(find(open_run(write_run(tmp_path / "none")))) is None

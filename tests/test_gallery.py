@@ -192,7 +192,7 @@ def test_worst_inputs_are_measured_whole_and_shown_where_they_are_worst(tmp_path
     gallery = replace(
         _gallery(tmp_path), worst_original=flat, worst_degraded=degraded, worst_restored=flat + 1, trial_id="jjnet"
     )
-    ((whole, jpeg, lost, restored, left),) = worst_inputs(gallery)
+    ((whole, jpeg, lost, restored, left),) = worst_inputs(gallery, "JPEG-50")
     assert whole.below == f"MSE {0.25 * (20 / 255) ** 2:.2e} as JPEG-50"
     assert whole.frame is not None
     assert whole.frame[0] == slice(136, 200)
@@ -205,7 +205,7 @@ def test_worst_inputs_are_measured_whole_and_shown_where_they_are_worst(tmp_path
 def test_worst_inputs_are_drawn_with_what_there_is(tmp_path: Path, restored: bool) -> None:
     gallery = _gallery(tmp_path)
     gallery = replace(gallery, worst_restored=gallery.worst_original) if restored else gallery
-    figure = draw_subplots(worst_inputs(gallery), "worst")
+    figure = draw_subplots(worst_inputs(gallery, "JPEG-50"), "worst")
     *tiles, _ = figure.axes
     titles = ["4.png\nwhite", "JPEG-50", "original minus JPEG-50", "restored", "original minus restored"]
     assert [axes.get_title() for axes in tiles] == titles[: 5 if restored else 3]

@@ -39,7 +39,7 @@ def test_notebook_shows_the_answer_the_tables_and_the_figures_of_a_run(
 
 def test_notebook_goes_on_where_nothing_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOWQ_RUN", str(write_run(tmp_path / "run")))
-    assert "No JPEG quality below 75 can be picked" in _words(_execute(tmp_path))
+    assert "Nothing smaller than JPEG-75 can be picked" in _words(_execute(tmp_path))
 
 
 def test_notebook_lies_here_without_outputs() -> None:

@@ -102,7 +102,7 @@ def test_pick_is_none_when_no_quality_reaches_the_reference(tmp_path: Path) -> N
     pick = _choose(write_run(tmp_path / "run", [other, closest]))
     assert (pick.quality, pick.trial_id, pick.saved) == (None, None, None)
     assert f"closest came {closest.spec.trial_id} at quality 50" in pick.reason
-    assert "No JPEG quality below 75 can be picked" in pick.sentence()
+    assert "Nothing smaller than JPEG-75 can be picked" in pick.sentence()
     assert pick.closest == (closest.spec.trial_id, 50)
 
 

@@ -291,7 +291,7 @@ def test_images_that_a_choice_was_made_on_are_left_out_of_the_strict_rule(tmp_pa
 def test_report_shows_both_rules_and_the_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "run", [plan()])
     assert main([str(run)]) == 0
-    assert "strict pick: By the strict rule no quality below 75 is demonstrated" in capsys.readouterr().out
+    assert "strict pick: By the strict rule nothing smaller than JPEG-75 is demonstrated" in capsys.readouterr().out
     told = json.loads((run / "report" / "pick.json").read_text())
     for pick in (told, told["strict"]):
         assert {"quality", "trial_id", "mean_bytes", "reference_bytes"} <= set(pick)

@@ -266,6 +266,16 @@ def test_trials_of_two_splits_are_judged_beside_the_input_of_their_own(tmp_path:
     assert not _find(write_run(tmp_path / "run", [one, other])).suspects
 
 
+def test_a_trial_is_judged_beside_what_its_own_encoder_writes(tmp_path: Path) -> None:
+    trial = plan(0, encoder="jpeg-c0.6")
+    shown = plan(0, architecture="identity", encoder="jpeg-c0.6", epochs=0, epochs_run=0)
+    run = write_run(tmp_path / "run", [plan(1), trial, shown])
+    write_scores(run, trial.spec.trial_id, baseline_scores(4))  # by chance as JPEG of these qualities is
+    assert not _find(run).suspects
+    write_scores(run, shown.spec.trial_id, baseline_scores(4))
+    assert _find(run).suspects == {trial.spec.trial_id: "dead"}
+
+
 def test_an_mse_below_what_the_psnr_implies_is_impossible_and_told_in_the_report(tmp_path: Path) -> None:
     trial = plan()
     run = write_run(tmp_path / "run", [trial, plan(1)])

@@ -10,7 +10,7 @@ from analysis.figures.pixels import centre, psnr_text, rms, short_name, to_luma,
 from analysis.figures.subplots import Subplot, draw_subplots
 from analysis.findings import Findings
 from analysis.pictures import Gallery, read_gallery
-from analysis.records import label
+from analysis.records import file_title, label
 
 N_COLUMNS = 6
 VERSIONS = ("original", "JPEG", "restored")
@@ -53,23 +53,27 @@ def worst(findings: Findings, found: Gallery) -> Drawn:
     """Draw the worst inputs (section 3.5 of the thesis)."""
     if not len(found.worst_original):
         return "JPEG as it is had no test scores when the gallery was made"
-    words = {"quality": found.quality, "restorer": _restorer(findings, found)}
-    return [take_picture("worst_inputs", draw_subplots(worst_inputs(found), "The worst inputs"), words)]
+    files = _files(findings, found)
+    words = {"files": files, "restorer": _restorer(findings, found)}
+    return [take_picture("worst_inputs", draw_subplots(worst_inputs(found, files), "The worst inputs"), words)]
 
 
-def worst_inputs(gallery: Gallery) -> list[list[Subplot]]:
-    """Show each of the worst inputs, a row each: the whole, then the square where its JPEG picture errs most as JPEG
-    and, where a trial restored it, restored, with the errors of luma in it. MSE and PSNR are of the whole image."""
-    return [_worst(gallery, image) for image in range(len(gallery.worst_original))]
+def worst_inputs(gallery: Gallery, files: str) -> list[list[Subplot]]:
+    """Show each of the worst inputs, a row each: the whole, then the square where its file errs most, as the file has
+    it and, where a trial restored it, restored, with the errors of luma in it. MSE and PSNR are of the whole image.
+
+    files: what the files are called, such as JPEG-50.
+    """
+    return [_worst(gallery, files, image) for image in range(len(gallery.worst_original))]
 
 
-def _worst(gallery: Gallery, image: int) -> list[Subplot]:
-    original, degraded, jpeg = gallery.worst_original[image], gallery.worst_degraded[image], f"JPEG-{gallery.quality}"
+def _worst(gallery: Gallery, files: str, image: int) -> list[Subplot]:
+    original, degraded = gallery.worst_original[image], gallery.worst_degraded[image]
     place = worst_place(to_luma(original) - to_luma(degraded))
     mse = float(np.mean(np.square(original.astype(np.float64) - degraded))) / 255**2
     title = f"{short_name(gallery.worst_names[image])}\n{short_name(gallery.worst_systems[image])}"
-    row = [Subplot(original, title, f"MSE {mse:.2e} as {jpeg}", frame=place)]
-    versions = {jpeg: degraded}
+    row = [Subplot(original, title, f"MSE {mse:.2e} as {files}", frame=place)]
+    versions = {files: degraded}
     if gallery.worst_restored is not None:
         versions["restored"] = gallery.worst_restored[image]
     for name, version in versions.items():
@@ -86,7 +90,7 @@ def feature_maps(findings: Findings, found: Gallery) -> Drawn:
         return "VGG16's weights were not used in this run, or there was nothing to show"
     rows = compare_maps(found.maps, found.map_numbers)
     figure = draw_subplots(rows, _restorer(findings, found), VERSIONS, side_inches=1.3)
-    return [take_picture("feature_maps", figure, {"image": found.worst_names[0], "quality": found.quality})]
+    return [take_picture("feature_maps", figure, {"image": found.worst_names[0], "files": _files(findings, found)})]
 
 
 def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list[Subplot]]:
@@ -106,6 +110,11 @@ def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list
         shown = zip(np.moveaxis(version, -1, 0), titles, below, spans, strict=True)
         rows.append([Subplot(plane, title, text, (0, float(top) or 1)) for plane, title, text, top in shown])
     return rows
+
+
+def _files(findings: Findings, found: Gallery) -> str:
+    families = [record.spec.encoder for record in findings.run.records if record.trial_id == found.trial_id]
+    return file_title(families[0] if families else None, found.quality)
 
 
 def _restorer(findings: Findings, found: Gallery) -> str:

@@ -22,6 +22,7 @@ from analysis.figures.subplots import Subplot, draw_subplots
 from analysis.findings import Findings
 from analysis.pictures import Samples, read_samples
 from analysis.records import heading, label
+from search.records import TrialRecord
 
 WHY_SHOWN = {"fixed": "chosen beforehand", "worst": "among those that JPEG treats worst"}
 NO_SAMPLES = "no trial has scores and is free of suspicion"
@@ -34,19 +35,24 @@ CHANNELS = ("Y, luma", "Cb, blueness", "Cr, redness")
 
 def of_best(findings: Findings) -> Samples | str:
     """Return the samples of the best trial, or why there are none."""
-    return read_samples(findings.run.path, findings.best.trial_id) if findings.best else NO_SAMPLES
+    return samples_of(findings, findings.best) if findings.best else NO_SAMPLES
 
 
 def of_any(findings: Findings) -> Samples | str:
     """Return the samples of the best trial or of JPEG as it is, or why there are none."""
     record = findings.best or findings.run.baseline_of(None)
-    return NO_SAMPLES if record is None else read_samples(findings.run.path, record.trial_id)
+    return NO_SAMPLES if record is None else samples_of(findings, record)
+
+
+def samples_of(findings: Findings, record: TrialRecord) -> Samples | str:
+    """Return the samples of a trial, or why there are none."""
+    return read_samples(findings.run.path, record.trial_id, record.spec.encoder)
 
 
 def before_after(findings: Findings) -> dict[str, Any] | None:
     """Cut the part of a sample image where JPEG errs most, to be compared by eye; None where there is no sample.
 
-    Returns original, degraded and restored as PNG files, the quality, and the caption.
+    Returns original, degraded and restored as PNG files, the title of the degraded one, and the caption.
     """
     samples = of_best(findings)
     if isinstance(samples, str):
@@ -55,8 +61,8 @@ def before_after(findings: Findings) -> dict[str, Any] | None:
     versions = dict(zip(("original", "degraded", "restored"), samples.versions(name, quality), strict=True))
     place = worst_place(to_luma(versions["original"]) - to_luma(versions["degraded"]), SLIDER_PX)
     parts = {side: to_file(version[place], "png") for side, version in versions.items()}
-    caption = best_title(findings, f"{name}, where JPEG-{quality} errs most; restored by", " ")
-    return {**parts, "quality": quality, "caption": f"{caption}."}
+    caption = best_title(findings, f"{name}, where {samples.title(quality)} errs most; restored by", " ")
+    return {**parts, "title": samples.title(quality), "caption": f"{caption}."}
 
 
 @given(of_best)
@@ -68,7 +74,7 @@ def panels(findings: Findings, best: Samples) -> Drawn:
     for trial_id, record in {record.trial_id: record for record in (findings.best, *able) if record}.items():
         if len(samples) == N_MODELS or (findings.best and record.spec.split != findings.best.spec.split):
             continue  # trials of another split have other images
-        own = read_samples(findings.run.path, trial_id)
+        own = samples_of(findings, record)
         if isinstance(own, str):
             lacking.append(trial_id)
         else:
@@ -90,7 +96,7 @@ def _panel(samples: Mapping[str, Samples], kind: str, quality: int, lacking: str
     columns = {title: one for title, one in samples.items() if name in one.names and quality in one.qualities}
     rows = comparison_panel(columns, name, quality)
     figure = draw_subplots(rows, f"{name}: {why}", PANEL_ROWS, side_inches=2.9, scale=PANEL_SCALE)
-    words = {"image": name, "why": why, "quality": quality}
+    words = {"image": name, "why": why, "files": first.title(quality)}
     return take_picture("panel", figure, words, lacking, f"panel_{kind}_q{quality}")
 
 
@@ -101,9 +107,10 @@ def comparison_panel(samples: Mapping[str, Samples], name: str, quality: int) ->
     as original and JPEG. Returns the rows of PANEL_ROWS: colour with the PSNR of the whole image, grey by the curve
     that equalises the original's part, errors of luma.
     """
-    original, degraded, _ = next(iter(samples.values())).versions(name, quality)
+    first = next(iter(samples.values()))
+    original, degraded, _ = first.versions(name, quality)
     restored = {title: one.versions(name, quality)[2] for title, one in samples.items()}
-    versions = {"original": original, f"JPEG-{quality}": degraded, **restored}
+    versions = {"original": original, first.title(quality): degraded, **restored}
     place = worst_place(to_luma(original) - to_luma(degraded))
     curve = equalising_curve(to_grey(original[place]))
     psnr = ["" if one is original else psnr_text(original, one) for one in versions.values()]
@@ -135,7 +142,7 @@ def predicted_noise(samples: Samples, name: str, qualities: Sequence[int]) -> li
         alike = np.corrcoef(lost.ravel(), added.ravel())[0, 1] + 0.0 if lost.std() and added.std() else None
         rows.append(
             [
-                Subplot(centre(degraded), f"JPEG-{quality}", psnr_text(original, degraded)),
+                Subplot(centre(degraded), samples.title(quality), psnr_text(original, degraded)),
                 _error(lost, "lost: original minus JPEG"),
                 _error(added, "added by the network", "" if alike is None else f", correlation {alike:.2f}"),
                 Subplot(centre(restored), "restored", psnr_text(original, restored)),
@@ -156,7 +163,7 @@ def channels(findings: Findings, samples: Samples) -> Drawn:
 
 def split_channels(samples: Samples, name: str, quality: int) -> list[list[Subplot]]:
     """Show the centre of an image's versions as Y, Cb and Cr, a row each on a scale of its own, and their errors."""
-    heads, rows = ("original", f"JPEG-{quality}", "restored"), []
+    heads, rows = ("original", samples.title(quality), "restored"), []
     versions = np.stack([to_ycbcr(version) for version in samples.versions(name, quality)])
     for planes in np.moveaxis(versions, -1, 0):
         parts = [centre(plane) for plane in planes]
@@ -178,7 +185,7 @@ def equalised(findings: Findings, samples: Samples) -> Drawn:
 
 def equalised_greys(samples: Samples, name: str, qualities: Sequence[int]) -> list[list[Subplot]]:
     """Show the centres in grey by the curve that equalises the original's, which comes last, in one row."""
-    pictures = {f"JPEG-{quality}": samples.versions(name, quality)[1] for quality in qualities}
+    pictures = {samples.title(quality): samples.versions(name, quality)[1] for quality in qualities}
     pictures["original"] = original = samples.original[samples.names.index(name)]
     curve = equalising_curve(to_grey(centre(original)))
     return [[Subplot(curve[to_grey(centre(one))], title) for title, one in pictures.items()]]

@@ -29,10 +29,10 @@ def spectra_and_histograms(findings: Findings, samples: Samples) -> Drawn:
     """Draw at which scales images hold detail, and how often each value occurs (figure 32 of the thesis)."""
     names, quality = usual_images(samples), samples.nearest_quality(looked_at(findings))
     images = f"{len(names)} {'image' if len(names) == 1 else 'images'}"
-    title = best_title(findings, f"JPEG-{quality}, {images}")
+    title = best_title(findings, f"{samples.title(quality)}, {images}")
     power = draw_lines(mean_spectra(samples, names, quality), title, "frequency, cycles per pixel", "power of luma")
     counts = draw_lines(value_histograms(samples, names, quality), title, "value, 8 bits", "share of the pixels")
-    words = {"images": images, "quality": quality}
+    words = {"images": images, "files": samples.title(quality)}
     return [take_picture(name, figure, words) for name, figure in (("spectra", power), ("histograms", counts))]
 
 
