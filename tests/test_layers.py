@@ -1,6 +1,8 @@
 """Who may import whom: the rooms' table, read off the imports of every file."""
 
 import ast
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,17 @@ def test_no_file_of_search_bears_the_name_of_a_package_in_use() -> None:
 def test_run_defines_nothing() -> None:
     tree = ast.parse((ROOT / "search" / "run.py").read_text())
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
+def test_a_user_without_a_home_folder_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "search" / "run.py"), run_name="__main__")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "lowq: this user has no home folder: set HOME to a folder that it can write\n"
