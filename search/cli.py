@@ -270,4 +270,6 @@ def _screening(task: Task) -> str:
 
 def _budget(task: Task) -> str:
     after = f"scoring and the report take about {math.ceil(task.plan.finish_s / 60)} min more"
-    return f"no new epoch later than {(task.budget_s or 0) / 60:g} min after the start; {after}"
+    budget_s = task.budget_s or 0
+    budget = f"{budget_s / 60:g} min" if budget_s >= 60 else f"{budget_s:g} s"
+    return f"no new epoch later than {budget} after the start; {after}"

@@ -226,7 +226,8 @@ def test_the_native_space_has_native_networks_alone_of_sizes_that_can_be_built()
     assert set(space.axes["architecture"]) == set(NATIVE_SIZES)
     for first in space.first_parameters():
         usual = _own(space, _spec(space, SCALES[space.scale], first))
-        for field in ("width", "depth", "kernel_px", "downscale", "told_tables"):
+        assert usual["told_tables"] is True
+        for field in ("width", "depth", "kernel_px", "downscale"):
             values = space.sampled[field]
             for value in values.of(first) if isinstance(values, By) else values:
                 drawn = {**usual, field: value}

@@ -117,6 +117,7 @@ NATIVE_TRAINING: Mapping[str, Any] = {
     "clip_norm": 1.0,
     "warm_up": 0.05,
     "ema": None,
+    "told_tables": True,
 }
 USUAL_TRAINING: Mapping[str, Any] = {
     "batch_size": 8,
@@ -128,6 +129,7 @@ USUAL_TRAINING: Mapping[str, Any] = {
     "clip_norm": None,
     "warm_up": 0.0,
     "ema": None,
+    "told_tables": None,
 }
 
 
