@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
-# As python -m analysis has it, before numpy is loaded: tests in parallel would wait for each other's threads.
+# Before numpy and TensorFlow are loaded: tests in parallel would wait for each other's threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import pytest
 from hypothesis import settings
