@@ -13,7 +13,7 @@ search: .venv/installed
 	$(BIN)/python search/run.py --space full
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-jax: .venv-jax/installed
 	! $(BIN_JAX)/python -c 'import tensorflow' 2>/dev/null

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from PIL import Image
 
-from datasets.console import note, quiet_libraries, run_command
+from datasets.console import OneLineParser, note, quiet_libraries, run_command
 from datasets.cores import n_cores
 from datasets.encoders.files import plan_files, write_files
 from datasets.encoders.names import find_encoder, picked_encoder, read_encoders
@@ -44,13 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.run(options)
 
     return run_command(run)
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser whose complaint is an InputError, one line as any other user's mistake."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; `{self.prog} --help` says more")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,17 +1,25 @@
 """The edge of a command: what a mistake, an interruption or a closed output becomes, and how lines are printed."""
 
+import argparse
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from datasets.errors import InputError, explain, printable
 
 USER_ERROR, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaint is an InputError, one line as any other user's mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; `{self.prog} --help` says more")
 
 
 def run_command(command: Callable[[], None]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets.cli import OneLineParser
+from datasets.console import OneLineParser
 from datasets.errors import InputError
 from search.cluster.connection import disconnect
 from search.cluster.node_check import Check, check_nodes, without_bad_nodes

@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
-# As python -m analysis has it, before numpy is loaded: tests in parallel would wait for each other's threads.
+# Before numpy and TensorFlow are loaded: tests in parallel would wait for each other's threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import pytest
 from hypothesis import settings
@@ -14,9 +16,16 @@ from datasets.packed import PackedDataset, open_pack
 from datasets.smear import synthesize
 
 N_IMAGES, SIZE_PX = 12, 96
+# Whole searches take minutes: first, so that none is left to one worker at the end (with --no-loadscope-reorder).
+LONGEST = ("test_search_commands.py", "test_search_interrupted.py", "test_plugin_search.py", "test_search_killed.py")
 
 settings.register_profile("lowq", deadline=None)  # nothing is timed in a test
 settings.load_profile("lowq")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -72,6 +73,12 @@ def _images(height: int, width: int, n_images: int = 2) -> NDArray[np.float32]:
     return np.random.default_rng(0).random((n_images, height, width, 3), np.float32)
 
 
+@cache
+def _built(architecture: str, activation: str = "none", start: str = "thesis") -> keras.Model:
+    """Return a network that several tests look at and none changes."""
+    return build_model(architecture, activation, start=start)
+
+
 def _restored(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
     restored: NDArray[np.float32] = keras.ops.convert_to_numpy(model(images))
     return restored
@@ -98,7 +105,7 @@ def test_the_names_are_those_of_the_tables_of_functions() -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_network_has_as_many_parameters_as_the_thesis_says_or_as_counted_by_hand(architecture: str) -> None:
-    assert build_model(architecture).count_params() == PARAMETERS[architecture]
+    assert _built(architecture).count_params() == PARAMETERS[architecture]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -136,7 +143,7 @@ def test_densenet_is_smaller_than_resnet_as_the_thesis_says() -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_any_height_and_width_from_16_px_comes_back_as_it_went_in(architecture: str) -> None:
-    model = build_model(architecture)
+    model = _built(architecture)
     for height, width in SIZES:
         images = _images(height, width)
         restored = _restored(model, images)
@@ -147,7 +154,7 @@ def test_any_height_and_width_from_16_px_comes_back_as_it_went_in(architecture: 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_images_of_a_batch_are_restored_each_on_its_own(architecture: str) -> None:
-    model, images = build_model(architecture), _images(20, 20, n_images=3)
+    model, images = _built(architecture), _images(20, 20, n_images=3)
     one_by_one = np.concatenate([_restored(model, image[None]) for image in images])
     np.testing.assert_allclose(_restored(model, images), one_by_one, atol=1e-5)
 
@@ -156,7 +163,7 @@ def test_images_of_a_batch_are_restored_each_on_its_own(architecture: str) -> No
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_global_residual_adds_the_input_to_what_is_predicted(architecture: str, activation: str) -> None:
     images = _images(17, 20)
-    with_input = build_model(architecture, activation, global_residual=True)
+    with_input = _built(architecture, activation)
     alone = build_model(architecture, activation, global_residual=False)
     alone.set_weights(with_input.get_weights())
     np.testing.assert_allclose(_restored(with_input, images), images + _restored(alone, images), atol=1e-5)
@@ -171,14 +178,12 @@ def test_identity_returns_its_input_exactly() -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_near_identity_returns_its_input_exactly_before_training(architecture: str, activation: str) -> None:
     images = _images(19, 24)
-    np.testing.assert_array_equal(
-        _restored(build_model(architecture, activation, start="near_identity"), images), images
-    )
+    np.testing.assert_array_equal(_restored(_built(architecture, activation, "near_identity"), images), images)
 
 
 @pytest.mark.parametrize("architecture", TRAINABLE)
 def test_near_identity_starts_with_kernels_of_zero_mean_over_space(architecture: str) -> None:
-    model = build_model(architecture, start="near_identity")
+    model = _built(architecture, start="near_identity")
     last = {id(layer.kernel) for layer in _last(model)}
     n_zero = 0
     kernels = [weight for weight in model.trainable_weights if len(weight.shape) == 4 and max(weight.shape[:2]) > 1]
@@ -212,7 +217,7 @@ def test_a_flat_image_gives_flat_features_of_nothing_but_biases_away_from_the_bo
 @pytest.mark.parametrize("architecture", THESIS)
 def test_the_start_of_the_thesis_is_the_default_of_keras(architecture: str) -> None:
     default = keras.layers.Conv2D(1, 1)
-    for layer in _convolutions(build_model(architecture, start="thesis")):
+    for layer in _convolutions(_built(architecture)):
         assert type(layer.kernel_initializer) is type(default.kernel_initializer)
         assert np.ptp(layer.kernel.numpy()) > 0
         if layer.use_bias:
@@ -282,7 +287,7 @@ def test_mixed_precision_keeps_weights_and_output_in_32_bits_and_the_input_unrou
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
     np.testing.assert_array_equal(_restored(model, images), images)
-    usual = build_model(architecture)
+    usual = _built(architecture)
     halved = build_model(architecture, precision="mixed_float16")
     halved.set_weights(usual.get_weights())
     np.testing.assert_allclose(_restored(halved, images), _restored(usual, images), atol=0.05)

@@ -1,9 +1,6 @@
 """A search with a file of one's own, from the command line to its report, and resumed from the run's own copy."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,19 +9,13 @@ from datasets.packed import PackedDataset
 from search.records import read_records, read_run_facts
 from search.space.plugin import PLUGIN_FILE
 from search.space.spec import TrialStatus
+from tests.search_process import ROOT, run_in
 
-ROOT = Path(__file__).resolve().parent.parent
 SHORT = """
 from dataclasses import replace
 
 SPACE = replace(SPACE, fields={"epochs": 1, "epoch_images": 16, "crop_px": 32, "batch_size": 8}, stops_early=False)
 """
-
-
-def _search(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RAY_ADDRESS")}
-    command = [sys.executable, str(ROOT / "search" / "run.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +24,7 @@ def run(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("plugin")
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL)
     (folder / "my_nets.py").write_text(example + SHORT)
-    done = _search(folder, "--plugin", "my_nets.py", "--data", small_pack.folder, "--trials", 2, "--out", "run")
+    done = run_in(folder, "--plugin", "my_nets.py", "--data", small_pack.folder, "--trials", 2, "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "pick: " in done.stdout
     return folder / "run"
@@ -54,9 +45,9 @@ def test_a_run_keeps_the_file_and_goes_on_with_it_whatever_becomes_of_the_other(
     assert facts["name"] == "my_nets"
     assert (run / PLUGIN_FILE).read_text() == (run.parent / "my_nets.py").read_text()
     (run.parent / "my_nets.py").write_text("LOSSES = {}\n")
-    refused = _search(run.parent, "--resume", "run", "--plugin", "my_nets.py")
+    refused = run_in(run.parent, "--resume", "run", "--plugin", "my_nets.py")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "leave --plugin out" in refused.stderr
-    done = _search(run.parent, "--resume", "run", "--trials", 3, "--no-report")
+    done = run_in(run.parent, "--resume", "run", "--trials", 3, "--no-report")
     assert done.returncode == 0, done.stderr
     assert len([record for record in read_records(run) if record.spec.is_trained]) == 3

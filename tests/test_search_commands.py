@@ -1,6 +1,9 @@
-"""The search as its user runs it: a whole smoke search from another folder, interrupted, resumed, and misused."""
+"""The search as its user runs it: a whole smoke search from another folder, and what follows one, on one Ray."""
 
 import json
+import logging
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +11,14 @@ import pytest
 
 from datasets.packed import PackedDataset
 from models.names import METRICS
+from search import cli
 from search.cli import main
 from search.records import RECORDS, read_proposed, read_records
 from search.scoring.finalists import choose_finalists
 from search.scoring.score_files import Row, scores_from_bytes
+from search.space.plan import Machine
 from search.space.spec import TrialStatus
-from tests.search_process import run_in
+from tests.search_process import ROOT, run_in
 
 pytestmark = pytest.mark.usefixtures("no_vgg16")
 TEST_75 = ("test", 75)
@@ -27,9 +32,39 @@ def _rows(path: Path) -> list[Row]:
 def smoke(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished smoke search, started from a folder that is not the project's: its run directory and its output."""
     folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "analysis").mkdir()  # of the user's own: the report is of this checkout
     done = run_in(folder, "--space", "smoke", "--data", small_pack.folder, "--out", "run")
     assert done.returncode == 0, done.stderr
     return folder / "run", done.stdout
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster of two cores on this machine, for the searches that follow the first one."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 2, "include_dashboard": False, "env_vars": {"PYTHONPATH": str(ROOT)}}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture
+def one_ray(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have searches of this process join the cluster, which is known to answer."""
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr("search.cluster.connection._require_answer", lambda address: None)
+    yield
+    logging.captureWarnings(False)  # a search has them in its run
+
+
+def _report_here(module: str, *arguments: object, **streams: object) -> "subprocess.CompletedProcess[str]":
+    """Run a command that follows a search in this process, which has loaded what it needs."""
+    from analysis.cli import main as report
+    from models.cli import main as of_models
+
+    code = {"analysis": report, "models": of_models}[module]([str(argument) for argument in arguments])
+    return subprocess.CompletedProcess((), code, "", "")
 
 
 def test_a_search_leaves_a_record_of_every_trial_and_of_jpeg_as_it_is(smoke: tuple[Path, str]) -> None:
@@ -75,31 +110,45 @@ def test_a_run_says_what_it_was_made_of(smoke: tuple[Path, str], small_pack: Pac
     assert (facts["space"], facts["scale"], facts["n_trials"]) == ("smoke", "demo", 2)
 
 
-def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(smoke: tuple[Path, str]) -> None:
-    run, _ = smoke
+@pytest.mark.usefixtures("one_ray")
+def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(
+    smoke: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, more = smoke[0], tmp_path / "more"
     parent = next(record for record in read_records(run) if record.spec.is_trained)
-    more = ("--from", "run", "--trial", parent.trial_id, "--more-epochs", 1)
-    done = run_in(run.parent, *more, "--out", "more", "--no-report")
-    assert done.returncode == 0, done.stderr
-    *untrained, _, child = sorted(read_records(run.parent / "more"), key=lambda record: record.epochs_run)
+    asked = ("--from", str(run), "--trial", parent.trial_id, "--more-epochs", "1")
+    assert main([*asked, "--out", str(more), "--no-report"]) == 0
+    *untrained, _, child = sorted(read_records(more), key=lambda record: record.epochs_run)
     assert {record.spec.architecture for record in untrained} == {"identity", "linear"}
     assert child.spec.parent == parent.trial_id
     assert [row["epoch"] for row in child.curve] == [1, 2, 3]
     assert [row["loss"] for row in child.curve[:2]] == [row["loss"] for row in parent.curve]
-    again = run_in(run.parent, "--resume", "more", "--no-report")
-    assert again.returncode == 0, again.stderr
-    assert "starts" not in again.stdout
+    assert "starts" in capsys.readouterr().out
+    assert main(["--resume", str(more), "--no-report"]) == 0
+    assert "starts" not in capsys.readouterr().out
 
 
-def test_a_finished_run_that_is_resumed_repeats_nothing(smoke: tuple[Path, str]) -> None:
+@pytest.mark.usefixtures("one_ray")
+def test_a_finished_run_that_is_resumed_repeats_nothing_but_the_report(
+    smoke: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run, _ = smoke
+    followed: list[str] = []
+
+    def follow(module: str, *arguments: object, **streams: object) -> "subprocess.CompletedProcess[str]":
+        followed.append(module)
+        return subprocess.CompletedProcess((), 0, "", "")
+
+    monkeypatch.setattr(cli, "_command", follow)
     once = [run / name for name in (RECORDS, "images.parquet", "codecs.parquet", "restoring.parquet", "gallery.npz")]
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in once]
-    again = run_in(run.parent, "--resume", "run")
-    assert again.returncode == 0, again.stderr
-    assert "starts" not in again.stdout
-    assert "trying other codecs" not in again.stdout
+    assert main(["--resume", str(run)]) == 0
+    output = capsys.readouterr().out
+    assert "run: " in output
+    assert "starts" not in output
+    assert "trying other codecs" not in output
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in once] == before
+    assert followed[:2] == ["models", "analysis"]
 
 
 def test_a_search_leaves_a_gallery_of_its_pack_restored_by_its_best_finalist(
@@ -164,24 +213,34 @@ def test_a_run_of_another_version_is_not_resumed(tmp_path: Path, capsys: pytest.
     assert "was made by another version of lowq" in capsys.readouterr().err
 
 
-def test_a_new_search_takes_over_what_an_earlier_one_did(smoke: tuple[Path, str]) -> None:
-    run, _ = smoke
-    done = run_in(run.parent, "--space", "smoke", "--from", "run", "--out", "warm", "--no-report")
-    assert done.returncode == 0, done.stderr
-    assert "2 ended trials are taken over from earlier runs" in done.stdout
-    assert "starts" not in done.stdout
-    assert {record.trial_id for record in read_records(run.parent / "warm")} == {r.trial_id for r in read_records(run)}
+@pytest.mark.usefixtures("one_ray")
+def test_a_new_search_takes_over_what_an_earlier_one_did(
+    smoke: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, warm = smoke[0], tmp_path / "warm"
+    assert main(["--space", "smoke", "--from", str(run), "--out", str(warm), "--no-report"]) == 0
+    output = capsys.readouterr().out
+    assert "2 ended trials are taken over from earlier runs" in output
+    assert "starts" not in output
+    assert {record.trial_id for record in read_records(warm)} == {record.trial_id for record in read_records(run)}
 
 
-def test_the_last_round_takes_the_best_of_arun_in(smoke: tuple[Path, str]) -> None:
-    run, _ = smoke
-    done = run_in(run.parent, "--space", "final", "--from", "run", "--top", 1, "--dry-run")
-    assert done.returncode == 0, done.stderr
-    assert "plan: 3 trials (3 of 3 cells tried), up to 16 epochs each" in done.stdout  # three seeds, as a demo's
+def test_the_last_round_takes_the_best_of_a_run(
+    smoke: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("search.request.connect", lambda address, trials_per_gpu: Machine(2, 1, memory_mb=8000))
+    assert main(["--space", "final", "--from", str(smoke[0]), "--top", "1", "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "plan: 3 trials (3 of 3 cells tried), up to 16 epochs each" in output  # three seeds, as a demo's
 
 
-def test_a_time_budget_ends_the_search_with_a_report(small_pack: PackedDataset, tmp_path: Path) -> None:
-    done = run_in(tmp_path, "--data", small_pack.folder, "--time-budget", "25s", "--out", "run", "--networks", "resnet")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "run" / "report" / "index.html").is_file()
-    assert len(read_proposed(tmp_path / "run")) < 32
+@pytest.mark.usefixtures("one_ray", "few_pictures", "unsaved_pictures")
+def test_a_time_budget_ends_the_search_with_a_report(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(cli, "_command", _report_here)
+    asked = ["--data", str(small_pack.folder), "--time-budget", "15s", "--networks", "resnet"]
+    assert main([*asked, "--out", str(run)]) == 0, capsys.readouterr().err
+    assert (run / "report" / "index.html").is_file()
+    assert len(read_proposed(run)) < 32

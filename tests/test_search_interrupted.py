@@ -1,68 +1,65 @@
-"""A search that is interrupted, stopped or killed: readable, and gone on with where it was."""
+"""A search that is killed, interrupted and stopped: readable, its own while it runs, and gone on with where it was."""
 
 import json
 import os
 import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from datasets.packed import PackedDataset
 from search.records import read_records
-from tests.search_process import line_with, run_in, start_smoke
+from tests.search_process import ENDS_S, epochs_told, run_in, start, start_smoke
 
 
-def _check_resumed(folder: Path, line: str) -> None:
-    """Resume the run whose trial said `line`: every trial has one record, and that one did not begin anew."""
-    ended = {record.trial_id for record in read_records(folder / "run") if record.spec.is_trained}
-    assert len(ended) < 2
-    done = run_in(folder, "--resume", "run", "--no-report")
-    assert done.returncode == 0, done.stderr
-    records = [record for record in read_records(folder / "run") if record.spec.is_trained]
-    assert len(records) == len({record.trial_id for record in records}) == 2
-    begun = next(record.trial_id for record in records if record.trial_id in line)
-    assert begun in ended or f"{begun}  epoch 1/2" not in done.stdout
-    (sitting,) = json.loads((folder / "run" / "run.json").read_text())["resumed"]
-    assert "--resume run" in sitting["command"]
+def _end(process: "subprocess.Popen[str]", part: str, how: Callable[[int], None]) -> tuple[list[str], list[str]]:
+    """Wait for a line with a part, and end the search; return the lines of its output and of its errors."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if part in line:
+            break
+    else:
+        raise AssertionError(process.communicate()[1])
+    how(process.pid)
+    output, error = process.communicate(timeout=ENDS_S)
+    return [*said, *output.splitlines()], error.strip().splitlines()
 
 
-def test_an_interrupted_search_is_readable_and_goes_on_where_it_was(small_pack: PackedDataset, tmp_path: Path) -> None:
-    started = start_smoke(small_pack, tmp_path, "--no-report")
-    line = line_with(started, "epoch 1/2")
-    os.killpg(started.pid, signal.SIGINT)
-    _, error = started.communicate(timeout=120)
-    assert started.returncode == 130
-    assert error.strip().splitlines()[-1].startswith("lowq: interrupted; what ended is safe")
-    _check_resumed(tmp_path, line)
+def _interrupt(process: "subprocess.Popen[str]", part: str, how: Callable[[int], None]) -> tuple[list[str], list[str]]:
+    said, errors = _end(process, part, how)
+    assert process.returncode == 130
+    assert errors[-1].startswith("lowq: interrupted; what ended is safe")
+    return said, errors
 
 
-def test_sigterm_acts_as_ctrl_c(small_pack: PackedDataset, tmp_path: Path) -> None:
-    started = start_smoke(small_pack, tmp_path, "--no-report")
-    line_with(started, "epoch 1/2")
-    os.kill(started.pid, signal.SIGTERM)
-    _, error = started.communicate(timeout=120)
-    assert started.returncode == 130
-    (line,) = error.strip().splitlines()
-    assert line.startswith("lowq: interrupted; what ended is safe")
-
-
-def test_a_search_is_interrupted_in_its_last_stage_too(small_pack: PackedDataset, tmp_path: Path) -> None:
-    started = start_smoke(small_pack, tmp_path)
-    line_with(started, "trying other codecs")
-    os.kill(started.pid, signal.SIGINT)
-    _, error = started.communicate(timeout=120)
-    assert started.returncode == 130
-    assert error.strip().splitlines()[-1].startswith("lowq: interrupted; what ended is safe")
-    assert not (tmp_path / "run" / "codecs.parquet").exists()
-
-
-def test_a_driver_that_is_killed_keeps_the_run_to_itself_until_then_and_loses_nothing(
+def test_a_search_goes_on_where_it_was_after_a_kill_ctrl_c_sigterm_and_an_interrupted_last_stage(
     small_pack: PackedDataset, tmp_path: Path
 ) -> None:
-    started = start_smoke(small_pack, tmp_path, "--no-report")
-    line = line_with(started, "epoch 1/2")
-    os.kill(started.pid, signal.SIGSTOP)
-    second = run_in(tmp_path, "--resume", "run")
-    assert second.returncode == 2
-    assert f"is being searched by process {started.pid}" in second.stderr
-    started.kill()
-    started.communicate(timeout=120)
-    _check_resumed(tmp_path, line)
+    def kill(driver: int) -> None:
+        os.kill(driver, signal.SIGSTOP)
+        second = run_in(tmp_path, "--resume", "run")
+        assert second.returncode == 2
+        assert f"is being searched by process {driver}" in second.stderr
+        os.kill(driver, signal.SIGKILL)
+
+    def resumed(*arguments: str) -> "subprocess.Popen[str]":
+        return start(tmp_path, "--resume", "run", *arguments)
+
+    said, _ = _end(start_smoke(small_pack, tmp_path, "--no-report"), "epoch 1/2", kill)
+    assert len([record for record in read_records(tmp_path / "run") if record.spec.is_trained]) < 2
+    # Ctrl-C on a terminal reaches every process of its group.
+    said += _interrupt(resumed("--no-report"), "starts, on ", lambda driver: os.killpg(driver, signal.SIGINT))[0]
+    more, errors = _interrupt(resumed("--no-report"), "starts, on ", lambda driver: os.kill(driver, signal.SIGTERM))
+    assert len(errors) == 1
+    said += more
+    said += _interrupt(resumed(), "trying other codecs", lambda driver: os.kill(driver, signal.SIGINT))[0]
+    records = [record for record in read_records(tmp_path / "run") if record.spec.is_trained]
+    assert len(records) == len({record.trial_id for record in records}) == 2
+    epochs = epochs_told(said)
+    assert epochs
+    assert len(epochs) == len(set(epochs))  # none is trained twice once it was told
+    assert not (tmp_path / "run" / "codecs.parquet").exists()
+    sittings = json.loads((tmp_path / "run" / "run.json").read_text())["resumed"]
+    assert ["--resume run" in sitting["command"] for sitting in sittings] == 3 * [True]

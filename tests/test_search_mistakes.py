@@ -9,7 +9,7 @@ from datasets.packed import PackedDataset
 from datasets.smear import synthesize
 from search.cli import main
 from search.request import parse_duration
-from tests.search_process import run_in
+from search.space.plan import Machine
 
 pytestmark = pytest.mark.usefixtures("no_vgg16")
 
@@ -49,6 +49,12 @@ MISTAKES = {
 }
 
 
+@pytest.fixture
+def laptop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of two cores without a card, as Ray would tell of it: what is asked here starts no work."""
+    monkeypatch.setattr("search.request.connect", lambda address, trials_per_gpu: Machine(2, 1, memory_mb=8000))
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_gets_one_line_and_exit_code_2(
     mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -74,34 +80,41 @@ def test_a_pack_of_too_small_images_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert "holds images of 32 px, a search needs 48 px or more" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("laptop")
 @pytest.mark.parametrize("option", ["--xla", "--mixed-precision"])
 def test_what_only_a_gpu_does_faster_is_refused_without_one(
-    option: str, small_pack: PackedDataset, tmp_path: Path
+    option: str, small_pack: PackedDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run_in(tmp_path, "--space", "smoke", "--data", small_pack.folder, option)
-    assert done.returncode == 2
-    assert done.stderr == f"lowq: {option} speeds up GPUs, and there is none here: leave it out\n"
+    assert main(["--space", "smoke", "--data", str(small_pack.folder), option]) == 2
+    assert capsys.readouterr().err == f"lowq: {option} speeds up GPUs, and there is none here: leave it out\n"
 
 
-def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, tmp_path: Path) -> None:
-    done = run_in(tmp_path, "--data", small_pack.folder, "--address", "127.0.0.1:1")
-    assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("lowq: no Ray cluster answers at 127.0.0.1:1")
+def test_a_cluster_that_does_not_answer_is_named(small_pack: PackedDataset, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(small_pack.folder), "--address", "127.0.0.1:1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("lowq: no Ray cluster answers at 127.0.0.1:1")
 
 
-def test_a_dry_run_says_that_encoders_are_screened_first(small_pack: PackedDataset, tmp_path: Path) -> None:
-    done = run_in(tmp_path, "--space", "encoder", "--data", small_pack.folder, "--dry-run")
-    assert done.returncode == 0, done.stderr
-    assert "first 48 encoders are tried with the linear filter; the trials are of the best 4" in done.stdout
+@pytest.mark.usefixtures("laptop")
+def test_a_dry_run_says_that_encoders_are_screened_first(
+    small_pack: PackedDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--space", "encoder", "--data", str(small_pack.folder), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "first 48 encoders are tried with the linear filter; the trials are of the best 4" in output
 
 
-def test_a_dry_run_prints_the_plan_and_makes_nothing(small_pack: PackedDataset, tmp_path: Path) -> None:
-    done = run_in(tmp_path, "--data", small_pack.folder, "--dry-run", "--trials", 5)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.usefixtures("laptop")
+def test_a_dry_run_prints_the_plan_and_makes_nothing(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data", str(small_pack.folder), "--dry-run", "--trials", "5"]) == 0
+    output = capsys.readouterr().out
     again = "and 2 that train the best again"
-    assert f"plan: 5 trials (5 of 600 cells tried) {again}, up to 16 epochs each" in done.stdout
-    assert "expected time: about " in done.stdout
-    assert "perceptual: not run, no VGG16 weights (" in done.stdout
+    assert f"plan: 5 trials (5 of 600 cells tried) {again}, up to 16 epochs each" in output
+    assert "expected time: about " in output
+    assert "perceptual: not run, no VGG16 weights (" in output
     assert list(tmp_path.iterdir()) == []
 
 

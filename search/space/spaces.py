@@ -1,8 +1,8 @@
 """Spaces: the axes a search compares, their cells in an order whose every prefix is balanced, and Optuna's view."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import chain, combinations, product
 from typing import Any
 
@@ -51,15 +51,7 @@ class Space:
         The next cell is the one whose values, then whose pairs of values, have come up least; ties go to the declared
         order.
         """
-        waiting = self._combinations()
-        seen: Counter[tuple[Any, ...]] = Counter()
-        ordered: list[Cell] = []
-        while waiting:
-            cell = min(waiting, key=lambda cell: tuple(sum(seen[part] for part in _parts(cell, n)) for n in (1, 2)))
-            waiting.remove(cell)
-            seen.update(part for n in (1, 2) for part in _parts(cell, n))
-            ordered.append(cell)
-        return ordered
+        return list(self._ordered)
 
     def first_parameters(self) -> list[dict[str, Any]]:
         """Return the axes' values in each cell, in the order of `cells`."""
@@ -111,6 +103,18 @@ class Space:
     def as_facts(self) -> dict[str, Any]:
         """Return the space as what JSON can hold; `space_from_facts` reads it."""
         return asdict(self)
+
+    @cached_property
+    def _ordered(self) -> tuple[Cell, ...]:
+        parts = {cell: (_parts(cell, 1), _parts(cell, 2)) for cell in self._combinations()}
+        seen = dict.fromkeys(chain.from_iterable(chain(*own) for own in parts.values()), 0)
+        ordered = []
+        while parts:
+            cell = min(parts, key=lambda cell: [sum(map(seen.__getitem__, own)) for own in parts[cell]])
+            for part in chain(*parts.pop(cell)):
+                seen[part] += 1
+            ordered.append(cell)
+        return tuple(ordered)
 
     def _combinations(self) -> list[Cell]:
         rows = [
