@@ -142,9 +142,9 @@ def test_rungs_are_learned_of_ended_and_unfinished_trials_and_not_of_those_that_
         append_record(tmp_path, replace(_record(spec, 0.8), curve=CURVE))
     append_proposed(tmp_path, specs[1])
     LocalStore(tmp_path).save(specs[1].trial_id, 2, {STATE: _state()})
-    rungs = Sitting(tmp_path, small_pack, monkeypatch).search._stopping().rungs
-    assert rungs is not None
-    assert rungs.shown[2] == {specs[0].trial_id: 0.8, specs[1].trial_id: 0.8}
+    brackets = Sitting(tmp_path, small_pack, monkeypatch).search._stopping().brackets
+    assert brackets is not None
+    assert brackets.of(specs[0]).shown[2] == {specs[0].trial_id: 0.8, specs[1].trial_id: 0.8}
 
 
 def test_what_was_under_way_is_scored_anew_by_every_sitting_that_trained_it_on(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from search.engine.early_stopping import METRIC, EarlyStopping, Rungs, rungs_of
+from search.engine.early_stopping import METRIC, EarlyStopping, Rungs, brackets_of
 from search.records import Row
 from search.space.scale import SCALES
 from search.space.spec import TrialSpec
@@ -65,22 +65,32 @@ def test_one_in_three_and_what_shows_nothing_is_the_weakest() -> None:
 
 
 def test_rungs_hold_what_a_stored_curve_showed_there_and_not_later() -> None:
-    rungs = rungs_of(SCALES["demo"], 8, [("earlier", _curve(None, 0.8, 0.5)), ("short", _curve(0.1))])
-    assert rungs.shown == {2: {"earlier": 0.8}, 4: {}}
+    earlier, short = replace(SPEC, seed=1), replace(SPEC, seed=2)
+    rungs = brackets_of(SCALES["demo"], 8, [(earlier, _curve(None, 0.8, 0.5)), (short, _curve(0.1))]).of(SPEC)
+    assert rungs.shown == {2: {earlier.trial_id: 0.8}, 4: {}}
     assert rungs.is_weak("new", 2, 0.81)
     assert not rungs.is_weak("better", 2, 0.79)
 
 
+def test_trials_are_compared_with_those_of_the_same_schedule(handle: Handle) -> None:
+    falling = replace(SPEC, schedule="cosine")
+    stopping = EarlyStopping(handle, brackets_of(SCALES["demo"], 8, []), seed=0)  # type: ignore[arg-type]
+    for spec, share in ((SPEC, 0.8), (falling, 0.9), (replace(falling, batch_size=2), 0.95)):
+        stopping.on_trial_result(None, _trial(spec), {"epoch": 2, METRIC: share})
+    assert handle.ended == [replace(falling, batch_size=2).trial_id]
+
+
 def test_a_weak_trial_hears_stop_while_tune_is_told_to_go_on(handle: Handle) -> None:
-    stopping = EarlyStopping(handle, rungs_of(SCALES["demo"], 8, []), seed=0)  # type: ignore[arg-type]
+    stopping = EarlyStopping(handle, brackets_of(SCALES["demo"], 8, []), seed=0)  # type: ignore[arg-type]
     for batch_size, share in ((1, 0.8), (2, 0.9)):
         spec = replace(SPEC, batch_size=batch_size)
         assert stopping.on_trial_result(None, _trial(spec), {"epoch": 2, METRIC: share}) == "CONTINUE"
     assert handle.ended == [replace(SPEC, batch_size=2).trial_id]
 
 
-def test_what_confirms_another_is_never_stopped_and_neither_is_anything_without_rungs(handle: Handle) -> None:
-    stopping = EarlyStopping(handle, rungs_of(SCALES["demo"], 8, [("good", _curve(0.1, 0.1))]), seed=0)  # type: ignore[arg-type]
+def test_what_confirms_another_is_never_stopped_and_neither_is_anything_without_brackets(handle: Handle) -> None:
+    good = replace(SPEC, batch_size=1)
+    stopping = EarlyStopping(handle, brackets_of(SCALES["demo"], 8, [(good, _curve(0.1, 0.1))]), seed=0)  # type: ignore[arg-type]
     stopping.on_trial_result(None, _trial(replace(SPEC, seed=1)), {"epoch": 2, METRIC: 0.9})
     EarlyStopping(handle, None, seed=0).on_trial_result(None, _trial(SPEC), {"epoch": 2, METRIC: 0.9})  # type: ignore[arg-type]
     assert handle.ended == []

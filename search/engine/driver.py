@@ -21,7 +21,7 @@ from search.engine.checkpoint_store import (
     pause,
     start_checkpoint_store,
 )
-from search.engine.early_stopping import EarlyStopping, rungs_of
+from search.engine.early_stopping import EarlyStopping, brackets_of
 from search.engine.mlflow_log import MlflowLog
 from search.engine.run_directory import cannot_write, quoted
 from search.engine.run_writer import RunWriter
@@ -239,14 +239,14 @@ class Search:
         return self.confirming
 
     def _stopping(self) -> EarlyStopping:
-        rungs = None
+        brackets = None
         if self.task.space.stops_early:
             store = LocalStore(self.run)
             curves = {record.spec: record.curve for record in self.records}
             curves |= {spec: curve_of(store.load(spec.trial_id) or b"") for spec in self.unfinished}
-            of_search = [(spec.trial_id, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
-            rungs = rungs_of(self.task.scale, self.task.epochs, of_search)
-        return EarlyStopping(self.checkpoints, rungs, self.task.seed)
+            of_search = [(spec, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
+            brackets = brackets_of(self.task.scale, self.task.epochs, of_search)
+        return EarlyStopping(self.checkpoints, brackets, self.task.seed)
 
     def _score_paused(self) -> None:
         """Score the trials that were under way when the search ended, and keep their records as paused."""

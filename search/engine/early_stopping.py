@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,18 @@ class Rungs:
         return bool(others) and not best <= _quantile(others, 1 / self.factor)
 
 
+class Brackets:
+    """Rungs of their own for each schedule: half-way, a rate that falls has shown less of what it will than others."""
+
+    def __init__(self, grace_epochs: int, reduction_factor: int, epochs: int) -> None:
+        self.make = partial(Rungs, grace_epochs, reduction_factor, epochs)
+        self.rungs: dict[str, Rungs] = {}
+
+    def of(self, spec: TrialSpec) -> Rungs:
+        """Return the rungs of the trials that a spec is compared with."""
+        return self.rungs.setdefault(spec.schedule, self.make())
+
+
 class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
     """Tells a weak trial to stop by the checkpoint store's answer to its report: it still scores what it has.
 
@@ -53,25 +66,25 @@ class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
     which confirm the best ones, are never stopped.
     """
 
-    def __init__(self, checkpoints: ray.actor.ActorHandle, rungs: Rungs | None, seed: int | None) -> None:
+    def __init__(self, checkpoints: ray.actor.ActorHandle, brackets: Brackets | None, seed: int | None) -> None:
         super().__init__()
-        self.checkpoints, self.rungs, self.seed = checkpoints, rungs, seed
+        self.checkpoints, self.brackets, self.seed = checkpoints, brackets, seed
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         spec: TrialSpec = trial.config["spec"]
-        if self.rungs and METRIC in result and self.seed in (None, spec.seed):
+        if self.brackets and METRIC in result and self.seed in (None, spec.seed):
             best = float(result[METRIC])
-            if self.rungs.is_weak(spec.trial_id, int(result["epoch"]), best):
+            if self.brackets.of(spec).is_weak(spec.trial_id, int(result["epoch"]), best):
                 ray.get(self.checkpoints.end.remote(spec.trial_id))
         return str(TrialScheduler.CONTINUE)
 
 
-def rungs_of(scale: Scale, epochs: int, curves: Iterable[tuple[str, Sequence[Row]]]) -> Rungs:
-    """Return the rungs of a scale for trials of so many epochs, with what the curves of known trials showed."""
-    rungs = Rungs(min(scale.grace_epochs, epochs), scale.reduction_factor, epochs)
-    for name, curve in curves:
-        rungs.learn(name, curve)
-    return rungs
+def brackets_of(scale: Scale, epochs: int, curves: Iterable[tuple[TrialSpec, Sequence[Row]]]) -> Brackets:
+    """Return the brackets of a scale for trials of so many epochs, with what the curves of known trials showed."""
+    brackets = Brackets(min(scale.grace_epochs, epochs), scale.reduction_factor, epochs)
+    for spec, curve in curves:
+        brackets.of(spec).learn(spec.trial_id, curve)
+    return brackets
 
 
 def _quantile(values: list[float], share: float) -> float:

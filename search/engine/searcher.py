@@ -1,26 +1,27 @@
-"""What is tried next: Optuna asked and told by Ray Tune's searcher interface."""
+"""What is tried next, by Ray Tune's searcher interface: promising settings and cells never tried, in turn."""
 
 import logging
-import warnings
+import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import optuna
 import sqlalchemy
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.engine.early_stopping import METRIC
+from search.engine.surrogate import Settings, draw, sample
 from search.records import TrialRecord
-from search.space.spaces import Space
+from search.space.spaces import Cell, Space
 from search.space.spec import TrialSpec, TrialStatus
 
 logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes
-# To draw a spec that was not proposed before: first guided, then by chance, where TPE would only repeat itself.
-N_GUIDED, N_BY_CHANCE = 10, 300
-CELLS_FIRST = 2  # how often each value of the longest axis is seen before Optuna proposes
+CELL_EVERY = 3  # every so many proposals one is a cell that was never tried
+N_CANDIDATES, N_DRAWS = 100, 1000  # settings that the surrogate chooses from, and draws until so many are new
 MACS = "macs_per_pixel"
 LOCKED_S = 1.0  # for which a copy that somebody else has locked is waited for
 SPEAKS_NOT = (TrialStatus.DEAD, TrialStatus.DIVERGED)  # what these showed before says nothing of where to look
@@ -50,8 +51,10 @@ class Host(Protocol):
 
 
 class LowqSearch(Searcher):  # type: ignore[misc]
-    """Proposes cells in balanced order first, then in turn what Optuna's TPE thinks best and the cells that are left.
+    """Proposes what a surrogate finds most promising, and every CELL_EVERY-th time a cell that was never tried.
 
+    Until a trial has ended it proposes cells, with the usual values, and so it does when as many of them are left as
+    there are proposals. Optuna's study keeps what was tried.
     make_spec(parameters) completes what the space draws; n_trials: how many are proposed besides what is unfinished;
     max_macs: multiply-accumulates a pixel that no proposal exceeds; has_room: whether a trial finds the memory that it
     needs. Nothing is proposed twice.
@@ -72,12 +75,11 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         self.space, self.make_spec, self.host, self.mirror, self.max_macs = space, make_spec, host, mirror, max_macs
         self.has_room = has_room
         self.n_left = n_trials
-        self.study = optuna.create_study(direction="minimize", sampler=_sampler(seed))
-        self.by_chance = optuna.samplers.RandomSampler(seed)
+        self.seed = seed
+        self.study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed))
         self.unfinished: deque[TrialSpec] = deque()
-        self.cells: deque[dict[str, Any]] = deque()
-        self.n_cells_first = 0
-        self.takes_cell = False  # or Optuna's proposal, in turn
+        self.cells: deque[dict[str, Any]] = deque()  # in balanced order; tried ones are passed over
+        self.tried_cells: set[Cell] = set()
         self.open: dict[str, tuple[TrialSpec, optuna.trial.Trial | None]] = {}  # by Tune's trial id
         self.known: set[str] = set()
         self.paused: list[TrialSpec] = []
@@ -96,12 +98,9 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         told += [self._remembered(record, TrialState.PRUNED, None) for record in earlier]
         for trial in filter(None, told):
             self._add(trial)
-        firsts = [first for first in self.space.first_parameters() if self._fits(self.make_spec(first))]
-        untried = [first for first in firsts if self.make_spec(first).trial_id not in self.known]
-        self.cells = deque(untried)
-        n_first = CELLS_FIRST * max(len(values) for values in self.space.axes.values())
-        n_first = n_first if self.space.sampled else len(firsts)  # without values to draw a cell is one trial
-        self.n_cells_first = max(0, n_first - (len(firsts) - len(untried)))
+        self.tried_cells = {self._cell(spec) for spec in (*(record.spec for record in records), *self.unfinished)}
+        firsts = self.space.first_parameters()
+        self.cells = deque(first for first in firsts if self._fits(self.make_spec(first)))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         spec, trial = self._next()
@@ -112,6 +111,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         if not self.host.announce(spec):
             return str(Searcher.FINISHED)
         self.known.add(spec.trial_id)
+        self.tried_cells.add(self._cell(spec))
         if trial is not None:
             trial.set_user_attr("trial_id", spec.trial_id)
         self.open[trial_id] = (spec, trial)
@@ -139,26 +139,38 @@ class LowqSearch(Searcher):  # type: ignore[misc]
 
     def _propose(self) -> tuple[TrialSpec, optuna.trial.Trial | None] | None:
         """Return a spec that was not proposed before, None where the space has no more."""
-        takes_cell = self.cells and (self.n_cells_first > 0 or self.takes_cell or not self.space.sampled)
-        self.takes_cell = not self.takes_cell if self.n_cells_first <= 0 else False
-        if takes_cell:
-            self.n_cells_first -= 1
-            spec = self.make_spec(self.cells.popleft())
-            return spec, self._drawn_again(spec)
-        guided = self.study.sampler
-        try:
-            for sampler in N_GUIDED * [guided] + N_BY_CHANCE * [self.by_chance]:
-                self.study.sampler = sampler
-                trial = self.study.ask()
-                spec = self.make_spec(self._suggested(trial))
-                if spec.trial_id not in self.known and self._fits(spec):
-                    return spec, trial
-                # a repetition teaches nothing; what costs too much is known to be so by its constraint
-                repeats = spec.trial_id in self.known
-                self.study.tell(trial, state=TrialState.FAIL if repeats else TrialState.PRUNED)
-        finally:
-            self.study.sampler = guided
-        return None
+        self.cells = deque(cell for cell in self.cells if tuple(cell.values()) not in self.tried_cells)
+        takes_turn = len(self.known) % CELL_EVERY == 0 or len(self.cells) == self.n_left
+        if not self.space.sampled or (self.cells and not self._ended()):
+            spec = self.make_spec(self.cells.popleft()) if self.cells else None
+        elif self.cells and takes_turn:
+            spec = self._promising(self.cells.popleft()) or self._promising({})
+        else:
+            spec = self._promising({})
+        return None if spec is None else (spec, self._drawn_again(spec))
+
+    def _ended(self) -> list[optuna.trial.FrozenTrial]:
+        """Return what the surrogate learns from, in an order that does not depend on when trials ended."""
+        ended = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        return sorted(ended, key=lambda trial: str(trial.user_attrs.get("trial_id")))
+
+    def _promising(self, cell: Mapping[str, Any]) -> TrialSpec | None:
+        """Return what the surrogate expects most of, in a cell where one is given; None where there is nothing new."""
+        rng = np.random.default_rng((self.seed, len(self.known)))  # the same after a crash
+        candidates: dict[TrialSpec, Settings] = {}
+        for _ in range(N_DRAWS):
+            parameters, settings = draw(self.space, cell, rng)
+            spec = self.make_spec(parameters)
+            if spec not in candidates and spec.trial_id not in self.known and self._fits(spec):
+                candidates[spec] = settings
+            if len(candidates) == N_CANDIDATES:
+                break
+        ended = self._ended()
+        if not candidates or not ended:
+            return next(iter(candidates), None)
+        tried = [draw(self.space, trial.params, rng)[1] for trial in ended]
+        promise = sample(tried, [_rank(trial) for trial in ended], list(candidates.values()), rng)
+        return list(candidates)[int(np.argmin(promise))]
 
     def _ask(self, drawn: dict[str, Any]) -> optuna.trial.Trial:
         self.study.enqueue_trial(drawn)
@@ -180,6 +192,9 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         if self.max_macs is not None:
             trial.set_constraint(MACS, self.make_spec(drawn).macs_per_pixel - self.max_macs)
         return drawn
+
+    def _cell(self, spec: TrialSpec) -> Cell:
+        return tuple(getattr(spec, axis) for axis in self.space.axes)
 
     def _fits(self, spec: TrialSpec) -> bool:
         return (self.max_macs is None or spec.macs_per_pixel <= self.max_macs) and self.has_room(spec)
@@ -298,7 +313,9 @@ def _told(record: TrialRecord) -> tuple[TrialState, float | None]:
             return TrialState.PRUNED, None
 
 
-def _sampler(seed: int) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
+def _rank(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
+    """Return what trials are ordered by: completed ones by their value, then who came further, then by value."""
+    if trial.state is TrialState.COMPLETE:
+        return -math.inf, trial.values[0]
+    shown = trial.intermediate_values
+    return -max(shown, default=0), min(shown.values(), default=math.inf)
