@@ -82,14 +82,18 @@ def _cell(spec: TrialSpec) -> tuple[Any, ...]:
     return tuple(getattr(spec, axis) for axis in SPACE.axes)
 
 
-def test_the_first_cell_comes_first_and_then_cells_never_tried_in_turn_with_what_is_promising() -> None:
+def test_every_network_comes_first_and_then_cells_never_tried_in_turn_with_what_is_promising() -> None:
     searcher, host = _searcher()
-    specs = _run(searcher, 8 * CELL_EVERY)
+    n_networks = len(SPACE.axes["architecture"])
+    specs = _run(searcher, n_networks + 8 * CELL_EVERY)
     assert host.announced == specs
-    assert specs[0] == _make_spec(SPACE.first_parameters()[0])
+    firsts = [_make_spec(parameters) for parameters in SPACE.first_parameters()[:n_networks]]
+    assert specs[:n_networks] == firsts
+    assert len({spec.architecture for spec in firsts}) == n_networks
+    assert any(_cell(spec) not in CELLS[: len(specs)] for spec in specs[n_networks:])
     tried: set[tuple[Any, ...]] = set()
     for place, spec in enumerate(specs):
-        if place % CELL_EVERY == 0:
+        if place < n_networks or place % CELL_EVERY == 0:
             assert _cell(spec) == next(cell for cell in CELLS if cell not in tried)
         tried.add(_cell(spec))
 

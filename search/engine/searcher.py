@@ -53,8 +53,9 @@ class Host(Protocol):
 class LowqSearch(Searcher):  # type: ignore[misc]
     """Proposes what a surrogate finds most promising, and every CELL_EVERY-th time a cell that was never tried.
 
-    Until a trial has ended it proposes cells, with the usual values, and so it does when as many of them are left as
-    there are proposals. Optuna's study keeps what was tried.
+    As many cells as the longest axis has values come first, with the usual values, so that each was seen once, and
+    cells until a trial has ended; when as many are left as there are proposals, these are all that is proposed.
+    Optuna's study keeps what was tried.
     make_spec(parameters) completes what the space draws; n_trials: how many are proposed besides what is unfinished;
     max_macs: multiply-accumulates a pixel that no proposal exceeds; has_room: whether a trial finds the memory that it
     needs. Nothing is proposed twice.
@@ -79,6 +80,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         self.study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed))
         self.unfinished: deque[TrialSpec] = deque()
         self.cells: deque[dict[str, Any]] = deque()  # in balanced order; tried ones are passed over
+        self.n_cells = 0
         self.tried_cells: set[Cell] = set()
         self.open: dict[str, tuple[TrialSpec, optuna.trial.Trial | None]] = {}  # by Tune's trial id
         self.known: set[str] = set()
@@ -101,6 +103,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         self.tried_cells = {self._cell(spec) for spec in (*(record.spec for record in records), *self.unfinished)}
         firsts = self.space.first_parameters()
         self.cells = deque(first for first in firsts if self._fits(self.make_spec(first)))
+        self.n_cells = len(self.cells)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         spec, trial = self._next()
@@ -141,7 +144,8 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         """Return a spec that was not proposed before, None where the space has no more."""
         self.cells = deque(cell for cell in self.cells if tuple(cell.values()) not in self.tried_cells)
         takes_turn = len(self.known) % CELL_EVERY == 0 or len(self.cells) == self.n_left
-        if not self.space.sampled or (self.cells and not self._ended()):
+        is_first = self.n_cells - len(self.cells) < max(len(values) for values in self.space.axes.values())
+        if not self.space.sampled or (self.cells and (is_first or not self._ended())):
             spec = self.make_spec(self.cells.popleft()) if self.cells else None
         elif self.cells and takes_turn:
             spec = self._promising(self.cells.popleft()) or self._promising({})

@@ -83,7 +83,8 @@ class Plan:
         in_all = (
             f"about {self.n_epochs_expected:.0f} in all after early stopping" if self.stops_early else "all of them"
         )
-        cells = f"{min(self.n_trials, self.n_cells)} of {self.n_cells} cells tried"
+        n_cells = min(self.n_trials, self.n_cells)
+        cells = f"{'' if n_cells == self.n_cells else 'up to '}{n_cells} of {self.n_cells} cells tried"
         again = f" and {self.n_confirming} that train the best again" if self.n_confirming else ""
         return (
             f"plan: {self.n_trials} trials ({cells}){again}, up to {self.epochs} epochs each, {in_all}\n"
