@@ -27,11 +27,15 @@ def run_command(command: Callable[[], None]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal lacks letters for
+    with _one_interruption():  # until all is said
+        return _outcome(command)
+
+
+def _outcome(command: Callable[[], None]) -> int:
     try:
-        with _one_interruption():
-            command()
-            if sys.stdout:
-                sys.stdout.flush()
+        command()
+        if sys.stdout:
+            sys.stdout.flush()
     except InputError as error:
         return _complain(str(error), USER_ERROR, error)
     except BrokenPipeError:

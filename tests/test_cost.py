@@ -74,12 +74,17 @@ def test_no_pixel_outside_the_receptive_field_changes_a_restored_pixel(architect
     assert field // 2 <= rows[-1] - rows[0] + 1 <= field + 4  # pixels between the steps of a pooling reach further
 
 
+SCRATCH_MB = 256  # of TensorFlow's kernels, by processor: none on some, 20 to 230 on an AMD EPYC
+
+
 # One of each kind: a process takes some eight seconds, and benchmarks/memory.py measures them all.
 @pytest.mark.parametrize("architecture", ["linear", "native10k", "resnet", "memnet", "unet", "smallxception"])
-def test_the_estimated_memory_is_what_a_fresh_process_takes(architecture: str) -> None:
+def test_the_estimated_memory_is_what_a_fresh_process_takes(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # as a search has them, not as tests do
+        monkeypatch.delenv(threads, raising=False)
     setting = (architecture, "mse", 4, 128)
-    ratio = training_memory_mb(*setting) / measure(*setting)
-    assert 0.9 <= ratio <= 1.3
+    estimated, measured = training_memory_mb(*setting), measure(*setting)
+    assert estimated / 1.3 <= measured <= estimated / 0.9 + SCRATCH_MB
 
 
 def test_vgg16_is_counted_with_the_perceptual_loss_alone() -> None:

@@ -225,8 +225,9 @@ def test_the_native_space_has_native_networks_alone_of_sizes_that_can_be_built()
     space = SPACES["native"]
     assert set(space.axes["architecture"]) == set(NATIVE_SIZES)
     for first in space.first_parameters():
-        usual = _own(space, _spec(space, SCALES[space.scale], first))
-        assert usual["told_tables"] is True
+        spec = _spec(space, SCALES[space.scale], first)
+        assert spec.told_tables
+        usual = _own(space, spec)
         for field in ("width", "depth", "kernel_px", "downscale"):
             values = space.sampled[field]
             for value in values.of(first) if isinstance(values, By) else values:
