@@ -74,7 +74,8 @@ def test_no_pixel_outside_the_receptive_field_changes_a_restored_pixel(architect
     assert field // 2 <= rows[-1] - rows[0] + 1 <= field + 4  # pixels between the steps of a pooling reach further
 
 
-SCRATCH_MB = 256  # of TensorFlow's kernels, by processor: none on some, 20 to 230 on an AMD EPYC
+# Of TensorFlow's kernels, by processor: none on some; on an AMD EPYC 20 to 260 MB, up to 1.1 times the estimate.
+SCRATCH_MB, LEAST_COUNTED = 256, 0.4
 
 
 # One of each kind: a process takes some eight seconds, and benchmarks/memory.py measures them all.
@@ -84,7 +85,7 @@ def test_the_estimated_memory_is_what_a_fresh_process_takes(architecture: str, m
         monkeypatch.delenv(threads, raising=False)
     setting = (architecture, "mse", 4, 128)
     estimated, measured = training_memory_mb(*setting), measure(*setting)
-    assert estimated / 1.3 <= measured <= estimated / 0.9 + SCRATCH_MB
+    assert estimated / 1.3 <= measured <= min(estimated / 0.9 + SCRATCH_MB, estimated / LEAST_COUNTED)
 
 
 def test_vgg16_is_counted_with_the_perceptual_loss_alone() -> None:
