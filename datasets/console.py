@@ -104,6 +104,24 @@ def _one_interruption() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def interruption_deferred() -> Iterator[None]:
+    """Have an interruption wait until the block ends: for what is made and must be known before it can be cleared."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    with suppress(ValueError):  # not in the main thread, where signals do not come
+        for number in STOPPING:
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def _complain(message: str, code: int, error: BaseException | None = None) -> int:
     kept = "".join(f"; {text}" for text in getattr(error, "__notes__", ()))
     try:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from datasets.console import interruption_deferred
 from datasets.errors import BusyError, InputError, explain
 
 LOCK = "lock"  # held while a process works; says for which folder, by which command
@@ -52,11 +53,12 @@ def staged(out: Path, command: str = "") -> Iterator[Staging]:
     with ExitStack() as stack:
         try:
             check_new(out)
-            for parent in _make_parents(out):
-                stack.callback(_remove_if_empty, parent)
-            staging, lock = _begin(out, command)
-            stack.enter_context(lock)
-            stack.callback(_clear, staging)
+            with interruption_deferred():
+                for parent in _make_parents(out):
+                    stack.callback(_remove_if_empty, parent)
+                staging, lock = _begin(out, command)
+                stack.enter_context(lock)
+                stack.callback(_clear, staging)
             staging.contents.mkdir(exist_ok=True)
             yield staging
             _publish(staging)

@@ -1,5 +1,6 @@
 """Scalars for TensorBoard: each report at its epoch, in the trial's folder."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,9 @@ def test_every_report_is_written_at_its_epoch_also_by_a_later_sitting(tmp_path: 
 
 
 def test_a_folder_that_cannot_be_written_ends_the_scalars_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("ray"), "propagate", True)  # a search in this process sends it to a file
     (tmp_path / "file").touch()
     log = ProgressLog(1, 1.0, watchers=(Scalars(tmp_path / "file"),))
     for epoch in (1, 2):

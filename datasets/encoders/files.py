@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datasets.console import interruption_deferred
 from datasets.encoders.compress import SUFFIXES, compress
 from datasets.encoders.encoder import Encoder
 from datasets.errors import InputError, explain
@@ -101,22 +102,23 @@ def _read_pixels(path: Path) -> NDArray[np.uint8]:
 def _write_whole(path: Path, data: bytes) -> None:
     """Write a file under a temporary name of its own and rename it. Raises InputError."""
     temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".lowq-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {explain(error)}") from error
-    finally:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
+    with interruption_deferred():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".lowq-", dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(handle)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+            temporary = None
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {explain(error)}") from error
+        finally:
+            if temporary:
+                with suppress(OSError):
+                    os.unlink(temporary)
 
 
 def _is_lossy(path: Path) -> bool:
