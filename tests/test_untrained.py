@@ -13,6 +13,7 @@ from datasets.packed import PackedDataset
 from models.architectures.planes import PlaneFilter
 from models.footprint import FOOTPRINTS
 from models.training import TrainingState
+from search.cluster.baselines import PART_READINGS, parts_of
 from search.records import TrialRecord
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import FILTER, TrialSpec, TrialStatus
@@ -23,6 +24,7 @@ from search.trial.trial import epoch_images, load_restorer, run_trial
 
 SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=64, n_scored=1, crop_px=48))
 LINEAR = replace(FILTER, training_quality="20-80")
+QUALITIES = (10, 25, 40, 50, 60, 75, 80, 85, 90, 95, 100)
 NATIVE = TrialSpec(
     "native1k",
     epochs=2,
@@ -178,3 +180,13 @@ def test_the_images_of_an_epoch_and_their_order_in_it_are_drawn_apart(small_pack
         order = np.random.default_rng((NATIVE.seed, epoch)).permutation(images)  # as batches are put in order
         alike += int(np.sum(shown == order))
     assert alike < 2 * 40  # one place in an epoch by chance, all of them where both draw from one state
+
+
+@pytest.mark.parametrize(("n_images", "n_parts"), [(0, 0), (16, 1), (32, 2), (PART_READINGS, 11), (600, 28)])
+def test_parts_hold_each_image_at_each_quality_once_and_are_no_larger_than_said(n_images: int, n_parts: int) -> None:
+    images = list(range(5, 5 + n_images))
+    parts = list(parts_of("test", QUALITIES, images))
+    readings = [(image, quality) for part in parts for quality in part.qualities for image in part.images]
+    assert sorted(readings) == [(image, quality) for image in images for quality in sorted(QUALITIES)]
+    assert all(len(part.images) * len(part.qualities) <= PART_READINGS for part in parts)
+    assert len(parts) == n_parts

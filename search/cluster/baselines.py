@@ -1,7 +1,7 @@
 """JPEG as it is and the closed-form filter, scored beside the trials in parts that take no card."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,17 +17,26 @@ from search.space.plan import Machine
 from search.space.spec import TrialSpec
 from search.trial.store import SAMPLES, SCORES
 
-PART_IMAGES = 64
+PART_READINGS = 256  # images times qualities, of a part: a minute on a slow core
 MAX_TRIES = 3  # of a part, as workers and nodes die
 
 
 @dataclass(frozen=True)
 class Part:
-    """Images of a subset to score at a quality; all of a spec's parts make its scores."""
+    """Images of a subset to score at some qualities; all of a spec's parts make its scores."""
 
     subset: str
-    quality: int
+    qualities: tuple[int, ...]
     images: tuple[int, ...]
+
+
+def parts_of(subset: str, qualities: Sequence[int], images: Sequence[int]) -> Iterator[Part]:
+    """Cut what is to be scored into parts: all qualities of few images, or one of as many images as a part takes."""
+    for first in range(0, len(images), PART_READINGS):
+        some = tuple(images[first : first + PART_READINGS])
+        n_qualities = PART_READINGS // len(some)
+        for start in range(0, len(qualities), n_qualities):
+            yield Part(subset, tuple(qualities[start : start + n_qualities]), some)
 
 
 @dataclass
@@ -120,17 +129,13 @@ class Baselines:
 def _prepare(workers: WorkerSetup, spec: TrialSpec) -> tuple[TrialRecord, bytes, tuple[Part, ...]]:
     """Fit what is to be fitted and read the monitor: the record, pictures, and what is to be scored."""
     from models.backend import prepare_backend  # here and below: the driver, which has no use for Keras, never loads it
-    from search.trial.untrained import parts_to_score, prepare_untrained
+    from search.trial.untrained import prepare_untrained, what_to_score
 
     prepare_backend(workers.setup.n_threads)
     pack, setup = workers.open()
     record, samples = prepare_untrained(spec, pack, RemoteStore(find_checkpoint_store(workers.checkpoints)), setup)
-    parts = tuple(
-        Part(subset, quality, tuple(images[first : first + PART_IMAGES]))
-        for subset, quality, images in parts_to_score(spec, pack, setup.protocol)
-        for first in range(0, len(images), PART_IMAGES)
-    )
-    return record, samples, parts
+    parts = [part for whole in what_to_score(spec, pack, setup.protocol) for part in parts_of(*whole)]
+    return record, samples, tuple(parts)
 
 
 def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part) -> list[Row]:
@@ -141,5 +146,5 @@ def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part) -> list[Row]:
     prepare_backend(workers.setup.n_threads)
     pack, setup = workers.open()
     model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
-    rows = score_images(model, pack.written_by(spec.family), part.images, (part.quality,), setup.protocol)
+    rows = score_images(model, pack.written_by(spec.family), part.images, part.qualities, setup.protocol)
     return [{"split": part.subset, **row} for row in rows]

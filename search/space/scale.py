@@ -154,7 +154,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             # an epoch of a native network takes about as long as one of the others, which cost ten times as much
             fields={
                 "split": "tiny",
-                "epochs": 16,
+                "epochs": 12,
                 "normalisation": "re-estimated",
                 **_training(
                     {"epoch_images": 2048, "crop_px": 64},

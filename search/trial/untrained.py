@@ -38,12 +38,14 @@ def screening_record(spec: TrialSpec, pack: PackedDataset, setup: TrialSetup) ->
     return record_of(spec, pack, monitor, scored_model(spec, state), state, TrialStatus.COMPLETED)
 
 
-def parts_to_score(spec: TrialSpec, pack: PackedDataset, protocol: Protocol) -> Iterator[tuple[str, int, list[int]]]:
-    """Yield subset, quality and images of what is scored: test images at every quality, and validation images.
+def what_to_score(
+    spec: TrialSpec, pack: PackedDataset, protocol: Protocol
+) -> Iterator[tuple[str, tuple[int, ...], list[int]]]:
+    """Yield subset, qualities and images of what is scored: test images at every quality, and validation images.
 
     Of JPEG as it is the validation images at every quality too: networks are compared with it there.
     """
     for subset in ("validation", "test"):
         images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
-        for quality in pack.qualities if spec.returns_input or subset == "test" else protocol.scored_qualities:
-            yield subset, quality, images
+        is_at_all = spec.returns_input or subset == "test"
+        yield subset, tuple(pack.qualities if is_at_all else protocol.scored_qualities), images
