@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -59,12 +62,9 @@ def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_model_file(tmp_path / "a.lowq", drawn_model_file(told_tables=True))
-    command = ["export", str(tmp_path / "a.lowq"), "-o", str(tmp_path / "a.html")]
-    assert main(command) == 2
+    write_model_file(tmp_path / "a.lowq", drawn_model_file())
+    assert main(["export", str(tmp_path / "a.lowq"), "-o", str(tmp_path / "a.html")]) == 2
     assert "a page needs --runtime FILE" in capsys.readouterr().err
-    assert main([*command, "--runtime", str(package_of(tmp_path, RUNTIME, BINARY))]) == 2
-    assert "a page cannot tell a network the file's tables" in capsys.readouterr().err
     assert not (tmp_path / "a.html").exists()
 
 
@@ -95,13 +95,26 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     driver.quit()
 
 
-def test_a_jpeg_is_restored_in_the_browser_as_the_network_does(runtime: Path, chromium: Chrome, tmp_path: Path) -> None:
-    write_model_file(tmp_path / "a.lowq", drawn_model_file("native11k"))
+FILES: list[dict[str, Any]] = [
+    {"quality": 40},
+    {"quality": 25, "progressive": True, "subsampling": "4:4:4"},
+    {"qtables": [list(range(1, 65)), list(range(255, 191, -1))]},
+]
+
+
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize("told_tables", [False, True])
+def test_a_jpeg_is_restored_in_the_browser_as_the_network_does(
+    runtime: Path, chromium: Chrome, tmp_path: Path, written: dict[str, Any], told_tables: bool
+) -> None:
+    drawn = drawn_model_file("native11k", told_tables=told_tables)
+    heeded = tuple(100 * weight if weight.ndim == 2 else weight for weight in drawn.weights)  # what tables scale by
+    write_model_file(tmp_path / "a.lowq", replace(drawn, weights=heeded))
     page = tmp_path / "page.html"
     assert main(["export", str(tmp_path / "a.lowq"), "-o", str(page), "--runtime", str(runtime)]) == 0
     original = next(iter(synthesize(1, seed=8))).read()[:91, :121]
     photo = tmp_path / "photo.jpg"
-    photo.write_bytes(jpeg_bytes(original, quality=40))
+    photo.write_bytes(jpeg_bytes(original, **written))
     chromium.get(page.as_uri())
     wait = WebDriverWait(chromium, WAIT_S)
     wait.until(lambda driver: driver.find_element(By.ID, "said").text == "ready")
@@ -112,8 +125,11 @@ def test_a_jpeg_is_restored_in_the_browser_as_the_network_does(runtime: Path, ch
         "return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data);"
     )
     given = np.array(pixels, np.int64).reshape(91, 121, 4)[..., :3]
-    expected = restore(load(tmp_path / "a.lowq"), photo.read_bytes(), "off")
+    restorer = load(tmp_path / "a.lowq")
+    expected = restore(restorer, photo.read_bytes(), "off")
     assert np.abs(given - expected).max() <= 1
+    untold = np.clip(np.rint(255 * restorer.network(np.asarray(Image.open(photo)), np.zeros(8, np.float32))), 0, 255)
+    assert (np.abs(given - untold).max() > 2) == told_tables
     requests = [
         message["params"]["request"]["url"]
         for message in (json.loads(entry["message"])["message"] for entry in chromium.get_log("performance"))

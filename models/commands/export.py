@@ -110,8 +110,6 @@ def _export_elsewhere(options: argparse.Namespace) -> str:
         model_file = open_model(options.source)
         model = load(options.source, options.plugin).network.model
     try:
-        if out.suffix == PAGE and len(model.inputs) > 1:
-            raise ExportError("a page cannot tell a network the file's tables: export another model")
         if out.suffix == SAVED_MODEL:
             write_saved_model(out, model)
         elif out.suffix == TFLITE:
