@@ -47,7 +47,10 @@ def start_smoke(pack: PackedDataset, folder: Path, *arguments: object) -> "subpr
 def line_with(process: "subprocess.Popen[str]", part: str) -> str:
     """Wait for the line of a search's output that holds a part."""
     assert process.stdout is not None
-    return next(line for line in process.stdout if part in line)
+    for line in process.stdout:
+        if part in line:
+            return line
+    raise AssertionError(f"no line with {part!r}: {process.communicate()[1]}")
 
 
 def epochs_told(lines: Iterable[str]) -> list[tuple[str, str]]:
