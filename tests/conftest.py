@@ -1,5 +1,6 @@
 """What several rooms' tests share: a small pack of synthetic smears."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -26,6 +27,12 @@ settings.load_profile("lowq")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest first."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that was imported out of garbage collection: `clear_session` would go through it for every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,8 @@ def _require_answer(address: str) -> None:
 
 def _probe(address: str, environment: Mapping[str, str]) -> str:
     """Return why a cluster cannot be joined; empty where it can."""
+    if ":" in address and not _accepts(address):
+        return "nothing listens there"  # Ray would try for a while
     command = [sys.executable, "-c", PROBE, address]
     try:
         answer = subprocess.run(
