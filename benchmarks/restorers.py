@@ -57,7 +57,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what differs from the training of na
     "told no tables": {"told_tables": False},
     "MSE alone": {"loss": "mse", "ssim_weight": None},
     "MSE and SSIM": {"loss": "mse-ssim"},
-    "half the rate": {"learning_rate": 1.5e-3},
+    "half the rate": {"learning_rate": 1e-3},
+    "twice the rate": {"learning_rate": 4e-3},
+    "batches of 16": {"batch_size": 16},
+    "crops of 64 px": {"crop_px": 64},
 }
 
 

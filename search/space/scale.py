@@ -108,8 +108,8 @@ class Scale:
 
 # How native networks are trained at every scale; `benchmarks/restorers.py ablations` tries each of these alone.
 NATIVE_TRAINING: Mapping[str, Any] = {
-    "batch_size": 16,
-    "learning_rate": 3e-3,
+    "batch_size": 8,
+    "learning_rate": 2e-3,
     "crop": "chroma-grid",
     "augmentation": "symmetries",
     "schedule": "cosine",
@@ -157,7 +157,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 "epochs": 12,
                 "normalisation": "re-estimated",
                 **_training(
-                    {"epoch_images": 2048, "crop_px": 64},
+                    {"epoch_images": 912, "crop_px": 96},
                     {
                         "epoch_images": 192,
                         "crop_px": 48,
@@ -185,7 +185,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 "epochs": 48,
                 "normalisation": "re-estimated",
                 **_training(
-                    {"epoch_images": 4096, "crop_px": 64},
+                    {"epoch_images": 2304, "crop_px": 96},
                     {
                         "epoch_images": 512,
                         "crop_px": 96,

@@ -194,7 +194,7 @@ SPACES: Mapping[str, Space] = {
         sampled={
             "learning_rate": for_natives(LogRange(1e-3, 4e-3), LogRange(3e-4, 3e-3)),  # around Adam's default
             # MemNet keeps five times ResNet's feature maps: 16 crops of 192 px would fit none of the thesis' cards.
-            "batch_size": By("architecture", (4, 8, 16), dict.fromkeys(NATIVE_SIZES, (16,)) | {"memnet": (2, 4, 8)}),
+            "batch_size": By("architecture", (4, 8, 16), dict.fromkeys(NATIVE_SIZES, (8,)) | {"memnet": (2, 4, 8)}),
             "schedule": for_natives(("cosine",), SCHEDULES),
             "augmentation": for_natives(("symmetries",), THESIS_AUGMENTATIONS),
             "clip_norm": for_natives((1.0,), (None, 1.0)),
