@@ -2,6 +2,7 @@
 
 import gc
 import os
+from functools import partial
 from pathlib import Path
 
 # Before numpy and TensorFlow are loaded: tests in parallel would wait for each other's threads.
@@ -41,6 +42,15 @@ def small_pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
     folder: Path = tmp_path_factory.mktemp("packs") / "small"
     write_pack(synthesize(N_IMAGES, seed=0), folder, PackSettings(SIZE_PX, description="12 small smears"))
     return open_pack(folder)
+
+
+@pytest.fixture
+def small_resnet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ResNet so small that its training is compiled in a moment."""
+    from models.architectures.resnet import resnet
+    from models.build import ARCHITECTURES
+
+    monkeypatch.setitem(ARCHITECTURES, "resnet", partial(resnet, width=4, n_blocks=1))
 
 
 @pytest.fixture

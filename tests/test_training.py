@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 import keras
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.architectures.resnet import resnet
 from models.backend import device_name, prepare_backend
 from models.blur import Tensor
-from models.build import build_model
+from models.build import build_model, build_restorer
 from models.losses import Loss, hf, mae, mse, perceptual, vgg16_features
 from models.training import (
     CHECK_STEPS,
@@ -32,6 +34,7 @@ from models.training import (
 )
 
 CROP_PX, N_BATCHES, EPOCHS = 16, 3, 4
+SMALL_RESNET = partial(resnet, width=4, n_blocks=1)
 SCHEDULES = ("constant", "cosine")
 PIXEL_LOSSES = (mae, mse, hf)
 
@@ -61,8 +64,9 @@ def _plan(**fields: object) -> TrainingPlan:
 
 
 def _model(seed: int = 0) -> keras.Model:
+    """Return a residual network so small that it is compiled in a moment."""
     keras.utils.set_random_seed(seed)
-    return build_model("resnet")
+    return build_restorer(SMALL_RESNET)
 
 
 def _watch(*values: float) -> Callable[[keras.Model], tuple[float, Row]]:

@@ -21,6 +21,8 @@ from search.trial.reporting import Progress, Report, Verdict
 from search.trial.store import SAMPLES, SCORES, LocalStore, StoreError
 from search.trial.trial import epoch_images, load_restorer, run_trial
 
+pytestmark = pytest.mark.usefixtures("small_resnet")
+PARAMETERS = 25 * 3 * 4 + 4 + 25 * 4 * 8 + 8 + 9 * 8 * 8 + 8 + 8 * 4 + 4 + 9 * 4 * 3 + 3
 SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=32, n_scored=1, crop_px=48))
 SPEC = TrialSpec("resnet", epochs=2, epoch_images=4, crop_px=24, batch_size=2, start="near_identity")
 TINY = replace(SPEC, epochs=3, learning_rate=1e-4)
@@ -59,7 +61,7 @@ def test_a_trial_runs_every_epoch_reports_each_and_leaves_scores_and_samples(
 ) -> None:
     store, listener = LocalStore(tmp_path), Listener()
     record = _ran(SPEC, small_pack, store, listener)
-    assert (record.status, record.epochs_run, record.parameters) == (TrialStatus.COMPLETED, 2, 114_691), record.error
+    assert (record.status, record.epochs_run, record.parameters) == (TrialStatus.COMPLETED, 2, PARAMETERS), record.error
     assert [progress.epoch for progress in listener.heard] == [row["epoch"] for row in record.curve] == [1, 2]
     shares = [row["bytes_at_parity"] for row in record.curve if row["bytes_at_parity"] is not None]
     assert record.bytes_at_parity == listener.heard[-1].best_bytes_at_parity == min(shares)
@@ -206,7 +208,7 @@ def test_a_trial_trains_with_the_perceptual_loss(small_pack: PackedDataset, tmp_
     record = _ran(replace(SPEC, loss="perceptual", crop_px=32, epochs=1), small_pack, LocalStore(tmp_path))
     assert record.status is TrialStatus.COMPLETED, record.error
     assert record.curve[0]["loss"]
-    assert record.parameters == 114_691
+    assert record.parameters == PARAMETERS
 
 
 def test_scores_hold_the_worst_window_beside_the_four_metrics(small_pack: PackedDataset, tmp_path: Path) -> None:

@@ -113,11 +113,11 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that hosts share: wheels of all that constraints.txt asks for, and the environment of the PCs."""
     folder = tmp_path_factory.mktemp("shared")
-    wanted = "".join((ROOT / name).read_text() for name in ("pyproject.toml", "constraints.txt"))
+    what = ["--constraint", "constraints.txt", "--dest", str(WHEELS), ".[watch]", "setuptools>=77"]
+    wanted = "".join([*what, *((ROOT / name).read_text() for name in ("pyproject.toml", "constraints.txt"))])
     stamp = WHEELS / "of"
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(WHEELS, ignore_errors=True)
-        what = ["--constraint", "constraints.txt", "--dest", str(WHEELS), ".", "setuptools>=77"]
         subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--quiet", *what], cwd=ROOT, check=True)
         stamp.write_text(wanted)
     shutil.copytree(WHEELS, folder / "wheels", copy_function=os.link if _same_disk(folder) else shutil.copy)
@@ -179,13 +179,14 @@ def test_a_search_outlives_the_laptop_and_is_watched_from_it(pcs: list[Host], de
     desk.host.kill()
     _until(lambda: "starts" in desk.give("Watch", 0), 120)
     screen = desk.host.popen(f"script -qec '{desk.line('Watch', 1)}' /dev/null", stdout=subprocess.PIPE)
-    curves, dashboard = (desk.host.popen(desk.line("Watch", place), stdout=subprocess.DEVNULL) for place in (2, 3))
+    watchers = [desk.host.popen(desk.line("Watch", place), stdout=subprocess.DEVNULL) for place in (2, 3, 4)]
     token = (desk.host.home / ".ray/auth_token").read_text()
     _until(lambda: "200" in _page(desk, "http://localhost:8265/nodes?view=summary", token), 60)
     assert "403" in _page(desk, "http://localhost:8265/nodes?view=summary", "wrong")
     _until(lambda: "200" in _page(desk, "http://localhost:6006/data/runs", ""), 60)
+    _until(lambda: "200" in _page(desk, "http://localhost:8080/dashboard/", ""), 60)
     desk.host.kill()
-    for process in (curves, dashboard):
+    for process in watchers:
         process.wait()
     assert "parity" in screen.communicate()[0]
     _until(lambda: "report: " in desk.give("Watch", 0), 300)
