@@ -341,6 +341,7 @@ def test_without_patience_there_is_no_validation() -> None:
     assert "validation_loss" not in state.curve[0]
 
 
+@pytest.mark.usefixtures("small_resnet")
 def test_training_in_16_bits_goes_on_from_a_stored_state_too() -> None:
     def model() -> keras.Model:
         keras.utils.set_random_seed(0)
