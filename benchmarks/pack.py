@@ -30,7 +30,7 @@ from datasets.sources.source import find_sources
 N_DRAWN, SEED = 60, 0
 N_PARTS_A_SIDE = 6
 N_PARTS = 6  # of the pack, whose rates are compared
-RESULT = Path(__file__).resolve().parent / "results" / "pack.json"
+RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def write_sources(folder: Path, n_images: int) -> None:
@@ -107,15 +107,18 @@ def restart(folder: Path, n_images: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure, print and write benchmarks/results/pack.json."""
+    """Measure, print and write benchmarks/results/pack-IMAGES.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=6000)
-    n_images = parser.parse_args().images
+    parser.add_argument("--images", type=int, default=6000, help="60296, the thesis' number, take 52 GB of disk")
+    parser.add_argument("--no-restart", action="store_true", help="leave out what an interruption costs")
+    options = parser.parse_args()
+    n_images = options.images
     folder = Path(tempfile.mkdtemp())
     try:
         write_sources(folder / "source", n_images)
         numbers = measure(folder, n_images)
-        numbers["restart"] = restart(folder, n_images)
+        if not options.no_restart:
+            numbers["restart"] = restart(folder, n_images)
     finally:
         shutil.rmtree(folder)
     result = {
@@ -130,8 +133,8 @@ def main() -> None:
         "settings": {"size_px": SIZE_PX, "qualities": QUALITIES, "n_drawn": N_DRAWN, "seed": SEED},
         "numbers": numbers,
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"pack-{n_images}.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(numbers, indent=2))
 
 
