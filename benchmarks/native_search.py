@@ -43,6 +43,7 @@ RECIPE: dict[str, Any] = {
     "crop_px": 96,
     "epochs": EPOCHS,
     "epoch_images": STEPS * BATCH // EPOCHS,
+    "restore_best": False,  # the last weights, when the rate has fallen to zero
 }
 QUALITIES = (25, 40, 50, 60, 75)
 SCORES = ["psnr_db", "ssim", "mae"]

@@ -154,7 +154,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             # an epoch of a native network takes about as long as one of the others, which cost ten times as much
             fields={
                 "split": "tiny",
-                "epochs": 12,
+                "epochs": 10,
                 "normalisation": "re-estimated",
                 **_training(
                     {"epoch_images": 912, "crop_px": 96},
@@ -172,7 +172,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             grace_epochs=2,
             reduction_factor=2,
             n_finalists=2,
-            protocol=Protocol(n_monitored=8, monitor_px=96, n_scored=16, n_compared=8),
+            protocol=Protocol(n_monitored=8, monitor_px=96, n_scored=16, n_stopped=8, n_compared=8),
             n_confirmed=1,
             final_split="tiny",
             final_top=1,
