@@ -39,10 +39,10 @@ def _outcome(command: Callable[[], None]) -> int:
     except InputError as error:
         return _complain(str(error), USER_ERROR, error)
     except BrokenPipeError:
-        _drop(sys.stdout)
+        drop(sys.stdout)
         return CLOSED_PIPE
     except OSError as error:
-        _drop(sys.stdout)
+        drop(sys.stdout)
         return _complain(f"{error.filename or 'the output'}: {explain(error)}", USER_ERROR)
     except MemoryError:
         return _complain("there is too little memory: end other programs, or use smaller images", USER_ERROR)
@@ -127,11 +127,11 @@ def _complain(message: str, code: int, error: BaseException | None = None) -> in
     try:
         print(f"lowq: {printable(message + kept)}", file=sys.stderr)
     except OSError:
-        _drop(sys.stderr)
+        drop(sys.stderr)
     return code
 
 
-def _drop(stream: Any) -> None:
+def drop(stream: Any) -> None:
     """Send what a stream still holds nowhere: Python would complain of it at its end."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets.console import OneLineParser
+from datasets.console import CLOSED_PIPE, INTERRUPTED, USER_ERROR, OneLineParser, drop
 from datasets.errors import InputError
 from search.cluster.connection import disconnect
 from search.cluster.node_check import Check, check_nodes, without_bad_nodes
@@ -30,7 +30,6 @@ from search.space.spaces import FINAL, SPACES
 from search.space.spec import TrialStatus
 from search.task import Task
 
-USER_ERROR, INTERRUPTED = 2, 130
 RUNS_FOLDER = Path("runs")
 ROOT = Path(__file__).resolve().parents[1]
 RESTORER = Path("restorer", "restorer.lowq")
@@ -50,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lowq: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # such as of `| head`
+        drop(sys.stdout)
+        return CLOSED_PIPE
     finally:
         disconnect()
         signal.signal(signal.SIGTERM, on_end)

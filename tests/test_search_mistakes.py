@@ -1,5 +1,6 @@
 """Mistakes in a search's options: one line that says what to do and exit code 2, and nothing made."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,15 @@ def test_a_duration_is_read_in_its_unit(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a duration is a number and a unit"):
         parse_duration(text)
+
+
+@pytest.mark.usefixtures("laptop")
+def test_an_output_that_nobody_reads_is_no_mistake(
+    small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as unread:
+        monkeypatch.setattr("sys.stdout", unread)
+        assert main(["--data", str(small_pack.folder), "--dry-run"]) == 141
+    assert capfd.readouterr().err == ""
