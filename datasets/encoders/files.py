@@ -99,26 +99,26 @@ def _read_pixels(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"{path} cannot be read: export it again") from error
 
 
+@interruption_deferred()
 def _write_whole(path: Path, data: bytes) -> None:
     """Write a file under a temporary name of its own and rename it. Raises InputError."""
     temporary = None
-    with interruption_deferred():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".lowq-", dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-            temporary = None
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {explain(error)}") from error
-        finally:
-            if temporary:
-                with suppress(OSError):
-                    os.unlink(temporary)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".lowq-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {explain(error)}") from error
+    finally:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
 
 
 def _is_lossy(path: Path) -> bool:
