@@ -64,7 +64,6 @@ WITH_ARGUMENTS = {
     "resnet": partial(resnet, width=4, n_blocks=2),
     "jjnet": partial(jjnet, width=4, n_blocks=2),
 }
-N_RESEEDED = 40  # the best cells have all seeds
 SIZE_PX, N_IMAGES = 96, 200
 PROTOCOL = Protocol(n_monitored=8, monitor_px=96, n_scored=1, n_stopped=1)
 RECORDED = Path(__file__).resolve().parent / "results" / "replay.jsonl"

@@ -90,6 +90,20 @@ def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(s
     assert (run / "restorer" / "restorer.lowq").is_file() == (picked is not None)
 
 
+def test_the_baselines_have_a_slot_of_their_own_until_they_are_scored(smoke: tuple[Path, str]) -> None:
+    under_way, most = set[str](), 0
+    lines = [line for line in smoke[1].splitlines() if " left] " in line]
+    last = max(place for place, line in enumerate(lines) if "  identity-" in line or "  linear-" in line)
+    for line in lines[:last]:
+        _, trial_id, event, *_ = line.split("  ")
+        if event.startswith("starts"):
+            under_way.add(trial_id)
+        elif event.startswith(("completed", "stopped")):
+            under_way.discard(trial_id)
+        most = max(most, len(under_way))
+    assert most == 1
+
+
 def test_a_search_leaves_the_safety_cards_of_its_finalists_and_shows_them(smoke: tuple[Path, str]) -> None:
     run, _ = smoke
     trained = [record.trial_id for record in read_records(run) if record.spec.is_trained]

@@ -7,6 +7,8 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, WorkerSetup
@@ -53,8 +55,9 @@ class Baseline:
 class Baselines:
     """Has a few parts at a time scored; `take` gets the record of each baseline when its scores are safe.
 
-    Beside cards a part takes no CPU that a trial waits for, and there is one a node; without cards they take half of
-    the slots.
+    Beside cards a part takes no CPU that a trial waits for, and there is one a node. Without cards half of the slots
+    are reserved for them until all is scored, so that they come first whatever the trials do: in a search's last trials
+    they would hold a slot that one of these waits for.
     """
 
     def __init__(
@@ -66,7 +69,24 @@ class Baselines:
         self.n_at_once = (
             max(1, machine.n_slots // 2) if not machine.n_gpus else len([n for n in ray.nodes() if n["Alive"]])
         )
+        self.reserved = self._reserve()
         self.move_on()
+
+    def _reserve(self) -> PlacementGroup | None:
+        """Reserve slots, where trials would take all of them."""
+        if not self.waiting or self.machine.n_gpus or self.machine.n_slots <= self.n_at_once:
+            return None
+        selector = where(self.machine)
+        return placement_group(
+            [{"CPU": self.machine.n_threads}] * self.n_at_once,
+            strategy="SPREAD",
+            bundle_label_selector=[selector] * self.n_at_once if selector else None,
+        )
+
+    def _release(self) -> None:
+        if self.reserved is not None:
+            remove_placement_group(self.reserved)
+            self.reserved = None
 
     def move_on(self, timeout_s: float = 0.0) -> None:
         """Take what is ready and start what may follow."""
@@ -77,6 +97,8 @@ class Baselines:
         while self.waiting and len(self.under_way) < self.n_at_once:
             baseline, part, n_tries = self.waiting.popleft()
             self.under_way[self._start(baseline, part)] = (baseline, part, n_tries)
+        if not self.under_way:
+            self._release()
 
     def finish(self) -> None:
         """Score all that is left."""
@@ -89,15 +111,19 @@ class Baselines:
         for reference in self.under_way:
             ray.cancel(reference, force=True)
         self.under_way.clear()
+        self._release()
 
     def _start(self, baseline: Baseline, part: Part | None) -> Any:
         on_gpus = bool(self.machine.n_gpus)
         kind = ray.remote(
             num_cpus=0 if on_gpus else self.machine.n_threads,
             max_retries=0,
-            label_selector=where(self.machine),
-            scheduling_strategy="SPREAD",
             **({"runtime_env": NO_GPU} if on_gpus else {}),
+            **(
+                {"scheduling_strategy": PlacementGroupSchedulingStrategy(self.reserved)}
+                if self.reserved
+                else {"scheduling_strategy": "SPREAD", "label_selector": where(self.machine)}
+            ),
         )
         if part is None:
             return kind(_prepare).remote(self.workers, baseline.spec)
