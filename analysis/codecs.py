@@ -25,6 +25,8 @@ TITLES = {
     "jpeg-optimised": "JPEG, optimised",
     "jpeg-progressive": "JPEG, progressive",
     "jpeg-444": "JPEG, 4:4:4",
+    "mozjpeg": "JPEG by mozjpeg",
+    "jpegli": "JPEG by jpegli",
     "webp": "WebP",
     "avif": "AVIF",
     "jpeg-xl": "JPEG XL",

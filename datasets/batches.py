@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.encoders.windows import decode_encoded, degrade_window, encode_window
+from datasets.encoders.windows import decode_encoded, degrade_to_train, encode_window
 from datasets.errors import InputError
 from datasets.jpeg import Window
 from datasets.packed import PackedDataset
@@ -155,7 +155,7 @@ def _flipped(pixels: NDArray[np.uint8], down: bool, across: bool) -> NDArray[np.
 def _turned(pack: PackedDataset, image: int, quality: int, window: Window, rng: np.random.Generator) -> Sample:
     """Flip, mirror and transpose the original, one of eight symmetries, before it is compressed."""
     original = turn(pack.originals[image], int(rng.integers(N_SYMMETRIES)))
-    return degrade_window(original, pack.encoder_at(quality), window), original[window], 1
+    return degrade_to_train(original, pack.encoder_at(quality), window), original[window], 1
 
 
 AUGMENTATIONS: Mapping[str, Callable[[PackedDataset, int, int, Window, np.random.Generator], Sample]] = {

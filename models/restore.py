@@ -177,7 +177,10 @@ def restore_pixels(
 def _stored(restorer: Restorer, jpeg: JpegFile) -> Stored:
     """Return what a file stores; how it was rounded is known of libjpeg's tables and of the model's own encoder."""
     own = restorer.model_file.facts["encoder"].get("family")
-    is_known = jpeg.quality is not None or (own is not None and _quality_in(own, jpeg) is not None)
+    if own is not None and find_family(own).middle.trellis:
+        is_known = False  # a trellis prefers zeros
+    else:
+        is_known = jpeg.quality is not None or (own is not None and _quality_in(own, jpeg) is not None)
     return Stored(jpeg.planes, jpeg.steps, jpeg.frame.factors, is_known)
 
 

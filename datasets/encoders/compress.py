@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.codecs import JPEG_XL, Codec, decode, encode
+from datasets.codecs import JPEG_XL, MOZJPEG, Codec, decode, encode
 from datasets.encoders.encoder import JPEG, Encoder
 from datasets.tables import N_NUMBERS, describe_tables
 
@@ -18,7 +18,7 @@ SUFFIXES: Mapping[str, str] = MappingProxyType({JPEG: ".jpg", "webp": ".webp", "
 
 def compress(image: NDArray[np.uint8], encoder: Encoder) -> bytes:
     """Return the file of uint8 [H, W, 3]. Raises InputError where this installation lacks the codec."""
-    return encode(as_codec(encoder), image, encoder.quality)
+    return encode(as_codec(encoder), image, None if encoder.trellis else encoder.quality)
 
 
 def show(data: bytes | memoryview, encoder: Encoder) -> NDArray[np.uint8]:
@@ -45,6 +45,8 @@ def described_tables(encoder: Encoder) -> NDArray[np.float32]:
 def as_codec(encoder: Encoder) -> Codec:
     """Return an encoder as `datasets.codecs` has it, its quality aside."""
     options: dict[str, Any] = {}
+    if encoder.trellis:
+        return Codec(MOZJPEG, (), {"qtables": encoder.steps().tolist(), "subsampling": encoder.subsampling})
     if encoder.codec == JPEG:
         options = {"optimize": encoder.optimised, "progressive": encoder.progressive, "smooth": encoder.smoothing}
         if encoder.tables is not None:

@@ -39,7 +39,8 @@ class Encoder:
 
     codec: a key of SUBSAMPLINGS; quality: 1..100 on the codec's own scale, or else tables of JPEG; subsampling: of
     chroma, "" for the codec's default. Of JPEG alone: optimised, Huffman tables made for each image, which takes fewer
-    bytes for the same pixels, and progressive, which is always optimised; smoothing: 0..100, of the image beforehand.
+    bytes for the same pixels, and progressive, which is always optimised; smoothing: 0..100, of the image beforehand;
+    trellis: coefficients that cost more bits than they show are left out, by mozjpeg.
     Raises InputError for what the codec lacks.
     """
 
@@ -50,6 +51,7 @@ class Encoder:
     optimised: bool = True
     progressive: bool = False
     smoothing: int = 0
+    trellis: bool = False
 
     def __post_init__(self) -> None:
         if self.codec not in SUBSAMPLINGS:
@@ -62,14 +64,20 @@ class Encoder:
         object.__setattr__(self, "subsampling", self.subsampling or known[0])
         if self.subsampling not in known:
             raise InputError(f"{self.codec} has no subsampling {self.subsampling}; it has {', '.join(known)}")
-        for choice in ("optimised", "progressive"):
+        for choice in ("optimised", "progressive", "trellis"):
             if not isinstance(getattr(self, choice), bool):
                 raise InputError(f"{choice} must be true or false, got {getattr(self, choice)!r}")
         if not is_whole(self.smoothing) or not 0 <= self.smoothing <= HIGHEST_SMOOTHING:
             raise InputError(f"smoothing must be a whole number of 0..{HIGHEST_SMOOTHING}, got {self.smoothing!r}")
-        of_jpeg = self.tables is not None or self.progressive or self.smoothing or not self.optimised
+        of_jpeg = self.tables is not None or self.progressive or self.smoothing or self.trellis or not self.optimised
         if self.codec != JPEG and of_jpeg:
-            raise InputError(f"tables, plain, progressive and smoothing are JPEG's: {self.codec} has a quality alone")
+            raise InputError(
+                f"tables, plain, progressive, smoothing and trellis are JPEG's: {self.codec} has a quality alone"
+            )
+        if self.trellis and (self.progressive or self.smoothing or not self.optimised):
+            raise InputError(
+                "files with a trellis are optimised baseline JPEG: neither plain, progressive nor smoothed"
+            )
         object.__setattr__(self, "optimised", self.optimised or self.progressive)
 
     @property
@@ -80,6 +88,7 @@ class Encoder:
             "" if self.optimised else "plain",
             "progressive" if self.progressive else "",
             f"smooth{self.smoothing}" if self.smoothing else "",
+            "trellis" if self.trellis else "",
         ]
         return "-".join([self.codec, *self._setting(), *filter(None, options)])
 
@@ -112,7 +121,9 @@ class Encoder:
 
     def plain(self) -> "Encoder":
         """Return the encoder as Pillow has it by default: of JPEG, without optimised Huffman tables."""
-        return self if self.codec != JPEG or self.progressive else replace(self, optimised=False)
+        if self.codec != JPEG or self.progressive or self.trellis:
+            return self
+        return replace(self, optimised=False)
 
     def as_facts(self) -> dict[str, Any]:
         """Return what JSON is to say of the encoder, its name included."""

@@ -14,7 +14,7 @@ MIDDLE = 50  # the quality at which libjpeg takes the standard's tables as they 
 RADIUS, STEP = 3, 16  # about the step of the standard's luma table at this radial frequency
 FORM = (
     "a family of encoders is named as its encoders are, without the number that says how coarse: jpeg, jpeg-c0.6, "
-    "jpeg-flat-c1.5, jpeg-radial-a0.2-c1.5, jpeg-444, webp, avif"
+    "jpeg-flat-c1.5, jpeg-radial-a0.2-c1.5, jpeg-444, jpeg-c0.8-trellis, webp, avif"
 )
 
 

@@ -14,7 +14,7 @@ NUMBER = re.compile(r"(a|p|c|ca|dc)(\d+(?:\.\d+)?)")
 NUMBERS = {"a": "slope", "p": "exponent", "c": "chroma_scale", "ca": "chroma_slope", "dc": "dc"}
 FORM = (
     "an encoder is named such as jpeg-q50, jpeg-q45-c0.6, jpeg-flat12-c0.6, jpeg-radial8-a0.2-p1.2-c1.5-ca0.1-dc0.8, "
-    f"with -422, -444, -plain, -progressive or -smooth20 behind; codecs: {', '.join(SUBSAMPLINGS)}"
+    f"with -422, -444, -plain, -progressive, -smooth20 or -trellis behind; codecs: {', '.join(SUBSAMPLINGS)}"
 )
 COMMENT = "#"
 PICK = Path("report", "pick.json")
@@ -83,6 +83,8 @@ def _option(name: str, word: str) -> dict[str, Any]:
         return {"optimised": False}
     if word == "progressive":
         return {"progressive": True}
+    if word == "trellis":
+        return {"trellis": True}
     if found := re.fullmatch(r"smooth(\d+)", word):
         return {"smoothing": int(found[1])}
     raise InputError(f"{name[:80]!r} is no encoder ({word!r} means nothing): {FORM}")

@@ -10,6 +10,9 @@ from datasets.encoders.encoder import JPEG, Encoder
 from datasets.jpeg import SUBSAMPLING, Coarseness, Window, decode_compressed, decode_jpeg
 from datasets.jpeg import encode_jpeg as encode_whole
 from datasets.jpeg import encode_window as encode_blocks
+from datasets.mozjpeg import encode_by_trellis
+
+AROUND_PX, MCU_PX = 16, 16  # what a trellis may look at beside a window; the side of a macroblock of 4:2:0
 
 
 def encode_window(image: NDArray[np.uint8], encoder: Encoder, window: Window) -> bytes:
@@ -35,10 +38,31 @@ def degrade_window(image: NDArray[np.uint8], encoder: Encoder, window: Window | 
     return show(compress(image, encoder), encoder)
 
 
+def degrade_to_train(image: NDArray[np.uint8], encoder: Encoder, window: Window) -> NDArray[np.uint8]:
+    """Return a window of uint8 [H, W, 3] as `degrade_window` does, or of a trellis much the same in less time.
+
+    What a trellis leaves out depends on the whole image, by the bits that it costs. Here it looks no further than
+    AROUND_PX: at quality 50 a tenth of the pixels differ, and the error by less than a hundredth.
+    """
+    if not encoder.trellis:
+        return degrade_window(image, encoder, window)
+    near, inner = zip(*(_around(part, side) for part, side in zip(window, image.shape[:2], strict=True)), strict=True)
+    data = encode_by_trellis(image[near], encoder.steps(), encoder.subsampling, in_sequence=False)
+    return show(data, encoder)[inner]
+
+
+def _around(part: slice, side: int) -> tuple[slice, slice]:
+    """Return whole macroblocks around rows or columns of an image, and where in these they are."""
+    start = max(0, (part.start - AROUND_PX) // MCU_PX * MCU_PX)
+    stop = min(side, -(-(part.stop + AROUND_PX) // MCU_PX) * MCU_PX)
+    return slice(start, stop), slice(part.start - start, part.stop - start)
+
+
 @cache
 def _is_blockwise(encoder: Encoder) -> bool:
     """Say whether a file's pixels are those of plain JPEG with its tables, whatever its Huffman tables and order."""
-    return encoder.codec == JPEG and encoder.subsampling == SUBSAMPLING and not encoder.smoothing
+    is_as_usual = encoder.subsampling == SUBSAMPLING and not encoder.smoothing and not encoder.trellis
+    return encoder.codec == JPEG and is_as_usual
 
 
 @cache

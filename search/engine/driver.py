@@ -25,7 +25,7 @@ from search.engine.early_stopping import EarlyStopping, brackets_of
 from search.engine.mlflow_log import MlflowLog
 from search.engine.run_directory import cannot_write, quoted
 from search.engine.run_writer import RunWriter
-from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, with_encoders
+from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, shapes_here, with_encoders
 from search.engine.searcher import LowqSearch, Mirror
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
@@ -109,7 +109,10 @@ class Search:
         if self.task.space.screens is None:
             return
         known = screened_of(read_records(self.run))
-        screening = Screening(self.task, self.workers, self.task.space.screens, known)
+        shapes = shapes_here(self.task.space.screens)
+        if shapes != self.task.space.screens:
+            self.say("encoders with a trellis are left out: jpeglib is not installed")
+        screening = Screening(self.task, self.workers, shapes, known)
         n_left = self.task.space.n_screened - len(known)
         if n_left > 0:
             self.say(f"screening {n_left} encoders with the linear filter")

@@ -13,6 +13,7 @@ import ray
 from optuna.trial import TrialState
 from ray.exceptions import RayError
 
+from datasets import mozjpeg
 from datasets.errors import InputError
 from datasets.qualities import quality_range
 from search.cluster.placement import where
@@ -137,6 +138,13 @@ class Screening:
             **({"runtime_env": NO_GPU} if machine.n_gpus else {}),
         )
         return kind(_screen).remote(self.workers, filter_of(self.task, name))
+
+
+def shapes_here(shapes: TableShapes) -> TableShapes:
+    """Return the shapes that this installation can write: those of a trellis where there is what writes them."""
+    if mozjpeg.is_installed():
+        return shapes
+    return replace(shapes, known=tuple(name for name in shapes.known if "trellis" not in name), trellis=(False,))
 
 
 def filter_of(task: Task, encoder: str) -> TrialSpec:

@@ -239,7 +239,14 @@ SPACES: Mapping[str, Space] = {
         scale="small",
         n_trials=16,
         confirms=True,
-        screens=TableShapes(known=("jpeg", "jpeg-c0.6", "jpeg-c1.8", "jpeg-flat", "jpeg-radial-a0.4-p1.3-c2")),
+        screens=TableShapes(
+            known=(
+                "jpeg",
+                *("jpeg-trellis", "jpeg-c0.6-trellis", "jpeg-c1.8-trellis"),
+                *("jpeg-flat", "jpeg-radial-a0.4-p1.3-c2-trellis"),
+            ),
+            trellis=(True, False),
+        ),
     ),
     "appendix": Space(
         name="appendix",

@@ -36,12 +36,13 @@ class LogRange:
 class TableShapes:
     """The families of JPEG encoders that differ in their tables: the standard's with chroma scaled, or radial ones.
 
-    tables: those of TABLES that are drawn; known: families that are tried first. The value is a family's name, see
-    `datasets.encoders.family`.
+    tables: those of TABLES that are drawn; known: families that are tried first; trellis: whether coefficients are left
+    out by a trellis. The value is a family's name, see `datasets.encoders.family`.
     """
 
     tables: tuple[str, ...] = TABLES
     known: tuple[str, ...] = ()
+    trellis: tuple[bool, ...] = (False,)
 
 
 Values = LogRange | TableShapes | tuple[Any, ...]
@@ -112,7 +113,7 @@ def values_from_facts(facts: Any) -> Any:
     if "low" in facts:
         return LogRange(**facts)
     if "tables" in facts:
-        return TableShapes(tuple(facts["tables"]), tuple(facts["known"]))
+        return TableShapes(**{name: tuple(values) for name, values in facts.items()})
     cases = {name: values_from_facts(values) for name, values in facts["cases"].items()}
     return By(facts["axis"], values_from_facts(facts["usual"]), cases)
 
@@ -122,7 +123,8 @@ def _suggest_family(trial: Suggests, name: str, shapes: TableShapes) -> str:
     drawn = {"chroma_scale": trial.suggest_float(f"{name}: chroma_scale", *BOUNDS["chroma_scale"], log=True)}
     for number in RADIAL_NUMBERS if kind == "radial" else ():
         drawn[number] = trial.suggest_float(f"{name}: {number}", *BOUNDS[number])
-    return _family(kind, {number: round(value, DECIMALS) for number, value in drawn.items()}).name
+    trellis = trial.suggest_categorical(f"{name}: trellis", shapes.trellis)
+    return _family(kind, {number: round(value, DECIMALS) for number, value in drawn.items()}, trellis).name
 
 
 def _drawn_family(name: str, shapes: TableShapes, value: Any) -> dict[str, Any] | None:
@@ -134,15 +136,18 @@ def _drawn_family(name: str, shapes: TableShapes, value: Any) -> dict[str, Any] 
     kind = "radial" if isinstance(tables, RadialTables) else "scaled"
     numbers = ("chroma_scale", *RADIAL_NUMBERS) if kind == "radial" else ("chroma_scale",)
     drawn = {number: getattr(tables, number, 1.0) for number in numbers}
-    if kind not in shapes.tables or _family(kind, drawn) != family:
+    trellis = family.middle.trellis
+    if kind not in shapes.tables or trellis not in shapes.trellis or _family(kind, drawn, trellis) != family:
         return None
-    return {f"{name}: tables": kind, **{f"{name}: {number}": value for number, value in drawn.items()}}
+    chosen = {"tables": kind, "trellis": trellis, **drawn}
+    return {f"{name}: {part}": value for part, value in chosen.items()}
 
 
-def _family(kind: str, numbers: Mapping[str, float]) -> EncoderFamily:
+def _family(kind: str, numbers: Mapping[str, float], trellis: bool) -> EncoderFamily:
     """Return the family of tables; the standard's with chroma scaled by 1 are those of a quality."""
     if kind == "radial":
-        return find_family(EncoderFamily(Encoder(tables=RadialTables(MIDDLE, **numbers))).name)
+        radial = EncoderFamily(Encoder(tables=RadialTables(MIDDLE, **numbers), trellis=trellis))
+        return find_family(radial.name)
     if numbers["chroma_scale"] == 1:
-        return EncoderFamily(Encoder(quality=MIDDLE))
-    return EncoderFamily(Encoder(tables=ScaledTables(MIDDLE, numbers["chroma_scale"])))
+        return EncoderFamily(Encoder(quality=MIDDLE, trellis=trellis))
+    return EncoderFamily(Encoder(tables=ScaledTables(MIDDLE, numbers["chroma_scale"]), trellis=trellis))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.batches import centre_window, turn
-from datasets.encoders.windows import degrade_window
+from datasets.encoders.windows import degrade_to_train
 from datasets.packed import PackedDataset
 from datasets.qualities import quality_range
 from datasets.sampling import deal_images
@@ -69,5 +69,5 @@ def _equations(key: _ByFingerprint, split: str, subset: str, quality: int) -> di
     for place, image in enumerate(images.tolist()):
         original = turn(np.asarray(pack.originals[image]), place % N_SYMMETRIES)
         equations = found.setdefault(pack.systems[image], NormalEquations())
-        equations.add(degrade_window(original, pack.encoder_at(quality), window), original[window])
+        equations.add(degrade_to_train(original, pack.encoder_at(quality), window), original[window])
     return found
