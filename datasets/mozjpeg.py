@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 PACKAGE = "jpeglib"
 QUANTISES, REWRITES = "mozjpeg403", "turbo210"  # versions of libjpeg that the package brings
 MEMORY = "/dev/shm"  # where files are kept in memory
-START_OF_FRAME, START_OF_SCAN = 0xC0, 0xDA  # markers of ITU-T T.81, table B.1
+JFIF_HEADER, START_OF_FRAME, START_OF_SCAN = 0xE0, 0xC0, 0xDA  # markers of ITU-T T.81, table B.1
 _lock = threading.Lock()  # the package has one version of libjpeg at a time, for the whole process
 
 
@@ -44,20 +44,21 @@ def encode_by_trellis(
         coefficients = jpeglib.read_dct(path)
         coefficients.progressive_mode = False
         coefficients.write_dct(path, flags=["OPTIMIZE_CODING"])
-        return _renumbered(Path(path).read_bytes())
+        return _tidied(Path(path).read_bytes())
 
 
-def _renumbered(data: bytes) -> bytes:
-    """Return a baseline file whose components are 1, 2 and 3, as JFIF demands; the package counts from 0."""
-    changed = bytearray(data)
-    place = 2
+def _tidied(data: bytes) -> bytes:
+    """Return a baseline file with one JFIF header, not two, and components 1, 2 and 3, as JFIF demands, not 0, 1, 2."""
+    kept, place, has_header = bytearray(data[:2]), 2, False
     while True:
-        marker = changed[place + 1]
+        marker, end = data[place + 1], place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        segment = bytearray(data[place:end])
         if marker == START_OF_FRAME:
-            for component in range(changed[place + 9]):
-                changed[place + 10 + 3 * component] = component + 1
+            segment[10 : 10 + 3 * segment[9] : 3] = range(1, 1 + segment[9])
         if marker == START_OF_SCAN:
-            for component in range(changed[place + 4]):
-                changed[place + 5 + 2 * component] = component + 1
-            return bytes(changed)
-        place += 2 + int.from_bytes(changed[place + 2 : place + 4])
+            segment[5 : 5 + 2 * segment[4] : 2] = range(1, 1 + segment[4])
+            return bytes(kept + segment + data[end:])
+        if marker != JFIF_HEADER or not has_header:
+            kept += segment
+        has_header = has_header or marker == JFIF_HEADER
+        place = end

@@ -55,13 +55,13 @@ def test_a_range_is_fitted_at_four_qualities_with_its_ends_for_each_camera_syste
         "search.trial.closed_form.fit_filter", lambda training, validation: groups.extend([training, validation])
     )
     asked: list[int] = []
-    compress = closed_form.degrade_window
+    compress = closed_form.degrade_to_train
 
     def compressed(image: NDArray[np.uint8], encoder: Encoder, window: tuple[slice, slice]) -> NDArray[np.uint8]:
         asked.append(encoder.quality or 0)
         return compress(image, encoder, window)
 
-    monkeypatch.setattr("search.trial.closed_form.degrade_window", compressed)
+    monkeypatch.setattr("search.trial.closed_form.degrade_to_train", compressed)
     fitted_filter(small_pack, "tiny", "20-80")
     assert set(asked) == {20, 40, 60, 80}
     trained, validated = (
@@ -86,7 +86,7 @@ def test_images_are_compressed_once_for_all_trials_of_a_process(
     small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fitted_filter(small_pack, "tiny", 50)
-    monkeypatch.setattr("search.trial.closed_form.degrade_window", lambda *asked: pytest.fail("compressed again"))
+    monkeypatch.setattr("search.trial.closed_form.degrade_to_train", lambda *asked: pytest.fail("compressed again"))
     same = PackedDataset(**{field.name: getattr(small_pack, field.name) for field in fields(small_pack)})
     np.testing.assert_array_equal(fitted_filter(same, "tiny", 50), first)
     with pytest.raises(pytest.fail.Exception, match="compressed again"):

@@ -50,7 +50,7 @@ def test_jpeg_as_it_is_is_scored_as_a_restored_image_is(rows: list[Row], small_p
 def test_a_codec_that_is_lacking_has_one_row_that_says_why(
     small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lacking = {"jpeg-xl": "no JPEG XL plugin", "avif": "this Pillow has no AVIF"}
+    lacking = {"jpeg-xl": "pillow-jxl-plugin is not installed", "avif": "this Pillow has no AVIF"}
     tried = {name: replace(CODECS[name], settings=(50,)) for name in ("webp", *lacking)}
     reasons = {CODECS[name].format: why for name, why in lacking.items()}
     monkeypatch.setattr(rivals, "CODECS", tried)

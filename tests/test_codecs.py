@@ -58,9 +58,12 @@ def test_a_pillow_without_a_codec_is_told_by_name(monkeypatch: pytest.MonkeyPatc
             use()
 
 
-def test_jpeg_xl_needs_its_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "package"), [("jpeg-xl", "pillow-jxl-plugin"), ("mozjpeg", "jpeglib"), ("jpegli", "pyjpegli")]
+)
+def test_a_codec_of_another_package_needs_it(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert why_missing(CODECS["jpeg-xl"]) == "no JPEG XL plugin"
+    assert why_missing(CODECS[name]) == f"{package} is not installed"
 
 
 def test_one_thread_is_asked_of_the_codecs_that_would_take_more(monkeypatch: pytest.MonkeyPatch) -> None:

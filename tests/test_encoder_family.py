@@ -10,7 +10,7 @@ from datasets.encoders.compress import compress, described_tables, show
 from datasets.encoders.encoder import Encoder
 from datasets.encoders.family import EncoderFamily, find_family
 from datasets.encoders.step_tables import ExplicitTables, RadialTables
-from datasets.encoders.windows import decode_encoded, degrade_window, encode_window
+from datasets.encoders.windows import decode_encoded, degrade_to_train, degrade_window, encode_window
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from datasets.smear import draw_smear
@@ -22,6 +22,7 @@ FAMILIES = (
     "jpeg-flat-c2",
     "jpeg-radial-a0.4-p1.3-c2-ca0.1-dc0.7",
     "jpeg-444",
+    "jpeg-c1.8-trellis",
     "webp",
 )
 WINDOW = (slice(18, 50), slice(34, 66))
@@ -82,6 +83,23 @@ def test_a_window_is_that_of_the_whole_images_file(name: str) -> None:
     np.testing.assert_array_equal(degrade_window(image, encoder, WINDOW), shown[WINDOW])
     data = encode_window(image, encoder, WINDOW)
     np.testing.assert_array_equal(decode_encoded(data, encoder, image.shape[:2], WINDOW), shown[WINDOW])
+
+
+@pytest.mark.parametrize("window", [WINDOW, (slice(0, 32), slice(64, 96)), (slice(0, 96), slice(0, 96))])
+def test_a_window_to_train_on_is_that_of_the_file_but_for_a_trellis_nearly(window: tuple[slice, slice]) -> None:
+    image = draw_smear("white", np.random.default_rng(0))[100:196, 120:216]
+    for name in ("jpeg-c0.6", "jpeg-444"):
+        encoder = find_family(name).at(40)
+        np.testing.assert_array_equal(degrade_to_train(image, encoder, window), degrade_window(image, encoder, window))
+    encoder = find_family("jpeg-trellis").at(40)
+    near, exact, original = (
+        part.astype(float)
+        for part in (degrade_to_train(image, encoder, window), degrade_window(image, encoder, window), image[window])
+    )
+    assert near.shape == exact.shape
+    errors = [np.mean((part - original) ** 2) for part in (near, exact)]
+    assert np.mean(near == exact) > 0.5
+    assert errors[0] == pytest.approx(errors[1], rel=0.2)
 
 
 @pytest.mark.parametrize("name", ["jpeg-c0.6", "webp"])

@@ -31,6 +31,8 @@ NAMES = (
     "jpeg-q75-plain",
     "jpeg-q75-422-plain",
     "jpeg-q75-444-progressive-smooth20",
+    "jpeg-q50-trellis",
+    "jpeg-q45-c0.6-422-trellis",
     "webp-q80",
     "avif-q60",
     "avif-q60-444",
@@ -60,13 +62,15 @@ TABLES = st.one_of(
     st.builds(ScaledTables, st.integers(1, 100), _bounded("chroma_scale")),
 )
 
+WAYS: tuple[dict[str, bool], ...] = ({}, {"progressive": True}, {"trellis": True})
+
 
 @settings(deadline=None)
-@given(tables=TABLES, subsampling=st.sampled_from(SUBSAMPLINGS["jpeg"]), progressive=st.booleans())
+@given(tables=TABLES, subsampling=st.sampled_from(SUBSAMPLINGS["jpeg"]), way=st.sampled_from(WAYS))
 def test_every_encoder_that_a_search_may_try_is_found_by_its_name(
-    tables: Any, subsampling: str, progressive: bool
+    tables: Any, subsampling: str, way: dict[str, bool]
 ) -> None:
-    encoder = Encoder(tables=tables, subsampling=subsampling, progressive=progressive)
+    encoder = Encoder(tables=tables, subsampling=subsampling, **way)  # type: ignore[arg-type]
     assert find_encoder(encoder.name) == encoder
     assert encoder.steps().shape == (2, 64)
     assert encoder.steps().min() >= 1

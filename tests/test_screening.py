@@ -14,7 +14,15 @@ from datasets.encoders.family import find_family
 from datasets.encoders.step_tables import RadialTables, ScaledTables
 from datasets.errors import InputError
 from search.engine import screening as screening_module
-from search.engine.screening import DRAWN_APART, KEPT_APART, Screening, filter_of, screened_of, with_encoders
+from search.engine.screening import (
+    DRAWN_APART,
+    KEPT_APART,
+    Screening,
+    filter_of,
+    screened_of,
+    shapes_here,
+    with_encoders,
+)
 from search.records import TrialRecord
 from search.space.plan import Machine
 from search.space.spaces import SPACES
@@ -110,6 +118,18 @@ def test_a_family_without_a_value_is_never_the_best(task: Any) -> None:
     assert screening.best() == {"jpeg-c0.6": screening.known["jpeg-c0.6"]}
 
 
+def test_where_nothing_writes_a_trellis_no_encoder_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = SPACE.screens
+    assert shapes is not None
+    assert any("trellis" in name for name in shapes.known)
+    assert shapes_here(shapes) == shapes
+    monkeypatch.setattr("datasets.mozjpeg.is_installed", lambda: False)
+    here = shapes_here(shapes)
+    assert "jpeg" in here.known
+    assert not any("trellis" in name for name in here.known)
+    assert here.trellis == (False,)
+
+
 def test_families_are_alike_where_no_number_is_far_apart() -> None:
     shapes = TableShapes()
     pairs = {
@@ -118,6 +138,7 @@ def test_families_are_alike_where_no_number_is_far_apart() -> None:
         ("jpeg-flat", "jpeg-radial-a0.09-dc0.96"): True,
         ("jpeg-flat", "jpeg-radial-a0.11"): False,
         ("jpeg", "jpeg-flat"): False,
+        ("jpeg", "jpeg-trellis"): False,
         ("avif", "avif"): True,
         ("avif", "jpeg"): False,
     }

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import optuna
@@ -15,7 +15,7 @@ from models.sizes import NATIVE_SIZES
 from search.space.scale import SCALES, Scale
 from search.space.spaces import SPACES, Space, find_space, for_natives, space_from_facts
 from search.space.spec import TrialSpec
-from search.space.values import By, LogRange, TableShapes, drawn_as, resolve, suggest
+from search.space.values import By, LogRange, TableShapes, drawn_as, resolve, suggest, values_from_facts
 
 FULL = SPACES["full"]
 
@@ -243,13 +243,28 @@ def test_more_values_of_an_axis_come_before_its_own() -> None:
 
 
 def test_tables_are_drawn_by_their_numbers_and_come_back_as_drawn() -> None:
-    shapes = TableShapes()
-    radial = {"tables": "radial", "chroma_scale": 1.5, "slope": 0.254, "exponent": 1.0, "chroma_slope": 0.1, "dc": 0.7}
+    shapes = TableShapes(trellis=(True, False))
+    radial = {
+        "tables": "radial",
+        "trellis": False,
+        "chroma_scale": 1.5,
+        "slope": 0.254,
+        "exponent": 1.0,
+        "chroma_slope": 0.1,
+        "dc": 0.7,
+    }
     cases = {
-        "jpeg": {"tables": "scaled", "chroma_scale": 1.0},
-        "jpeg-c0.6": {"tables": "scaled", "chroma_scale": 0.6},
+        "jpeg": {"tables": "scaled", "trellis": False, "chroma_scale": 1.0},
+        "jpeg-c0.6-trellis": {"tables": "scaled", "trellis": True, "chroma_scale": 0.6},
         "jpeg-radial-a0.25-c1.5-ca0.1-dc0.7": radial,
-        "jpeg-flat": {**radial, "slope": 0.0, "chroma_slope": 0.0, "chroma_scale": 1.0, "dc": 1.0},
+        "jpeg-flat-trellis": {
+            **radial,
+            "trellis": True,
+            "slope": 0.0,
+            "chroma_slope": 0.0,
+            "chroma_scale": 1.0,
+            "dc": 1.0,
+        },
     }
     for name, numbers in cases.items():
         drawn = {f"encoder: {number}": value for number, value in numbers.items()}
@@ -259,3 +274,10 @@ def test_tables_are_drawn_by_their_numbers_and_come_back_as_drawn() -> None:
     for other in ("jpeg-444", "jpeg-plain", "avif", "jpeg-c0.6-progressive", "none"):
         assert drawn_as("encoder", shapes, other) is None
     assert drawn_as("encoder", TableShapes(("scaled",)), "jpeg-flat") is None
+    assert drawn_as("encoder", TableShapes(), "jpeg-trellis") is None
+
+
+def test_shapes_of_a_run_before_there_was_a_trellis_are_read() -> None:
+    assert values_from_facts({"tables": ["scaled"], "known": ["jpeg"]}) == TableShapes(("scaled",), ("jpeg",))
+    drawn = TableShapes(trellis=(True, False))
+    assert values_from_facts(json.loads(json.dumps(asdict(drawn)))) == drawn
