@@ -1,8 +1,8 @@
 """Train every cell of a space of small networks to its end, once: what benchmarks/efficiency.py replays.
 
 Each line of benchmarks/results/replay.jsonl is a training by the code of a search's trials: its cell, its seed, and the
-bytes at parity after each epoch. The best cells are trained with two more seeds, and some with a constant rate. It goes
-on where it was interrupted, and replaces the record of its first version, which had two families and a gain in dB.
+bytes at parity after each epoch. The best cells are trained with two more seeds, some with a constant rate. It takes
+hours of a core and goes on where it was interrupted: lines are in replay.part.jsonl until all are there.
 """
 
 import json
@@ -67,6 +67,7 @@ WITH_ARGUMENTS = {
 SIZE_PX, N_IMAGES = 96, 200
 PROTOCOL = Protocol(n_monitored=8, monitor_px=96, n_scored=1, n_stopped=1)
 RECORDED = Path(__file__).resolve().parent / "results" / "replay.jsonl"
+PART = RECORDED.with_name("replay.part.jsonl")
 DATA = Path("data", "replay-pack")
 
 Training = dict[str, Any]  # a value for each of AXES, the schedule and the seed
@@ -171,20 +172,18 @@ def _finite(row: Mapping[str, Any]) -> list[float]:
 
 def main() -> None:
     """Train what is not recorded yet."""
-    RECORDED.parent.mkdir(exist_ok=True)
-    lines = RECORDED.read_text().splitlines() if RECORDED.exists() else []
-    rows = [row for row in (json.loads(line) for line in lines if line.endswith("}")) if "bytes_at_parity" in row]
-    if lines and not rows:
-        RECORDED.unlink()  # of the first version of this benchmark, with other cells
+    lines = PART.read_text().splitlines() if PART.exists() else []
+    rows = [json.loads(line) for line in lines if line.endswith("}")]
     prepare_backend(1)
     if not DATA.exists():
         write_pack(synthesize(N_IMAGES, 0), DATA, PackSettings(size_px=SIZE_PX, split="random"))
     pack = open_pack(DATA)
     for training in waiting(rows):
         row = trained(training, pack)
-        append_line(RECORDED, json.dumps(row))
+        append_line(PART, json.dumps(row))
         rows.append(row)
         print(f"{len(rows)} {row}", flush=True)
+    PART.replace(RECORDED)
 
 
 if __name__ == "__main__":
