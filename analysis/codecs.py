@@ -30,6 +30,7 @@ TITLES = {
     "webp": "WebP",
     "avif": "AVIF",
     "jpeg-xl": "JPEG XL",
+    "jpeg-xl-transcoded": "JPEG as it is, kept as JPEG XL without loss",
 }
 CODEC, RESTORED = "codec", "restored"
 CODEC_KINDS = {

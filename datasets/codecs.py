@@ -104,6 +104,19 @@ def decode(codec: Codec, data: bytes | memoryview) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
+def transcode(data: bytes | memoryview) -> bytes:
+    """Return the JPEG XL file that gives a JPEG file back to the byte, and the same pixels with it.
+
+    Raises InputError where the plugin is lacking.
+    """
+    _require(CODECS["jpeg-xl"])
+    from pillow_jxl import Encoder
+
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+    return bytes(Encoder(mode="RGB", lossless=True, num_threads=0)(bytes(data), width, height, jpeg_encode=True))
+
+
 def use_one_thread() -> None:
     """Have this process encode and decode with one thread, whichever codec: Pillow and the plugin keep it globally."""
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1

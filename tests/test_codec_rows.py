@@ -11,7 +11,7 @@ from models.build import build_model
 from models.evaluation import score_regions
 from models.names import REGIONS, REPORTED_METRICS
 from search.scoring import codecs as rivals
-from search.scoring.codecs import score_codecs
+from search.scoring.codecs import TRANSCODED, score_codecs
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.scoring.scores import time_restoring
 from search.space.scale import Protocol
@@ -31,6 +31,8 @@ def test_every_usable_codec_has_a_row_for_each_setting_and_region(rows: list[Row
     for name, codec in CODECS.items():
         if not why_missing(codec):
             expected |= {(name, setting, region) for setting in codec.settings for region in REGIONS}
+    if not why_missing(CODECS["jpeg-xl"]):
+        expected |= {(TRANSCODED, quality, region) for quality in small_pack.qualities for region in REGIONS}
     measured = [row for row in rows if row["not_run"] is None]
     assert {(row["codec"], row["setting"], row["region"]) for row in measured} == expected
     assert len(measured) == len(expected)
@@ -56,6 +58,7 @@ def test_a_codec_that_is_lacking_has_one_row_that_says_why(
     monkeypatch.setattr(rivals, "CODECS", tried)
     monkeypatch.setattr(rivals, "why_missing", lambda codec: reasons.get(codec.format, ""))
     found = score_codecs(small_pack, [IMAGE], CROP_PX)
+    lacking[TRANSCODED] = lacking["jpeg-xl"]
     missing = [row for row in found if row["not_run"]]
     assert {row["codec"]: row["not_run"] for row in missing} == lacking
     assert all(row.keys() == found[0].keys() and row["psnr_db"] is None for row in missing)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import AvifImagePlugin, features
 
-from datasets.codecs import CODECS, Codec, decode, encode, library, use_one_thread, why_missing
+from datasets.codecs import CODECS, Codec, decode, encode, library, transcode, use_one_thread, why_missing
 from datasets.errors import InputError
 from datasets.jpeg import decode_jpeg, encode_jpeg
 from datasets.smear import synthesize
@@ -64,6 +64,14 @@ def test_a_pillow_without_a_codec_is_told_by_name(monkeypatch: pytest.MonkeyPatc
 def test_a_codec_of_another_package_needs_it(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert why_missing(CODECS[name]) == f"{package} is not installed"
+
+
+@pytest.mark.skipif(bool(why_missing(CODECS["jpeg-xl"])), reason="the plugin for JPEG XL is not installed")
+def test_a_transcoded_file_shows_what_the_jpeg_does_from_fewer_bytes() -> None:
+    data = encode_jpeg(IMAGE, 75)
+    transcoded = transcode(data)
+    assert len(transcoded) < len(data)
+    np.testing.assert_array_equal(decode(CODECS["jpeg-xl"], transcoded), decode_jpeg(data))
 
 
 def test_one_thread_is_asked_of_the_codecs_that_would_take_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,13 @@ def test_a_family_without_a_value_is_never_the_best(task: Any) -> None:
     assert screening.best() == {"jpeg-c0.6": screening.known["jpeg-c0.6"]}
 
 
+def test_networks_are_trained_on_files_that_any_viewer_opens(task: Any) -> None:
+    screening = _screening(task)
+    for name, share in {"avif": 0.5, "jpeg-trellis": 0.7, "webp": 0.6, "jpeg": 0.8}.items():
+        screening.known[name] = _record(task, name, share)
+    assert list(screening.best()) == ["jpeg-trellis", "jpeg"]
+
+
 def test_where_nothing_writes_a_trellis_no_encoder_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes = SPACE.screens
     assert shapes is not None

@@ -2,14 +2,18 @@
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ray import cloudpickle
+from ray import cloudpickle, tune
+from ray.exceptions import OutOfMemoryError
 
+from datasets.errors import InputError
 from search.cluster.file_set import FileSet
 from search.cluster.scoring_tasks import WorkerSetup
 from search.engine.checkpoint_store import MAX_STARTS, CheckpointStore, Ending, checkpoint_store_name
-from search.engine.tune import make_trainable
+from search.engine.early_stopping import EarlyStopping
+from search.engine.tune import Job, make_trainable, run_trials
 from search.records import failed_record
 from search.space.plan import Machine
 from search.space.scale import SCALES, TrialSetup
@@ -84,3 +88,22 @@ def test_what_is_outside_of_a_trial_is_no_death_of_its(tmp_path: Path) -> None:
 def test_a_part_of_a_file_is_read_for_a_node_that_lacks_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     assert CheckpointStore(tmp_path).read_part(tmp_path / "file", 3, 4) == b"3456"
+
+
+def test_a_worker_that_ray_ended_for_want_of_memory_ends_the_search_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(tuner: object) -> None:
+        try:
+            raise OutOfMemoryError("1 worker(s) were killed due to the node running low on memory")
+        except OutOfMemoryError as error:
+            raise RuntimeError(f"Caught unexpected exception: {error}") from error  # as Tune does
+
+    monkeypatch.setattr(tune.Tuner, "fit", fit)
+    job = Job(1, Machine(n_slots=1, n_threads=1), tmp_path / "run" / "logs")
+    stopping: Any = EarlyStopping(None, None, 0)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"nearly no memory left.*--resume .*/run$"):
+        run_trials(lambda config: None, job, None, stopping, [])  # type: ignore[arg-type]
+    monkeypatch.setattr(tune.Tuner, "fit", lambda tuner: (_ for _ in ()).throw(RuntimeError("another")))
+    with pytest.raises(RuntimeError, match="another"):
+        run_trials(lambda config: None, job, None, stopping, [])  # type: ignore[arg-type]

@@ -24,6 +24,9 @@ CONNECT_S = 40.0  # for each of two tries; Ray takes 20 s to say that a token is
 ACCEPT_S = 5.0
 SILENT = "it says nothing"
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
+# Tune ends at the error of a worker that Ray ended for want of memory. Linux ends workers first, too (Ray gives them an
+# oom_score_adj of 1000), and then the trial goes on in another.
+NO_MEMORY_MONITOR = {"memory_monitor_refresh_ms": 0}
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 CLIENT = "ray://"
 FORWARDED = ("KERAS_BACKEND",)
@@ -71,6 +74,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
             num_cpus=usable_cores(),
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
+            _system_config=NO_MEMORY_MONITOR,
             **options,
         )
     except (OSError, ValueError, RuntimeError, KeyError) as error:

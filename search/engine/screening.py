@@ -14,6 +14,8 @@ from optuna.trial import TrialState
 from ray.exceptions import RayError
 
 from datasets import mozjpeg
+from datasets.encoders.encoder import JPEG
+from datasets.encoders.family import find_family
 from datasets.errors import InputError
 from datasets.qualities import quality_range
 from search.cluster.placement import where
@@ -87,8 +89,15 @@ class Screening:
                 self._tell(trial, record)
 
     def best(self) -> dict[str, TrialRecord]:
-        """Return the families to train networks on, the best first, no two alike, each with its filter's record."""
-        found = {name: r.bytes_at_parity for name, r in self.known.items() if r.bytes_at_parity is not None}
+        """Return the families to train networks on, the best first, no two alike, each with its filter's record.
+
+        Of JPEG alone: other codecs are screened to say what the filter does for who can change the format.
+        """
+        found = {
+            name: record.bytes_at_parity
+            for name, record in self.known.items()
+            if record.bytes_at_parity is not None and find_family(name).middle.codec == JPEG
+        }
         kept: list[str] = []
         for name in sorted(found, key=lambda name: found[name]):
             if not any(are_alike(self.shapes, name, other, KEPT_APART) for other in kept):

@@ -11,15 +11,18 @@ from typing import Any, Protocol
 
 import ray
 from ray import tune
+from ray.exceptions import OutOfMemoryError
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
+from datasets.errors import InputError
 from search.cluster.baselines import Baselines
 from search.cluster.placement import gpu_limit_mb, needs, where
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
 from search.cluster.worker_memory import has_grown
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.early_stopping import METRIC
+from search.engine.run_directory import quoted
 from search.engine.searcher import LowqSearch
 from search.progress.log import ProgressLog
 from search.space.plan import Machine
@@ -80,7 +83,7 @@ def run_trials(
 ) -> None:
     """Run trials until the searcher has no more, and return when they ended, paused or were interrupted.
 
-    Raises OSError when Tune cannot write its files.
+    Raises OSError when Tune cannot write its files, and InputError where Ray ended a worker for want of memory.
     """
     machine = job.machine
 
@@ -112,6 +115,13 @@ def run_trials(
         ).fit()
     except tune.TuneError as error:
         raise _disk_error(error) or error from error
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, OutOfMemoryError):
+            raise
+        raise InputError(
+            "Ray ended a worker, as its node had nearly no memory left: end what else takes memory there, or start Ray "
+            f"there with RAY_memory_monitor_refresh_ms=0; then go on with --resume {quoted(job.logs.parent)}"
+        ) from error
     finally:
         signal.signal(signal.SIGINT, on_interrupt)  # Tune leaves its own handler, which swallows the next Ctrl-C
 

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.codecs import CODECS, Codec, decode, encode, library, why_missing
+from datasets.codecs import CODECS, Codec, decode, encode, library, transcode, why_missing
 from datasets.jpeg import decode_jpeg
 from datasets.packed import PackedDataset
 from models.evaluation import score_shown
 from search.scoring.score_files import Row
 
 JPEG = "jpeg"  # the pack's own files, JPEG as it is
+TRANSCODED = "jpeg-xl-transcoded"  # these as JPEG XL, from which they come back to the byte
 N_DECODES = 3  # of each file, after one that is not timed
 
 
@@ -36,7 +37,7 @@ def score_codecs(pack: PackedDataset, images: Iterable[int], crop_px: int) -> li
     """
     rows = [row for image in images for row in _score_image(pack, int(image), crop_px)]
     absent = dict.fromkeys(rows[0]) if rows else {}
-    lacking = {name: why_missing(codec) for name, codec in CODECS.items()}
+    lacking = {name: why_missing(codec) for name, codec in (*CODECS.items(), (TRANSCODED, CODECS["jpeg-xl"]))}
     return rows + [{**absent, "codec": name, "not_run": why} for name, why in lacking.items() if rows and why]
 
 
@@ -59,7 +60,10 @@ def _score_image(pack: PackedDataset, image: int, crop_px: int) -> Iterator[Row]
 def _files(pack: PackedDataset, image: int) -> Iterator[File]:
     encoder = f"libjpeg {pack.manifest['versions']['libjpeg']}"
     for quality in pack.qualities:
-        yield File(JPEG, quality, encoder, pack.file_bytes(image, quality), decode_jpeg)
+        data = pack.file_bytes(image, quality)
+        yield File(JPEG, quality, encoder, data, decode_jpeg)
+        if not why_missing(jpeg_xl := CODECS["jpeg-xl"]):
+            yield File(TRANSCODED, quality, library(jpeg_xl), transcode(data), partial(decode, jpeg_xl))
     original = np.asarray(pack.originals[image])
     for name, codec in _usable().items():
         for setting in codec.settings:

@@ -243,7 +243,7 @@ SPACES: Mapping[str, Space] = {
             known=(
                 "jpeg",
                 *("jpeg-trellis", "jpeg-c0.6-trellis", "jpeg-c1.8-trellis"),
-                *("jpeg-flat", "jpeg-radial-a0.4-p1.3-c2-trellis"),
+                *("jpeg-flat", "jpeg-radial-a0.4-p1.3-c2-trellis", "webp", "avif"),
             ),
             trellis=(True, False),
         ),
