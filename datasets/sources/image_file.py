@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from datasets.errors import InputError, explain
 from datasets.sources import bmp_file, png_file, tiff_file
@@ -60,7 +60,8 @@ def _told_by_name(path: Path, function: Callable[[BinaryIO], Result]) -> Result:
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno:
             raise InputError(f"{path} cannot be read: {explain(error)}") from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        is_told = not isinstance(error, UnidentifiedImageError)  # which names an object in memory
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0] if is_told else "it cannot be decoded"
         raise InputError(f"{path} {damaged(reason)}") from error
 
 
