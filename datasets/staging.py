@@ -85,10 +85,12 @@ def check_new(out: Path) -> None:
 
 
 def check_apart(source: Path, out: Path) -> None:
-    """Raise InputError where one of two folders lies inside the other."""
-    one, other = source.resolve(), out.resolve()
-    if one == other or one in other.parents or other in one.parents:
-        raise InputError(f"{out} and the source {source} overlap: name a folder outside of the source")
+    """Raise InputError where one of two folders, or what a link in the source leads to, lies inside the other."""
+    other = out.resolve()
+    links = (path for path in source.rglob("*") if path.is_symlink() and path.is_dir())
+    for one in (source.resolve(), *(link.resolve() for link in links)):
+        if one == other or one in other.parents or other in one.parents:
+            raise InputError(f"{out} and the source {source} overlap: name a folder outside of the source")
 
 
 def _make_parents(out: Path) -> list[Path]:

@@ -84,6 +84,11 @@ def test_links_do_not_hide_that_folders_overlap(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="overlap"):
         check_apart(tmp_path / "link", tmp_path / "source" / "pack")
     check_apart(tmp_path / "source", tmp_path / "sources")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "source" / "left").mkdir()
+    (tmp_path / "source" / "left" / "more").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="overlap"):
+        check_apart(tmp_path / "source", tmp_path / "elsewhere" / "pack")
 
 
 def test_a_folder_appears_with_all_that_was_put_into_it(tmp_path: Path) -> None:
