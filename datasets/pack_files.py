@@ -51,9 +51,10 @@ class PackFiles:
         self._shape = (size_px, size_px, 3)
         # The files that grow by a varying number of bytes an image, and the columns that say by how many.
         self._columns = {encoded_file(encoder): bytes_column(encoder) for encoder in encoders}
-        self._stack = ExitStack()  # on a full disk, closing fails too: every file must have its turn
-        self._files = {name: self._open(folder / name) for name in (ORIGINALS, *self._columns)}
-        self._journal = self._open(journal)
+        with ExitStack() as stack:  # on a full disk, closing fails too: every file must have its turn
+            self._files = {name: stack.enter_context(_open(folder / name)) for name in (ORIGINALS, *self._columns)}
+            self._journal = stack.enter_context(_open(journal))
+            self._stack = stack.pop_all()
         self._hashes = {name: hashlib.sha256() for name in self._files}
 
     def __enter__(self) -> "PackFiles":
@@ -121,9 +122,6 @@ class PackFiles:
             name: {"bytes": file.tell(), "sha256": self._hashes[name].hexdigest()} for name, file in self._files.items()
         }
 
-    def _open(self, path: Path) -> BinaryIO:
-        return self._stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b"))
-
     def _write(self, name: str, data: bytes | memoryview) -> None:
         self._files[name].write(data)
         self._hashes[name].update(data)
@@ -158,6 +156,10 @@ class PackFiles:
         self.n_kept = 0
         if self.rows:
             self.keep()
+
+
+def _open(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
 
 
 def _check(pixels: bytes | memoryview, encoded: Sequence[bytes]) -> str:

@@ -64,7 +64,10 @@ def staged(out: Path, command: str = "") -> Iterator[Staging]:
             _publish(staging)
             staging.keep = False
         except OSError as error:
-            raise InputError(f"cannot write {out}: {explain(error)}") from error
+            told = InputError(f"cannot write {out}: {explain(error)}")
+            for kept in getattr(error, "__notes__", ()):
+                told.add_note(kept)
+            raise told from error
 
 
 def check_new(out: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from datasets import pack, pack_files
 from datasets.errors import InputError
 from datasets.pack import Packing, PackSettings, write_pack
+from datasets.pack_files import PackFiles
 from datasets.packed import open_pack
 from datasets.sources.source import SourceImage
 from tests.pack_fixture import tiny_sources
@@ -176,6 +177,14 @@ def test_labels_that_cannot_be_divided_are_refused_before_any_image_is_read(tmp_
         write_pack(_sources(read), tmp_path / "pack", SETTINGS, Packing("cells", labels))
     assert read == []
     write_pack(_sources([]), tmp_path / "pack", replace(SETTINGS, split="random"), Packing("cells", labels))
+
+
+def test_files_that_cannot_all_be_opened_leave_none_open(tmp_path: Path) -> None:
+    (tmp_path / "jpeg_q75.bin").mkdir()
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(IsADirectoryError):
+        PackFiles(tmp_path, tmp_path / "journal", 32, SETTINGS.all_encoders)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_progress_is_told_of_every_image_packed_now(tmp_path: Path) -> None:

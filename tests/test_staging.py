@@ -98,6 +98,14 @@ def test_a_folder_appears_with_all_that_was_put_into_it(tmp_path: Path) -> None:
     assert _tree(tmp_path) == {"a": None, "a/out": None, "a/out/file": b"here"}
 
 
+def test_what_was_kept_is_said_of_a_disk_that_is_full_too(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    full.add_note("3 images are kept")
+    with pytest.raises(InputError, match="No space left on device; free space") as caught, staged(tmp_path / "out"):
+        raise full
+    assert caught.value.__notes__ == ["3 images are kept"]
+
+
 @pytest.mark.parametrize("error", [InputError("no"), KeyboardInterrupt(), ZeroDivisionError()])
 def test_a_failure_leaves_neither_files_nor_the_folders_above(tmp_path: Path, error: BaseException) -> None:
     (tmp_path / "there").mkdir()
