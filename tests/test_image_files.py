@@ -1,6 +1,7 @@
 """Image files judged by their own bytes: nothing dropped, multiplied, damaged or left behind without a word."""
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -92,6 +93,7 @@ REFUSED = {
         + directory(8 + PIXELS.size, tags_of(PIXELS)),
         "rows are zero",
     ),
+    "pixels in its header.bmp": (bmp(PIXELS)[:10] + b"\x2c" + bmp(PIXELS)[11:], "begin inside of its header"),
     "cut.bmp": (bmp(PIXELS)[:-10], r"is damaged \(it ends too early\)"),
     "run lengths.bmp": (bmp(PIXELS)[:30] + b"\1" + bmp(PIXELS)[31:], "is a BMP with RLE compression: its loss cannot"),
     "fourth byte.bmp": (bmp(_with_fourth(0, varies=True)), "has a fourth byte a pixel that varies"),
@@ -259,4 +261,15 @@ def test_a_file_that_changes_after_it_was_found_is_judged_by_what_is_decoded(tmp
     with pytest.raises(InputError, match=words):
         read_image(path, 32)
     path.write_bytes(png(tiny_image(3)))
+    assert check_image(path, 32) != before
+
+
+def test_a_stamp_tells_another_file_of_the_same_size_and_time(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.bmp", tmp_path / "b.bmp"
+    path.write_bytes(bmp(PIXELS))
+    before, facts = check_image(path, 32), path.stat()
+    assert check_image(path, 32) == before
+    other.write_bytes(bmp(tiny_image(3)))
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    other.rename(path)
     assert check_image(path, 32) != before

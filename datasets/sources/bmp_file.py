@@ -47,7 +47,9 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     """Return the image of a BMP file as uint8 [H, W, 3]. Raises ImageFault."""
     bytes_a_pixel = _bits(data) // 8
     start, stride = int.from_bytes(data[10:14], "little"), (header.width * bytes_a_pixel + 3) // 4 * 4
-    if start < 14 + CORE_HEADER or len(data) < start + stride * header.height:
+    if start < 14 + _header_bytes(data):
+        raise damaged("its pixels begin inside of its header")
+    if len(data) < start + stride * header.height:
         raise damaged("it ends too early")
     if bytes_a_pixel == 4:
         rows = np.frombuffer(data, np.uint8, stride * header.height, start)
