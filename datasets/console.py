@@ -33,9 +33,7 @@ def run_command(command: Callable[[], None]) -> int:
 
 def _outcome(command: Callable[[], None]) -> int:
     try:
-        command()
-        if sys.stdout:
-            sys.stdout.flush()
+        _run(command)
     except InputError as error:
         return _complain(str(error), USER_ERROR, error)
     except BrokenPipeError:
@@ -50,6 +48,18 @@ def _outcome(command: Callable[[], None]) -> int:
         kept = getattr(error, "__notes__", ())
         return _complain(f"interrupted, {'; '.join(kept) or 'nothing was left behind'}", INTERRUPTED)
     return 0
+
+
+def _run(command: Callable[[], None]) -> None:
+    """Run a command, and write what it printed: where that fails the command has."""
+    try:
+        command()
+    except SystemExit:  # after --help
+        if sys.stdout:
+            sys.stdout.flush()
+        raise
+    if sys.stdout:
+        sys.stdout.flush()
 
 
 def note(text: str) -> None:

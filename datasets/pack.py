@@ -19,7 +19,7 @@ from datasets.encoders.compress import as_codec, compress
 from datasets.encoders.encoder import JPEG, Encoder
 from datasets.errors import InputError
 from datasets.grouping.duplicates import Thumbnails, thumbnail
-from datasets.grouping.groups import find_groups
+from datasets.grouping.groups import by_key, find_groups
 from datasets.grouping.splits import GROUPED, RANDOM, SPLITS, SUBSETS, split_images
 from datasets.jpeg import SUBSAMPLING, codec_versions
 from datasets.pack_files import PackFiles, Prepared, Row, write_durably
@@ -155,7 +155,8 @@ def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings,
     makes it. The error says what was kept, where the same command goes on from.
     """
     how = how or Packing()
-    split_images(len(images))  # too few are refused before any work
+    # Too few images, or groups that cannot be divided, are refused before any work.
+    split_images(len(images), by_key(how.labels) if how.labels and settings.split == GROUPED else None)
     named = [encoder.name for encoder in settings.all_encoders]
     today = settings.today_encoder.name if settings.today_encoder else None
     command = json.dumps([how.source, FORMAT_VERSION, settings.size_px, named, today, codec_versions()])
@@ -164,17 +165,16 @@ def write_pack(images: Sequence[SourceImage], out: Path, settings: PackSettings,
             how.say(
                 f"{folder} is in the way, perhaps an unfinished pack of other images: delete it if you can spare it"
             )
-        manifest = _write_files(images, staging, settings, how)
-        write_durably(staging.contents / MANIFEST, json.dumps(manifest, indent=1).encode())
+        _write_files(images, staging, settings, how)
 
 
-def _write_files(
-    images: Sequence[SourceImage], staging: Staging, settings: PackSettings, how: Packing
-) -> dict[str, Any]:
+def _write_files(images: Sequence[SourceImage], staging: Staging, settings: PackSettings, how: Packing) -> None:
     with PackFiles(staging.contents, staging.folder / JOURNAL, settings.size_px, settings.all_encoders) as pack_files:
         try:
             thumbnails = _append_all(images, pack_files, settings, how)
             files = pack_files.finish()
+            manifest = _describe(pack_files.rows, thumbnails, files, staging, settings, how)
+            write_durably(staging.contents / MANIFEST, json.dumps(manifest, indent=1).encode())
         except BaseException as error:
             if how.source and pack_files.n_kept:
                 staging.keep = True
@@ -183,7 +183,6 @@ def _write_files(
                     "goes on from"
                 )
             raise
-        return _describe(pack_files.rows, thumbnails, files, staging, settings, how)
 
 
 def _append_all(images: Sequence[SourceImage], files: PackFiles, settings: PackSettings, how: Packing) -> Thumbnails:
@@ -212,7 +211,7 @@ def _describe(
     for found in groups.notes:
         how.say(found)
     splits = split_images(len(rows), groups.first if settings.split == GROUPED else None)
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0] if name != "stamp"}
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0] if name not in ("stamp", "check")}
     columns |= {"group": groups.first.tolist(), **splits}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)

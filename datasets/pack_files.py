@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,8 +19,8 @@ from datasets.pack_format import ORIGINALS, TODAY_OPTIMISED, bytes_column, encod
 from datasets.sources.source import SourceImage
 
 CHECKPOINT_IMAGES = 256  # each checkpoint waits for the disk, which takes some 50 ms
-READ_BYTES = 1 << 22
 Row = dict[str, Any]
+ROW = {"stamp", "check", "name", "system", "height", "width", "sha256"}  # and the lengths of its files
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class PackFiles:
         self._shape = (size_px, size_px, 3)
         # The files that grow by a varying number of bytes an image, and the columns that say by how many.
         self._columns = {encoded_file(encoder): bytes_column(encoder) for encoder in encoders}
-        self._stack = ExitStack()  # on a full disk, closing fails too: every file must have its turn
-        self._files = {name: self._open(folder / name) for name in (ORIGINALS, *self._columns)}
-        self._journal = self._open(journal)
+        with ExitStack() as stack:  # on a full disk, closing fails too: every file must have its turn
+            self._files = {name: stack.enter_context(_open(folder / name)) for name in (ORIGINALS, *self._columns)}
+            self._journal = stack.enter_context(_open(journal))
+            self._stack = stack.pop_all()
         self._hashes = {name: hashlib.sha256() for name in self._files}
 
     def __enter__(self) -> "PackFiles":
@@ -64,15 +66,16 @@ class PackFiles:
     def start(self, images: Sequence[SourceImage]) -> Iterator[NDArray[np.uint8]]:
         """Yield the pixels of the first images that are there from an earlier run; then the files go on behind them."""
         header = _npy_header((len(images), *self._shape))
-        rows = self._usable(self._read_journal(), images, len(header))
-        originals = self._files[ORIGINALS]
-        originals.write(header)
-        self._hashes[ORIGINALS].update(header)
-        for row in rows:
-            pixels = originals.read(int(np.prod(self._shape)))
-            if hashlib.sha256(pixels).hexdigest() != row["sha256"]:
+        self._write(ORIGINALS, header)
+        for row, image in zip(self._read_journal(), images, strict=False):
+            if not image.stamp or (row["name"], row["stamp"]) != (image.name, image.stamp):
                 break
-            self._hashes[ORIGINALS].update(pixels)
+            pixels = self._files[ORIGINALS].read(math.prod(self._shape))
+            encoded = [self._files[name].read(row[column]) for name, column in self._columns.items()]
+            if _check(pixels, encoded) != row["check"]:
+                break
+            for name, data in zip(self._files, (pixels, *encoded), strict=True):
+                self._hashes[name].update(data)
             self.rows.append(row)
             yield np.frombuffer(pixels, np.uint8).reshape(self._shape)
         self._cut(len(header))
@@ -89,6 +92,7 @@ class PackFiles:
         self.rows.append(
             {
                 "stamp": image.stamp,
+                "check": _check(prepared.pixels.data, prepared.encoded),
                 "name": image.name,
                 "system": image.system,
                 "height": prepared.height,
@@ -110,14 +114,13 @@ class PackFiles:
 
     def finish(self) -> dict[str, dict[str, Any]]:
         """Write what is left to disk and return each file's facts: bytes and sha256."""
+        if self.n_kept:  # what follows can be interrupted too
+            self.keep()
         for file in self._files.values():
             _to_disk(file)
         return {
             name: {"bytes": file.tell(), "sha256": self._hashes[name].hexdigest()} for name, file in self._files.items()
         }
-
-    def _open(self, path: Path) -> BinaryIO:
-        return self._stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b"))
 
     def _write(self, name: str, data: bytes | memoryview) -> None:
         self._files[name].write(data)
@@ -128,45 +131,43 @@ class PackFiles:
         rows = []
         for line in lines:
             try:
-                rows.append(json.loads(line))
-            except ValueError:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
                 break
+            if not self._is_row(row):
+                break
+            rows.append(row)
         return rows
 
-    def _usable(self, rows: list[Row], images: Sequence[SourceImage], header_bytes: int) -> list[Row]:
-        """Return the first rows that are of the first images, unchanged, and whose bytes are all in the files."""
-        sizes = {name: os.fstat(file.fileno()).st_size for name, file in self._files.items()}
-        ends = dict.fromkeys(self._files, 0) | {ORIGINALS: header_bytes}
-        for n_usable, (row, image) in enumerate(zip(rows, images, strict=False)):
-            ends[ORIGINALS] += int(np.prod(self._shape))
-            for name, column in self._columns.items():
-                ends[name] += int(row[column])
-            is_same = image.stamp and (row["name"], row["stamp"]) == (image.name, image.stamp)
-            if not is_same or any(ends[name] > size for name, size in sizes.items()):
-                return rows[:n_usable]
-        return rows[: len(images)]
+    def _is_row(self, row: object) -> bool:
+        if not isinstance(row, dict) or not ROW.union(self._columns.values()) <= row.keys():
+            return False
+        return all(isinstance(row[column], int) and row[column] >= 0 for column in self._columns.values())
 
     def _cut(self, header_bytes: int) -> None:
-        """Cut all files behind the images that are there, hash them up to there, and write the journal anew."""
-        lengths = {ORIGINALS: header_bytes + len(self.rows) * int(np.prod(self._shape))}
+        """Cut all files behind the images that are there, and write the journal anew."""
+        lengths = {ORIGINALS: header_bytes + len(self.rows) * math.prod(self._shape)}
         lengths |= {name: sum(row[column] for row in self.rows) for name, column in self._columns.items()}
         for name, file in self._files.items():
             file.seek(lengths[name])
             file.truncate()
-        for name in self._columns:
-            self._hash_up_to(name, lengths[name])
         self._journal.seek(0)
         self._journal.truncate()
         self.n_kept = 0
         if self.rows:
             self.keep()
 
-    def _hash_up_to(self, name: str, end: int) -> None:
-        file = self._files[name]
-        file.seek(0)
-        while part := file.read(min(READ_BYTES, end - file.tell())):
-            self._hashes[name].update(part)
-        file.seek(end)
+
+def _open(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+
+
+def _check(pixels: bytes | memoryview, encoded: Sequence[bytes]) -> str:
+    """Return what changes when any byte of an image does."""
+    digest = hashlib.sha256(pixels)
+    for data in encoded:
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def write_durably(path: Path, data: bytes) -> dict[str, Any]:

@@ -50,7 +50,15 @@ def _is_file(value: object) -> bool:
 
 
 def _is_today(value: object) -> bool:
-    return value is None or (isinstance(value, dict) and {"encoder", "mean_bytes"} <= value.keys())
+    if not isinstance(value, dict):
+        return value is None
+    mean, optimised = value.get("mean_bytes"), value.get("mean_optimised_bytes")
+    return (
+        isinstance(value.get("encoder"), str)
+        and isinstance(mean, int | float)
+        and mean > 0
+        and isinstance(optimised, int | float | None)
+    )
 
 
 KINDS: dict[str, Callable[[Any], bool]] = {  # what a manifest must say

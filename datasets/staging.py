@@ -64,7 +64,10 @@ def staged(out: Path, command: str = "") -> Iterator[Staging]:
             _publish(staging)
             staging.keep = False
         except OSError as error:
-            raise InputError(f"cannot write {out}: {explain(error)}") from error
+            told = InputError(f"cannot write {out}: {explain(error)}")
+            for kept in getattr(error, "__notes__", ()):
+                told.add_note(kept)
+            raise told from error
 
 
 def check_new(out: Path) -> None:
@@ -85,10 +88,12 @@ def check_new(out: Path) -> None:
 
 
 def check_apart(source: Path, out: Path) -> None:
-    """Raise InputError where one of two folders lies inside the other."""
-    one, other = source.resolve(), out.resolve()
-    if one == other or one in other.parents or other in one.parents:
-        raise InputError(f"{out} and the source {source} overlap: name a folder outside of the source")
+    """Raise InputError where one of two folders, or what a link in the source leads to, lies inside the other."""
+    other = out.resolve()
+    links = (path for path in source.rglob("*") if path.is_symlink() and path.is_dir())
+    for one in (source.resolve(), *(link.resolve() for link in links)):
+        if one == other or one in other.parents or other in one.parents:
+            raise InputError(f"{out} and the source {source} overlap: name a folder outside of the source")
 
 
 def _make_parents(out: Path) -> list[Path]:

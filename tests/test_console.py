@@ -77,6 +77,13 @@ def test_a_closed_pipe_is_quiet_and_a_full_disk_behind_it_is_one_line(tmp_path: 
     ended = subprocess.run(["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], capture_output=True)
     assert ended.stderr == b""
     assert ended.returncode in (0, 141)  # by who is quicker
+    closed, output = os.pipe()
+    os.close(closed)
+    for arguments in (["--help"], ["inspect", str(pack)]):
+        ended = subprocess.run([sys.executable, "-m", "datasets", *arguments], stdout=output, stderr=subprocess.PIPE)
+        assert ended.stderr == b""
+        assert ended.returncode == 141 or arguments == ["--help"]  # a message that argparse could not write is its own
+    os.close(output)
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     with open("/dev/full", "w") as full:

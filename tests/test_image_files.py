@@ -1,8 +1,10 @@
 """Image files judged by their own bytes: nothing dropped, multiplied, damaged or left behind without a word."""
 
 import io
+import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,7 @@ REFUSED = {
         + directory(8 + PIXELS.size, tags_of(PIXELS)),
         "rows are zero",
     ),
+    "pixels in its header.bmp": (bmp(PIXELS)[:10] + b"\x2c" + bmp(PIXELS)[11:], "begin inside of its header"),
     "cut.bmp": (bmp(PIXELS)[:-10], r"is damaged \(it ends too early\)"),
     "run lengths.bmp": (bmp(PIXELS)[:30] + b"\1" + bmp(PIXELS)[31:], "is a BMP with RLE compression: its loss cannot"),
     "fourth byte.bmp": (bmp(_with_fourth(0, varies=True)), "has a fourth byte a pixel that varies"),
@@ -118,6 +121,14 @@ REFUSED = {
         tiff(PIXELS, t270=("B", list(b"ImageJ=1.53k\nimages=12\nslices=12\n\0"))),
         "holds 12 images: save each as a file of its own",
     ),
+    "stack of tifffile.tif": (
+        tiff(PIXELS, t270=("B", list(b'{"shape": [3, %d, %d, 3], "truncated": true}\0' % (HEIGHT, WIDTH)))),
+        "holds 3 images",
+    ),
+    "volume.tif": (tiff(PIXELS, t32997=("I", [5])), "holds 5 images"),
+    "as large below.tif": (tiff_of_two(PIXELS, PIXELS, sub=True), "holds 2 images"),
+    "big-endian BigTIFF.tif": (b"MM\0+\0\x08\0\0" + bytes(7) + b"\x10", "is a big-endian BigTIFF, which is not read"),
+    "no stream.png": (png(PIXELS, stream=b""), "is damaged"),
     "garbage behind.tif": (tiff(PIXELS, next_place=77_777_777), r"is damaged \(a directory that lies outside"),
     "circle.tif": (tiff(PIXELS, next_place=8 + PIXELS.size), r"is damaged \(its directories go in a circle\)"),
     "no size.tif": (tiff(PIXELS, t256=None), r"is damaged \(no width or height\)"),
@@ -151,6 +162,74 @@ def test_an_image_over_the_limit_names_it_and_how_to_cut(tmp_path: Path) -> None
         _read(tmp_path, "slide.png", bytes(data))
 
 
+def _stored(data: bytes, image: np.ndarray, n_zero: int, **others: tuple[str, list[int]] | None) -> bytes:
+    """Return a TIFF file of an image whose pixels lie as other tags say, the last ones lost."""
+    place, data = 8 + len(data) + len(data) % 2, data[: len(data) - n_zero] + bytes(n_zero + len(data) % 2)
+    return b"II*\0" + struct.pack("<I", place) + data + directory(place, tags_of(image, **others))
+
+
+def _separate(image: np.ndarray, n_zero: int) -> bytes:
+    size = image.shape[0] * image.shape[1]
+    places = {"t273": ("I", [8, 8 + size, 8 + 2 * size]), "t279": ("I", [size] * 3)}
+    return _stored(np.moveaxis(image, -1, 0).tobytes(), image, n_zero, t284=("H", [2]), **places)
+
+
+def _tiled(image: np.ndarray, n_zero: int) -> bytes:
+    """Return a file of tiles of 32 x 16 px, those at its edges filled up."""
+    rows, columns = -(-image.shape[0] // 32), -(-image.shape[1] // 16)
+    whole = np.zeros((32 * rows, 16 * columns, 3), np.uint8)
+    whole[: image.shape[0], : image.shape[1]] = image
+    tiles, size = whole.reshape(rows, 32, columns, 16, 3).swapaxes(1, 2), 32 * 16 * 3
+    places = {
+        "t324": ("I", [8 + size * tile for tile in range(rows * columns)]),
+        "t325": ("I", [size] * rows * columns),
+    }
+    sides = {"t322": ("H", [16]), "t323": ("H", [32])}
+    return _stored(tiles.tobytes(), image, n_zero, t273=None, t278=None, t279=None, **sides, **places)
+
+
+@pytest.mark.parametrize("store", [_separate, _tiled])
+def test_separate_channels_and_tiles_are_read_and_a_part_that_was_lost_is_found(
+    tmp_path: Path, store: Callable[[np.ndarray, int], bytes]
+) -> None:
+    np.testing.assert_array_equal(_read(tmp_path, "whole.tif", store(LARGE, 0)), LARGE)
+    for share in (0.1, 0.3, 0.6, 0.9):
+        with pytest.raises(InputError, match="rows are zero, as in a copy that was cut off"):
+            _read(tmp_path, "cut.tif", store(LARGE, int(share * LARGE.size)))
+    dark = LARGE.copy()
+    dark[..., 2] = 0
+    np.testing.assert_array_equal(_read(tmp_path, "dark.tif", store(dark, 0)), dark)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_part_that_was_lost_is_found_however_a_tiff_is_turned(tmp_path: Path, turn: int) -> None:
+    n_zero = PIXELS.size // 2
+    with pytest.raises(InputError, match="rows are zero"):
+        _read(tmp_path, "cut.tif", _stored(PIXELS.tobytes(), PIXELS, n_zero, t274=("H", [turn])))
+
+
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "lzma"])
+def test_a_damaged_stream_of_a_tiff_is_refused_wherever_the_damage_is(tmp_path: Path, compression: str) -> None:
+    file = io.BytesIO()
+    Image.fromarray(LARGE).save(file, "TIFF", compression=compression)
+    data = file.getvalue()
+    np.testing.assert_array_equal(_read(tmp_path, "whole.tif", data), LARGE)
+    with Image.open(io.BytesIO(data)) as image:
+        starts, counts = image.tag_v2[273], image.tag_v2[279]  # type: ignore[attr-defined]
+    for share in np.linspace(0, 1, 40):
+        damaged = bytearray(data)
+        damaged[starts[0] + int(share * (counts[0] - 1))] ^= 16
+        with pytest.raises(InputError, match="is damaged"):
+            _read(tmp_path, "damaged.tif", bytes(damaged))
+
+
+def test_a_slide_of_more_tiles_than_fit_into_a_short_number_names_the_limit(tmp_path: Path) -> None:
+    tiles = {"t324": ("I", [8] * 80_000), "t325": ("I", [0] * 80_000)}
+    slide = tiff(PIXELS, t256=("I", [100_000]), t257=("I", [50_000]), t273=None, t279=None, **tiles)
+    with pytest.raises(InputError, match=r"= 5000 million pixels, more than the 178 million .*`vips crop"):
+        _read(tmp_path, "slide.tif", slide)
+
+
 def _as_grey() -> bytes:
     file = io.BytesIO()
     Image.fromarray(PIXELS[..., 0]).save(file, "PNG")
@@ -182,4 +261,15 @@ def test_a_file_that_changes_after_it_was_found_is_judged_by_what_is_decoded(tmp
     with pytest.raises(InputError, match=words):
         read_image(path, 32)
     path.write_bytes(png(tiny_image(3)))
+    assert check_image(path, 32) != before
+
+
+def test_a_stamp_tells_another_file_of_the_same_size_and_time(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.bmp", tmp_path / "b.bmp"
+    path.write_bytes(bmp(PIXELS))
+    before, facts = check_image(path, 32), path.stat()
+    assert check_image(path, 32) == before
+    other.write_bytes(bmp(tiny_image(3)))
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    other.rename(path)
     assert check_image(path, 32) != before

@@ -195,6 +195,8 @@ def test_ways_to_group_that_cannot_be_are_refused(arguments: dict[str, object], 
     ("text", "words"),
     [
         (b"name,slide\na/x.png,1\n", "says nothing of 1 of 2 images, such as b/y.png"),
+        (b"name,slide\na/x.png,1\nb/y.png,2\na/x.png,2\n", "says two things of a/x.png: leave one of its rows"),
+        (b"name,slide\na/x.png,1\nb/y.png, \n", "says nothing of 1 of 2 images, such as b/y.png"),
         (b"file,slide\n", "lacks the column name: it has file, slide"),
         (b"name,plate\n", "lacks the column slide: it has name, plate"),
         (b"", "lacks the column name: it has none"),
@@ -205,6 +207,12 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: bytes, words: 
     (tmp_path / "slides.csv").write_bytes(text)
     with pytest.raises(InputError, match=words):
         find_labels(["a/x.png", "b/y.png"], table=tmp_path / "slides.csv", column="slide")
+
+
+def test_spaces_around_a_label_do_not_part_a_group(tmp_path: Path) -> None:
+    (tmp_path / "slides.csv").write_text("name,slide\na/x.png,p1 \nb/y.png, p1\na/x.png,p1\n")
+    found = find_labels(["a/x.png", "b/y.png"], table=tmp_path / "slides.csv", column="slide")
+    assert found == ["p1", "p1"]
 
 
 def test_several_parts_of_a_name_group_together() -> None:

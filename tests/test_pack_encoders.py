@@ -109,6 +109,8 @@ def test_an_encoder_that_the_pack_lacks_is_made_on_the_fly_and_has_no_files(pack
         ({"encoders": [{"quality": 0}]}, "a quality must be a whole number of 1..100, got 0"),
         ({"encoders": [7]}, "an encoder is described by a JSON object"),
         ({"today": 7}, r"\(its today cannot be\)"),
+        ({"today": {"encoder": "jpeg-q75", "mean_bytes": 0}}, r"\(its today cannot be\)"),
+        ({"today": {"encoder": "jpeg-q75", "mean_bytes": 9, "mean_optimised_bytes": "8"}}, r"\(its today cannot be\)"),
     ],
 )
 def test_a_manifest_with_other_encoders_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets import pack_files
+from datasets import pack, pack_files
 from datasets.errors import InputError
 from datasets.pack import Packing, PackSettings, write_pack
+from datasets.pack_files import PackFiles
 from datasets.packed import open_pack
 from datasets.sources.source import SourceImage
 from tests.pack_fixture import tiny_sources
@@ -87,6 +88,18 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _flip_late(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _garble(path: Path) -> None:
+    lines = path.read_bytes().split(b"\n")
+    lines[9] = b'{"name": 5}'
+    path.write_bytes(b"\n".join(lines))
+
+
 def _tear(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-25])
 
@@ -94,6 +107,8 @@ def _tear(path: Path) -> None:
 DAMAGES = {
     "originals cut": ("contents/originals.npy", _cut),
     "an original changed": ("contents/originals.npy", _flip),
+    "JPEG bytes changed": ("contents/jpeg_q25.bin", _flip_late),
+    "journal garbled": ("journal.jsonl", _garble),
     "JPEG bytes cut": ("contents/jpeg_q75.bin", _cut),
     "journal torn": ("journal.jsonl", _tear),
     "journal lost": ("journal.jsonl", Path.unlink),
@@ -137,6 +152,39 @@ def test_other_settings_or_another_source_start_anew_and_leave_what_is_kept(
     (tmp_path / "pack").rename(tmp_path / "first")
     write_pack(_sources([]), tmp_path / "pack", SETTINGS, Packing("other cells"))
     assert kept.exists()
+
+
+def test_an_end_while_images_are_grouped_loses_none_of_them(
+    tmp_path: Path, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "here" / "pack"
+    out.parent.mkdir()
+    with monkeypatch.context() as grouping:
+        grouping.setattr(pack, "find_groups", lambda *_: _interrupt())
+        with pytest.raises(KeyboardInterrupt) as caught:
+            write_pack(_sources([]), out, SETTINGS, Packing("cells"))
+    assert "30 of 30 images are kept in" in caught.value.__notes__[0]
+    read: list[str] = []
+    write_pack(_sources(read), out, SETTINGS, Packing("cells"))
+    assert read == []
+    assert open_pack(out, check_hashes=True).fingerprint == expected
+
+
+def test_labels_that_cannot_be_divided_are_refused_before_any_image_is_read(tmp_path: Path) -> None:
+    read: list[str] = []
+    labels = ["p1"] * 20 + ["p2"] * 10
+    with pytest.raises(InputError, match="the images form only 2 groups"):
+        write_pack(_sources(read), tmp_path / "pack", SETTINGS, Packing("cells", labels))
+    assert read == []
+    write_pack(_sources([]), tmp_path / "pack", replace(SETTINGS, split="random"), Packing("cells", labels))
+
+
+def test_files_that_cannot_all_be_opened_leave_none_open(tmp_path: Path) -> None:
+    (tmp_path / "jpeg_q75.bin").mkdir()
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(IsADirectoryError):
+        PackFiles(tmp_path, tmp_path / "journal", 32, SETTINGS.all_encoders)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_progress_is_told_of_every_image_packed_now(tmp_path: Path) -> None:

@@ -84,6 +84,11 @@ def test_links_do_not_hide_that_folders_overlap(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="overlap"):
         check_apart(tmp_path / "link", tmp_path / "source" / "pack")
     check_apart(tmp_path / "source", tmp_path / "sources")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "source" / "left").mkdir()
+    (tmp_path / "source" / "left" / "more").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="overlap"):
+        check_apart(tmp_path / "source", tmp_path / "elsewhere" / "pack")
 
 
 def test_a_folder_appears_with_all_that_was_put_into_it(tmp_path: Path) -> None:
@@ -91,6 +96,14 @@ def test_a_folder_appears_with_all_that_was_put_into_it(tmp_path: Path) -> None:
         (made.contents / "file").write_text("here")
         assert not (tmp_path / "a" / "out").exists()
     assert _tree(tmp_path) == {"a": None, "a/out": None, "a/out/file": b"here"}
+
+
+def test_what_was_kept_is_said_of_a_disk_that_is_full_too(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    full.add_note("3 images are kept")
+    with pytest.raises(InputError, match="No space left on device; free space") as caught, staged(tmp_path / "out"):
+        raise full
+    assert caught.value.__notes__ == ["3 images are kept"]
 
 
 @pytest.mark.parametrize("error", [InputError("no"), KeyboardInterrupt(), ZeroDivisionError()])

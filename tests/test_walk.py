@@ -77,6 +77,15 @@ def test_links_to_what_is_there_already_are_taken_once_and_told(source: Path) ->
     ]
 
 
+def test_pipes_are_told_and_not_waited_for(source: Path, tmp_path: Path) -> None:
+    os.mkfifo(source / "left" / "pipe.png")
+    os.mkfifo(tmp_path / "pipe")
+    (source / "left" / "link.png").symlink_to(tmp_path / "pipe")
+    names, said = _find(source)
+    assert len(names) == 8
+    assert sorted(said) == [f"passed over: left/{name}.png, neither a file nor a folder" for name in ("link", "pipe")]
+
+
 def test_a_link_to_nothing_is_named(source: Path) -> None:
     (source / "left" / "gone.png").symlink_to(source / "nowhere")
     with pytest.raises(InputError, match=r"left/gone\.png cannot be read: No such file or directory"):

@@ -41,12 +41,12 @@ def find_groups(rows: Sequence[dict[str, Any]], thumbnails: Thumbnails, labels: 
     rows: name, system and sha256 of each image; labels: such as the patient of each image.
     """
     names = [row["name"] for row in rows]
-    identical = _by_key(row["sha256"] for row in rows)
+    identical = by_key(row["sha256"] for row in rows)
     fields = group_thumbnails(thumbnails, [row["system"] for row in rows])
     by = {"identical_pixels": _n_shared(identical), "near_duplicates": _n_shared(fields)}
     ways = [identical, fields]
     if labels is not None:
-        ways.append(_by_key(labels))
+        ways.append(by_key(labels))
         by["labels"] = _n_shared(ways[-1])
     return Groups(join(ways), by, tuple(_identical_note(identical, names)))
 
@@ -68,7 +68,8 @@ def join(ways: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.array([root(image) for image in range(len(first))])
 
 
-def _by_key(keys: Iterable[Hashable]) -> NDArray[np.int64]:
+def by_key(keys: Iterable[Hashable]) -> NDArray[np.int64]:
+    """Return the groups of images that share a key: the first image of each one's."""
     seen: dict[Hashable, int] = {}
     return np.array([seen.setdefault(key, image) for image, key in enumerate(keys)])
 

@@ -49,7 +49,11 @@ def _labels_of_table(names: Sequence[str], table: Path, column: str) -> list[str
             columns = list(reader.fieldnames or ())
             if lacking := [wanted for wanted in (NAME, column) if wanted not in columns]:
                 raise InputError(f"{table} lacks the column {lacking[0]}: it has {', '.join(columns) or 'none'}")
-            labels = {row[NAME]: row[column] for row in reader}
+            labels: dict[str, str] = {}
+            for row in reader:
+                label = (row[column] or "").strip()
+                if labels.setdefault(row[NAME], label) != label:
+                    raise InputError(f"{table} says two things of {row[NAME]}: leave one of its rows")
     except OSError as error:
         raise InputError(f"{table} cannot be read: {explain(error)}") from error
     except (UnicodeDecodeError, csv.Error) as error:

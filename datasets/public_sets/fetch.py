@@ -46,7 +46,7 @@ def fetch_set(public: PublicSet, out: Path, progress: Callable[[int, int], None]
         except BaseException as error:
             _keep(staging, downloads, error)
             raise
-        (staging.contents / DESCRIPTION).write_text(f"{public.describe()}\n", encoding="utf-8")
+        (staging.contents / DESCRIPTION).write_text(f"{public.describe()}\n", "utf-8", "backslashreplace")
 
 
 def _fetch(file: RemoteFile, downloads: Path, progress: Callable[[int], None]) -> Path:
@@ -58,7 +58,10 @@ def _fetch(file: RemoteFile, downloads: Path, progress: Callable[[int], None]) -
                 _download(file, path, progress)
             break
         except BROKEN as error:
-            is_final = isinstance(error, urllib.error.HTTPError) and error.code in NOT_TRANSIENT
+            code = error.code if isinstance(error, urllib.error.HTTPError) else 0
+            if code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:  # what is there is longer than the file
+                path.unlink(missing_ok=True)
+            is_final = code in NOT_TRANSIENT and code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE
             if pause_s is None or is_final:
                 raise InputError(f"{file.address} cannot be had: {_reason(error)}; start the command again") from error
             time.sleep(pause_s)
@@ -80,9 +83,17 @@ def _download(file: RemoteFile, path: Path, progress: Callable[[int], None]) -> 
     headers = {"User-Agent": "lowq"} | ({"Range": f"bytes={n_there}-"} if n_there else {})
     request = urllib.request.Request(file.address, headers=headers)
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-        goes_on = n_there and answer.status == http.client.PARTIAL_CONTENT
-        goes_on = goes_on and answer.headers.get("Content-Range", "").startswith(f"bytes {n_there}-")
+        goes_on = answer.status == http.client.PARTIAL_CONTENT
+        if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {n_there}-"):
+            path.unlink(missing_ok=True)
+            raise ConnectionError("the server sent another part of it than was asked for")
         n_bytes = n_there if goes_on else 0
+        if answer.length is not None and n_bytes + answer.length != file.n_bytes:
+            path.unlink(missing_ok=True)
+            raise InputError(
+                f"{file.address} is of {n_bytes + answer.length} bytes, not of the {file.n_bytes} that the catalogue "
+                "says: it was changed there, or a page to log in to a network came instead"
+            )
         with path.open("ab" if goes_on else "wb") as content:
             while part := answer.read(READ_BYTES):
                 content.write(part)

@@ -67,7 +67,7 @@ def find_set(name: str) -> PublicSet:
             return _read(path.stem, path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{name} cannot be read: {explain(error)}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{name} describes no set of images ({error}): compare it with datasets/{FOLDER}"
             ) from error
@@ -90,12 +90,23 @@ def _read(name: str, text: str) -> PublicSet:
 
 def _remote_file(base: str, row: Any, members: dict[str, dict[str, str]]) -> RemoteFile:
     address, name, n_bytes, sha256 = row
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
-        raise ValueError(f"the name {name!r} leads out of the folder")
+    systems = members.get(name, {})
+    place, *_ = map(_place, (name, *systems.values()))
     if not isinstance(n_bytes, int) or n_bytes < 0 or not re.fullmatch("[0-9a-f]{64}", sha256):
         raise ValueError(f"{name} needs its bytes and its SHA-256")
     address = urljoin(base, address)
     if urlsplit(address).scheme not in SCHEMES:
         raise ValueError(f"the address {address!r} must begin with http or https")
-    return RemoteFile(address, path.as_posix(), n_bytes, sha256, tuple(members.get(name, {}).items()))
+    if not re.fullmatch("[!-~]+", address):
+        raise ValueError(f"the address {address!a} needs its other letters as %20 and the like")
+    return RemoteFile(address, place, n_bytes, sha256, tuple(systems.items()))
+
+
+def _place(name: str) -> str:
+    """Return where a file or system belongs below the folder to make. Raises ValueError where that is not below it."""
+    path = PurePosixPath(name)
+    if not name.isprintable():
+        raise ValueError(f"the name {name!a} has letters that cannot be printed")
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        raise ValueError(f"the name {name!r} leads out of the folder")
+    return path.as_posix()

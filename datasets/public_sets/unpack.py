@@ -37,7 +37,8 @@ def unpack(archive: Path, systems: dict[str, str], folder: Path, name: str) -> N
     except FileExistsError as error:
         raise InputError(f"{name} holds two images of one name, {error.filename}: unpack it by hand") from error
     except BROKEN as error:
-        raise InputError(f"{name} cannot be unpacked ({error}): download it again") from error
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise InputError(f"{name} cannot be unpacked ({reason}): download it again") from error
     if lacking := [system for system, n_images in found.items() if not n_images]:
         raise InputError(f"{name} holds no image for {', '.join(lacking)}: its folders are not those of the catalogue")
 

@@ -40,21 +40,23 @@ def read_header(file: BinaryIO) -> Header:
         raise ImageFault(f"is a BMP with {COMPRESSIONS[compression]} compression: {LOSS}")
     if compression not in (RAW, BIT_FIELDS, ALPHA_BIT_FIELDS):
         raise damaged(f"compression {compression}")
-    return Header(width, abs(height), is_raw=True)
+    return Header(width, abs(height))
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     """Return the image of a BMP file as uint8 [H, W, 3]. Raises ImageFault."""
     bytes_a_pixel = _bits(data) // 8
     start, stride = int.from_bytes(data[10:14], "little"), (header.width * bytes_a_pixel + 3) // 4 * 4
-    if start < 14 + CORE_HEADER or len(data) < start + stride * header.height:
+    if start < 14 + _header_bytes(data):
+        raise damaged("its pixels begin inside of its header")
+    if len(data) < start + stride * header.height:
         raise damaged("it ends too early")
     if bytes_a_pixel == 4:
         rows = np.frombuffer(data, np.uint8, stride * header.height, start)
         check_fourth_channel(rows[_unused_byte(data) :: 4], "a fourth byte a pixel")
     with Image.open(io.BytesIO(data), formats=("BMP",)) as opened:
         image = np.asarray(opened)[..., :3]
-    check_rows(image)
+    check_rows(image.max(axis=(1, 2)) == 0)
     return image
 
 

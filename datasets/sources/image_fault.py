@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 LOSS = "its loss cannot be undone: export the original again as PNG, BMP or TIFF, or remove it"
 AS_RGB = "export the original again with three channels of 8 bits, or remove it"
 LIMIT_PIXELS = 178_956_970  # Pillow's own: twice what it calls large
-LEAST_EMPTY_ROWS = 1 / 50  # share of an uncompressed image's rows that are zero in a copy that was cut off
+LEAST_EMPTY_ROWS = 1 / 50  # share of the rows without a checksum that are zero in a copy that was cut off
 
 
 class ImageFault(Exception):  # noqa: N818
@@ -17,11 +17,10 @@ class ImageFault(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image file says: width and height in pixels, and whether the pixels lie uncompressed."""
+    """What the header of an image file says: width and height in pixels."""
 
     width: int
     height: int
-    is_raw: bool = False
 
 
 def damaged(what: str) -> ImageFault:
@@ -58,16 +57,15 @@ def check_fourth_channel(fourth: NDArray[np.uint8], name: str) -> None:
         raise ImageFault(f"has {name} that varies, so 4 channels: save it as plain 8-bit RGB, or remove it")
 
 
-def check_rows(image: NDArray[np.uint8]) -> None:
-    """Raise ImageFault where whole rows of an uncompressed image [H, W, 3] are zero, as in a copy that was cut off.
+def check_rows(is_empty: NDArray[np.bool_]) -> None:
+    """Raise ImageFault where rows are zero, as in a copy that was cut off; is_empty: of each, in the file's order.
 
     A black frame, which is on both sides, is left alone.
     """
-    is_empty = image.max(axis=(1, 2)) == 0
     n_empty = int(is_empty.sum())
-    is_framed = is_empty[0] and is_empty[-1] and n_empty < len(image)
-    if not is_framed and n_empty >= max(2, LEAST_EMPTY_ROWS * len(image)):
+    is_framed = is_empty[0] and is_empty[-1] and n_empty < len(is_empty)
+    if not is_framed and n_empty >= max(2, LEAST_EMPTY_ROWS * len(is_empty)):
         raise ImageFault(
-            f"is damaged ({n_empty} of its {len(image)} rows are zero, as in a copy that was cut off): replace it by a "
-            "good copy, or crop it"
+            f"is damaged ({n_empty} of its {len(is_empty)} rows are zero, as in a copy that was cut off): "
+            "replace it by a good copy, or crop it"
         )

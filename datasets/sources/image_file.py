@@ -1,6 +1,7 @@
 """One lossless image file: what its header says, and its pixels, both of the same open file."""
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from datasets.errors import InputError, explain
 from datasets.sources import bmp_file, png_file, tiff_file
@@ -30,8 +31,8 @@ def check_image(path: Path, size_px: int) -> str:
 
     def check(file: BinaryIO) -> str:
         _read_header(file, size_px)
-        facts = path.stat()
-        return f"{facts.st_size} {facts.st_mtime_ns}"
+        facts = os.fstat(file.fileno())
+        return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"  # the last, as copies may keep the others
 
     return _told_by_name(path, check)
 
@@ -60,7 +61,8 @@ def _told_by_name(path: Path, function: Callable[[BinaryIO], Result]) -> Result:
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno:
             raise InputError(f"{path} cannot be read: {explain(error)}") from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        is_told = not isinstance(error, UnidentifiedImageError)  # which names an object in memory
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0] if is_told else "it cannot be decoded"
         raise InputError(f"{path} {damaged(reason)}") from error
 
 

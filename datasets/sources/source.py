@@ -84,8 +84,8 @@ def find_images(folder: Path, say: Callable[[str], None] = lambda text: None) ->
     _check_systems(folder, walk.systems, images, others)
     for system, of_system in _by_system(others).items():
         say(f"passed over: {_by_suffix(of_system)} in {system or folder.name}")
-    for link in walk.repeated_links:
-        say(f"passed over: {link}, a link to what is there already")
+    for what in walk.passed_over:
+        say(f"passed over: {what}")
     return images
 
 

@@ -1,11 +1,14 @@
 """TIFF files, judged by their tags: Pillow opens 16 bits as 8, drops channels and multiplies others without a word."""
 
 import io
+import lzma
+import math
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +25,7 @@ from datasets.sources.image_fault import (
     several,
 )
 
-MAX_DIRECTORIES = 10_000
+MAX_DIRECTORIES, MAX_NUMBERS = 10_000, 1 << 20  # numbers of a tag: of a large slide, a place for each tile
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # types whose values are counts or offsets
 LOSSLESS = {1: "no", 5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits", 34925: "LZMA", 50000: "Zstandard"}
@@ -31,7 +34,9 @@ LOSSY |= {2: "fax", 3: "fax", 4: "fax", 34676: "SGI LogLuv", 34677: "SGI LogLuv"
 PHOTOMETRIC = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB"}
 PHOTOMETRIC |= {10: "ITULAB", 32803: "raw sensor", 34892: "raw sensor", 32844: "LogL", 32845: "LogLuv"}
 RGB = 2
-DEFLATE = (8, 32946)
+SEPARATE = 2  # PlanarConfiguration
+# Compressions whose streams end in a checksum -> what inflates one.
+CHECKED: dict[int, Callable[[], Any]] = {8: zlib.decompressobj, 32946: zlib.decompressobj, 34925: lzma.LZMADecompressor}
 ASSOCIATED, UNASSOCIATED = 1, 2  # ExtraSamples
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 LOSSLESS_RGB = "export the original again as RGB, or remove it"
@@ -55,8 +60,22 @@ class Directory:
         return self.one(256, 0), self.one(257, 0)
 
     @property
+    def n_pixels(self) -> int:
+        return self.one(256, 0) * self.one(257, 0)
+
+    @property
     def is_reduced(self) -> bool:
         return bool(self.one(254, 0) & REDUCED) or self.one(255, 0) == 2
+
+    @property
+    def n_slices(self) -> int:
+        """How many images of its size lie in it, as ImageJ and tifffile describe a stack."""
+        stack = re.search(rb"^ImageJ=(?s:.*?)^images=(\d+)", self.description, re.MULTILINE)
+        if stack:
+            return int(stack[1])
+        shape = re.match(rb'{"shape": \[([\d, ]+)\]', self.description)
+        n_numbers = math.prod(map(int, shape[1].split(b","))) if shape else 0
+        return max(self.one(32997, 1), n_numbers // max(1, self.n_pixels * self.one(277, 1)))
 
 
 def read_header(file: BinaryIO) -> Header:
@@ -69,14 +88,14 @@ def read_header(file: BinaryIO) -> Header:
     _check_compression(first)
     _check_channels(first)
     _check_others(reader, first)
-    return Header(width, height, is_raw=first.one(259, 1) == 1)
+    return Header(width, height)
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
     """Return the image of a TIFF file as uint8 [H, W, 3]. Raises ImageFault."""
     reader = _Reader(io.BytesIO(data))
     directory = reader.directory(reader.first_at)
-    if directory.one(259, 1) in DEFLATE:
+    if directory.one(259, 1) in CHECKED:
         _check_streams(data, directory)
     is_associated = directory.tags.get(338, ())[:1] == (ASSOCIATED,)
     if directory.one(277, 1) == 4 and 338 in directory.tags:
@@ -89,20 +108,37 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
         check_fourth_channel(image[..., 3], "an alpha or other channel")
         if is_associated and np.any(image[..., 3] != 255):
             raise ImageFault("has colours multiplied by an alpha channel: save it as plain 8-bit RGB, or remove it")
-    if header.is_raw:
-        check_rows(image[..., :3])
-    return image[..., :3]
+    image = image[..., :3]
+    if directory.one(259, 1) not in CHECKED:
+        _check_filling(image, directory)
+    return image
+
+
+def _check_filling(image: NDArray[np.uint8], directory: Directory) -> None:
+    """Raise ImageFault where rows of strips, tiles or separate channels are zero, as in a copy that was cut off."""
+    stored = image.swapaxes(0, 1) if 5 <= directory.one(274, 1) <= 8 else image
+    planes = np.split(stored, 3, axis=2) if directory.one(284, 1) == SEPARATE else [stored]
+    height, width = stored.shape[:2]
+    tile_height, tile_width = max(1, directory.one(323, height)), max(1, directory.one(322, width))
+    for plane in (plane for plane in planes if plane.any() or not stored.any()):  # of a dark channel nothing is lost
+        is_empty = [
+            plane[top : top + tile_height, left : left + tile_width].max(axis=(1, 2)) == 0
+            for top in range(0, height, tile_height)
+            for left in range(0, width, tile_width)
+        ]
+        check_rows(np.concatenate(is_empty))
 
 
 def _check_streams(data: bytes, directory: Directory) -> None:
     """Inflate each strip or tile to its end, which compares its checksum: libtiff stops when it has its pixels."""
+    new_inflater = CHECKED[directory.one(259, 1)]
     starts = directory.tags.get(273, ()) + directory.tags.get(324, ())
     counts = directory.tags.get(279, ()) + directory.tags.get(325, ())
     for start, count in zip(starts, counts, strict=False):
-        inflater = zlib.decompressobj()
+        inflater = new_inflater()
         try:
             inflater.decompress(data[start : start + count])
-        except zlib.error as error:
+        except (zlib.error, lzma.LZMAError) as error:
             raise damaged(f"its pixels cannot be inflated: {error}") from error
         if not inflater.eof:
             raise damaged("its pixels end too early")
@@ -141,19 +177,14 @@ def _check_others(reader: "_Reader", first: Directory) -> None:
         raise thumbnail
     if first.one(254, 0) & MASK:
         raise ImageFault("is a transparency mask: export the image itself")
-    stack = re.search(rb"^images=(\d+)", first.description, re.MULTILINE)
-    if first.description.startswith(b"ImageJ=") and stack and int(stack[1]) > 1:
-        raise several(int(stack[1]))
-    for place in first.tags.get(330, ()):
-        other = reader.directory(place)
-        if other.size > first.size or other.size[1] > first.size[1]:
-            raise thumbnail
-        if other.size == first.size:
-            raise several(2)
-    others = reader.directories_behind(first)
-    if any(other.size[0] * other.size[1] > first.size[0] * first.size[1] for other in others if other.is_reduced):
+    if first.n_slices > 1:
+        raise several(first.n_slices)
+    below = [reader.directory(place) for place in first.tags.get(330, ())]
+    behind = reader.directories_behind(first)
+    copies = [*below, *(other for other in behind if other.is_reduced)]
+    if any(copy.n_pixels > first.n_pixels for copy in copies):
         raise thumbnail
-    n_images = 1 + sum(not other.is_reduced for other in others)
+    n_images = 1 + len(below) + len(behind) - sum(copy.n_pixels < first.n_pixels for copy in copies)
     if n_images > 1:
         raise several(n_images)
 
@@ -173,6 +204,8 @@ class _Reader:
         if version not in (42, 43) or len(head) < (16 if version == 43 else 8):
             raise damaged("no header")
         self.is_big = version == 43
+        if self.is_big and self.order == ">":
+            raise ImageFault("is a big-endian BigTIFF, which is not read: save it as plain TIFF, or as PNG")
         place = (8, "Q") if self.is_big else (4, "I")
         self.first_at = int(struct.unpack_from(self.order + place[1], head, place[0])[0])
 
@@ -192,7 +225,7 @@ class _Reader:
             if tag == 270 and kind in (1, 2, 7):
                 description = self._bytes(where, n_bytes)
             elif kind in LETTERS and tag in INTERESTING:
-                if n_values > 65536:
+                if n_values > MAX_NUMBERS:
                     raise damaged("a tag that cannot be")
                 tags[tag], places[tag] = self._numbers(where, LETTERS[kind], n_values), where
         (next_at,) = self._numbers(start + n_entries * entry, "Q" if self.is_big else "I", 1)
@@ -224,4 +257,26 @@ class _Reader:
         return self.file.read(count)
 
 
-INTERESTING = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 279, 284, 324, 325, 330, 338, 339}
+INTERESTING = {
+    254,
+    255,
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    273,
+    274,
+    277,
+    279,
+    284,
+    322,
+    323,
+    324,
+    325,
+    330,
+    338,
+    339,
+    32997,
+}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from datasets.errors import InputError, explain
 
+NO_FILE = "neither a file nor a folder"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -24,12 +26,12 @@ class Found:
 class Walk:
     """What lies under a folder. files: by name; systems: its sub-folders, hidden ones left out.
 
-    repeated_links: names of links to what is there already.
+    passed_over: names of other things, and why: links to what is there already, pipes and devices.
     """
 
     files: list[Found] = field(default_factory=list)
     systems: list[str] = field(default_factory=list)
-    repeated_links: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
 
 
 def find_files(folder: Path) -> Walk:
@@ -51,7 +53,7 @@ def find_files(folder: Path) -> Walk:
             continue
         identity = _identity(path)
         if identity in seen:
-            walk.repeated_links.append(name)
+            walk.passed_over.append(f"{name}, a link to what is there already")
         elif path.is_dir():
             seen.add(identity)
             folders.append((path, f"{name}/"))
@@ -59,6 +61,8 @@ def find_files(folder: Path) -> Walk:
         elif path.is_file():
             seen.add(identity)
             walk.files.append(Found(path, name))
+        else:
+            walk.passed_over.append(f"{name}, {NO_FILE}")
     walk.files.sort(key=lambda found: found.path.relative_to(folder))
     return walk
 
@@ -89,6 +93,8 @@ def _look_into(
         elif entry.is_file():
             seen.add(_identity(of_entry[0]))
             walk.files.append(Found(*of_entry))
+        else:
+            walk.passed_over.append(f"{of_entry[1]}, {NO_FILE}")
 
 
 def _add_system(walk: Walk, name: str) -> None:
