@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from models.names import METRICS, UNTRAINED, is_of_plugin
 from models.plugins import read_plugin, use_plugin
 from models.restoring.model_file import ModelFile, ModelFileError
-from models.restoring.network import build_network
-from models.training import TrainingState, set_weights
+from models.restoring.network import load_network
+from models.training import TrainingState
 
 SCORES = ("status", "margin", "input_margin", "psnr_gain_db", "epochs_run")
 
@@ -52,8 +52,7 @@ def model_of_run(
     state = _read_state(run, chosen)
     last = state.watched_weights or state.weights
     weights = state.best_weights if spec.get("restore_best", True) else last
-    set_weights(build_network(spec), weights)  # a model file that cannot be loaded is worth nothing
-    return ModelFile(
+    model_file = ModelFile(
         {
             "name": chosen,
             "spec": spec,
@@ -69,6 +68,8 @@ def model_of_run(
         },
         weights,
     )
+    load_network(model_file)  # one that cannot be loaded is worth nothing
+    return model_file
 
 
 def finalists_of_run(run: Path) -> list[str]:
