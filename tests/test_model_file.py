@@ -108,6 +108,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_model_file(tmp_path / "none.lowq")
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no file without an end")
+def test_what_is_no_model_file_is_not_read_to_its_end() -> None:
+    with pytest.raises(ModelFileError, match="/dev/zero is no model file"):
+        read_model_file(Path("/dev/zero"))
+
+
 def test_weights_of_another_network_are_refused() -> None:
     drawn = drawn_model_file()
     facts = {**drawn.facts, "spec": {**drawn.facts["spec"], "architecture": "native10k"}}

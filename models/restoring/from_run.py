@@ -36,6 +36,8 @@ def model_of_run(
     """
     dataset = dataset_of_run(run)
     pick = _read_json(run / "report" / "pick.json", "") if (run / "report" / "pick.json").is_file() else {}
+    if not isinstance(pick.get("trial_id", ""), str | None) or not isinstance(pick.get("closest"), list | None):
+        raise ModelFileError(f"{run / 'report' / 'pick.json'} is damaged (it names no trial): put back a copy")
     chosen = trial_id or pick.get("trial_id")
     records = _read_records(run)
     if chosen is None:
@@ -100,7 +102,7 @@ def _use_plugin_of(run: Path, architecture: str) -> None:
 def _read_json(path: Path, otherwise: str) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelFileError(otherwise) from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged ({error!s:.60}): put back a copy") from error
@@ -114,6 +116,8 @@ def _read_records(run: Path) -> dict[str, dict[str, Any]]:
     try:
         text = (run / "records.jsonl").read_text()
         rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line]
+        if unknown := [row["trial_id"] for row in rows if not {"architecture", "training_quality"} <= set(row["spec"])]:
+            raise ValueError(f"it does not say what {unknown[0]} is")
         return {row["trial_id"]: row for row in rows}
     except FileNotFoundError:
         return {}
