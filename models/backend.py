@@ -14,6 +14,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return jax.jit(function)  # type: ignore[no-any-return]
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # it warns of functions that are compiled for many shapes
     return tf.function(function)  # type: ignore[no-any-return]
 
 

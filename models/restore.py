@@ -27,13 +27,14 @@ from models.restoring.likeness import FAR, distance
 from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, ModelFileError, read_model_file
 from models.restoring.network import load_network
 from models.restoring.reach import Reach, ReachError, find_reach
-from models.restoring.tiles import CORE_PX, Network, samples_of, tiles_of
+from models.restoring.tiles import CORE_PX, Network, Tile, samples_of, tiles_of
 from models.restoring.trust import UNLIKE, Trust, find_trust
 
 DEFAULT_MODEL = Path(__file__).parent / "restoring" / f"default{SUFFIX}"
 CONSISTENT = (*CELLS, "off")
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 UNTILED_PIXELS = 4_000_000  # of a network whose reach is not known: larger images would need too much memory
+LEAST_PX = 16  # a smaller side is continued to this by reflection: networks halve images and filter across borders
 
 
 class CannotRestoreError(ValueError):
@@ -62,12 +63,16 @@ def load(model: Path | str | None = None, plugin: Path | str | None = None) -> R
 
 def restorer_of(model_file: ModelFile) -> Restorer:
     """Build the restorer of an opened model file. Raises ModelFileError with one line."""
+    encoder, statistics = model_file.facts["encoder"], model_file.facts["training_data"].get("statistics")
     try:
-        quality_range(model_file.facts["encoder"].get("quality", "1-100"))
-        if model_file.facts["encoder"].get("family") is not None:
-            find_family(model_file.facts["encoder"]["family"])
-    except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{model_file.name}: what it says of its encoder cannot be: {error}") from error
+        quality_range(encoder.get("quality", "1-100"))
+        if encoder.get("family") is not None:
+            find_family(encoder["family"]).at(HIGHEST).steps()
+        distance(np.zeros((1, 1, 3), np.uint8), statistics or {})
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ModelFileError(
+            f"{model_file.name}: what it says of its encoder or of its training images cannot be: {error}"
+        ) from error
     keras_model = load_network(model_file)
     try:
         reach = find_reach(keras_model, not is_of_plugin(model_file.facts["spec"]["architecture"]))
@@ -113,9 +118,6 @@ def examine(restorer: Restorer, jpeg: JpegFile) -> Examined:
     Raises CannotRestoreError.
     """
     height, width = jpeg.pixels.shape[:2]
-    least = restorer.reach.multiple if restorer.reach else 1
-    if min(height, width) < least:
-        raise CannotRestoreError(f"is {width} x {height} px, and this network needs {least} px on each side")
     if restorer.reach is None and height * width > UNTILED_PIXELS:
         raise CannotRestoreError(
             f"is {width} x {height} px: of this network it is not known how far it sees, so images of more than "
@@ -123,7 +125,7 @@ def examine(restorer: Restorer, jpeg: JpegFile) -> Examined:
         )
     stored, tables = _stored(restorer, jpeg), describe_tables(jpeg.tables)
     parts = [
-        (restorer.network(jpeg.pixels[tile.window], tables)[tile.inner], stored.part(*tile.core))
+        (_by_network(restorer, jpeg, tile, tables), stored.part(*tile.core))
         for tile in samples_of(height, width, restorer.reach)
     ]
     whole = parts[0][0] if parts[0][0].shape[:2] == (height, width) else None
@@ -160,7 +162,7 @@ def restore_pixels(
         if examined.whole is not None:
             restored = examined.whole[rows, columns]
         else:
-            restored = restorer.network(jpeg.pixels[tile.window], tables)[tile.inner]
+            restored = _by_network(restorer, jpeg, tile, tables)
         if consistent != "off" and jpeg.planes:
             restored = project(restored, stored.part(*tile.core), consistent, shares)
             if share < 1:
@@ -172,6 +174,15 @@ def restore_pixels(
     while done:
         _put(shown, done)
     return shown
+
+
+def _by_network(restorer: Restorer, jpeg: JpegFile, tile: Tile, tables: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a tile as the network gives it. Raises CannotRestoreError where that is no picture."""
+    missing = [(0, max(0, LEAST_PX - side)) for side in jpeg.pixels.shape[:2]]
+    restored = restorer.network(np.pad(jpeg.pixels[tile.window], (*missing, (0, 0)), "symmetric"), tables)[tile.inner]
+    if not np.isfinite(restored).all():
+        raise CannotRestoreError("cannot be restored: what this network makes of it are no numbers; take another model")
+    return restored
 
 
 def _stored(restorer: Restorer, jpeg: JpegFile) -> Stored:

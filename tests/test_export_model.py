@@ -1,7 +1,7 @@
 """From a run to a model file: the pick, a trial by its name, what is missing; and what the command says."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -216,6 +216,21 @@ def _damaged_pick(run: Path) -> None:
     (run / "report" / "pick.json").write_text("[")
 
 
+def _no_name_in_pick(run: Path) -> None:
+    (run / "report" / "pick.json").write_text('{"trial_id": ["x"]}')
+
+
+def _no_closest_in_pick(run: Path) -> None:
+    (run / "report" / "pick.json").write_text('{"trial_id": null, "closest": 5}')
+
+
+def _records_of(spec: object) -> Callable[[Path], None]:
+    def change(run: Path) -> None:
+        (run / RECORDS).write_text(json.dumps({"trial_id": SPEC.trial_id, "spec": spec}) + "\n")
+
+    return change
+
+
 def _damaged_facts(run: Path) -> None:
     (run / RUN_FACTS).write_text("{}")
 
@@ -240,6 +255,10 @@ def _damaged_scores(run: Path) -> None:
         (_damaged_state, "the training state is damaged"),
         (_damaged_records, "is damaged"),
         (_damaged_pick, "is damaged"),
+        (_no_name_in_pick, "pick.json is damaged (it names no trial)"),
+        (_no_closest_in_pick, "pick.json is damaged (it names no trial)"),
+        (_records_of({}), "records.jsonl is damaged (it does not say what native1k"),
+        (_records_of(3), "records.jsonl is damaged"),
         (_damaged_facts, "it says nothing of its images"),
         (_no_facts, "is no run directory (it has no run.json)"),
         (_damaged_scores, "cannot be used"),
@@ -277,7 +296,9 @@ def test_a_run_and_a_model_file_are_exported_to_onnx(run: Path, capsys: pytest.C
     session = onnxruntime.InferenceSession(run / "of_run.onnx")
     assert [put.name for put in session.get_inputs()] == ["degraded"]
     assert main(["export", str(run / "a.lowq"), "-o", str(run / "b.lowq")]) == 2
-    assert "is a model file already" in capsys.readouterr().err
+    assert "a.lowq is a file: .lowq is made of a run; name one, or an output" in capsys.readouterr().err
+    assert main(["export", str(run / "a.lowq"), "--trial", OTHER.trial_id, "-o", str(run / "b.onnx")]) == 2
+    assert "a.lowq is no run directory" in capsys.readouterr().err
 
 
 def test_a_run_is_exported_to_tensorflows_formats(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,11 +108,33 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_model_file(tmp_path / "none.lowq")
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no file without an end")
+def test_what_is_no_model_file_is_not_read_to_its_end() -> None:
+    with pytest.raises(ModelFileError, match="/dev/zero is no model file"):
+        read_model_file(Path("/dev/zero"))
+
+
 def test_weights_of_another_network_are_refused() -> None:
     drawn = drawn_model_file()
     facts = {**drawn.facts, "spec": {**drawn.facts["spec"], "architecture": "native10k"}}
     with pytest.raises(ModelFileError, match="do not fit its network"):
         load_network(ModelFile(facts, drawn.weights))
+
+
+@pytest.mark.parametrize("size", [{"width": 10**6}, {"depth": 10**6}])
+def test_a_network_that_no_memory_holds_is_not_built(size: dict[str, int]) -> None:
+    drawn = drawn_model_file("native1k")
+    facts = {**drawn.facts, "spec": {**drawn.facts["spec"], **size}}
+    with pytest.raises(ModelFileError, match="do not fit its network"):
+        load_network(ModelFile(facts, drawn.weights))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(value: float) -> None:
+    drawn = drawn_model_file()
+    weights = (np.full_like(drawn.weights[0], value), *drawn.weights[1:])
+    with pytest.raises(ModelFileError, match="has weights that are no numbers"):
+        load_network(ModelFile(drawn.facts, weights))
 
 
 @pytest.mark.parametrize(

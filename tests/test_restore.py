@@ -1,6 +1,7 @@
 """Restoring from bytes, and the command: every kind of file, and every mistake as one line."""
 
 import io
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from datasets.console import CLOSED_PIPE, INTERRUPTED
 from datasets.encoders.family import find_family
 from datasets.jpeg_file import read_jpeg
 from datasets.smear import synthesize
@@ -24,6 +26,7 @@ from models.restore import (
     open_model,
     restore,
     restore_pixels,
+    restorer_of,
 )
 from models.restoring.model_file import ModelFile, ModelFileError, write_model_file
 from models.restoring.tiles import Network
@@ -147,15 +150,21 @@ def test_a_network_that_is_told_tables_is_told_those_of_the_file() -> None:
     np.testing.assert_array_equal(told[0], tables_of_quality(30))
 
 
-def test_an_image_smaller_than_a_network_can_take_is_refused() -> None:
-    file = drawn_model_file("native11k")
-    from models.restoring.network import load_network
-    from models.restoring.reach import find_reach
+@pytest.mark.parametrize("architecture", ["native1k", "native11k", "unet"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 9)])
+def test_an_image_smaller_than_a_network_sees_is_restored(architecture: str, shape: tuple[int, int]) -> None:
+    restorer = restorer_of(drawn_model_file(architecture))
+    height, width = shape
+    for image in (SMEAR[:height, :width], SMEAR[:height, :width, 0]):
+        assert restore(restorer, jpeg_bytes(image)).shape == (height, width, 3)
 
-    model = load_network(file)
-    restorer = Restorer(file, Network(model), find_reach(model))
-    with pytest.raises(CannotRestoreError, match="is 180 x 3 px, and this network needs 4 px on each side"):
-        restore(restorer, jpeg_bytes(SMEAR[:3]))
+
+def test_a_network_that_overflows_is_told(drawn: Restorer) -> None:
+    file = drawn.model_file
+    large = [weight * np.float32(1e30) if weight.dtype.kind == "f" else weight for weight in file.weights]
+    restorer = restorer_of(ModelFile(file.facts, tuple(large)))
+    with pytest.raises(CannotRestoreError, match="what this network makes of it are no numbers"):
+        restore(restorer, jpeg_bytes())
 
 
 def test_a_large_image_needs_a_known_reach(drawn: Restorer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,6 +287,13 @@ def test_a_pattern_is_searched(photos: Path, tmp_path: Path, model: Path) -> Non
         (["{photos}", "-o", "{photos}"], "lies inside the input"),
         (["{photos}/none.jpg", "-o", "{tmp}/out"], "does not exist: check the name"),
         (["{photos}/*.webp", "-o", "{tmp}/out"], "no file is like"),
+        (["{photos}/s*", "-o", "{tmp}/out"], "s*, only folders, which are to be named themselves"),
+        (["{photos}/a.jpg", "-o", "{tmp}/b.jpg"], "its format is none of .png, .bmp, .tif, .tiff, .ppm"),
+        (["{photos}", "-o", "{tmp}/b.png"], "is no folder, and there is more than one file"),
+        (["{photos}/a.jpg", "-o", "-", "--format", "png"], "--format png is another than that of -, ppm: leave it out"),
+        (["{photos}/a.jpg", "-o", "{tmp}/b.bmp", "--format", "png"], "b.bmp, bmp: leave it out"),
+        (["{tmp}/named.png", "-o", "{tmp}/named.png", "--force"], "named.png is an input too, which is not replaced"),
+        (["{tmp}/a.jpeg", "{tmp}/named.png", "-o", "{tmp}", "--force"], "named.png is an input too"),
         (["{photos}/sub/..", "-o", "-"], "-o - takes one file, got 2: name a folder"),
         (["{photos}", "-o", "{photos}/notes.txt"], "is no folder"),
         (["{photos}/a.jpg", "{tmp}/a.jpeg", "-o", "{tmp}/out"], "would both become"),
@@ -294,6 +310,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
     photos: Path, tmp_path: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.jpeg").write_bytes(jpeg_bytes())
+    (tmp_path / "named.png").write_bytes(jpeg_bytes())
     (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.rglob("*"))
     assert run(*(word.format(photos=photos, tmp=tmp_path) for word in arguments)) == 2
@@ -304,12 +321,94 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_model_whose_facts_cannot_be_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("encoder", {"quality": "best"}),
+        ("encoder", {"quality": [1]}),
+        ("encoder", {"family": 7}),
+        ("encoder", {"family": "webp"}),
+        ("training_data", {"statistics": {"a": 3}}),
+        ("training_data", {"statistics": [1]}),
+        ("training_data", {"statistics": {"a": {"mean": [1, 2], "spread": [1]}}}),
+        ("training_data", {"statistics": {"a": {"mean": ["x"] * 3, "spread": [1] * 3}}}),
+    ],
+)
+def test_a_model_whose_facts_cannot_be_is_refused(tmp_path: Path, fact: str, value: dict[str, Any]) -> None:
     drawn = drawn_model_file()
-    for encoder in ({"quality": "best"}, {"quality": [1]}):
-        write_model_file(tmp_path / "a.lowq", ModelFile({**drawn.facts, "encoder": encoder}, drawn.weights))
-        with pytest.raises(ModelFileError, match="what it says of its encoder cannot be"):
-            load(tmp_path / "a.lowq")
+    write_model_file(tmp_path / "a.lowq", ModelFile({**drawn.facts, fact: value}, drawn.weights))
+    with pytest.raises(ModelFileError, match="what it says of its encoder or of its training images cannot be"):
+        load(tmp_path / "a.lowq")
+
+
+def test_without_standard_output_pixels_have_no_place_to_go(
+    photos: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(photos / "a.jpg", "-o", "-", "--model", model) == 2
+    assert capsys.readouterr().err == "lowq: standard output is closed: name a file or a folder\n"
+
+
+def test_without_standard_error_no_line_gets_among_the_pixels(
+    photos: Path, model: Path, drawn: Restorer, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run(photos / "a.jpg", "-o", "-", "--model", model) == 0
+    written = capsysbinary.readouterr().out
+    with Image.open(io.BytesIO(written)) as image:
+        np.testing.assert_array_equal(np.asarray(image), restore(drawn, jpeg_bytes()))
+    assert len(written) == len(f"P6\n{SMEAR.shape[1]} {SMEAR.shape[0]}\n255\n") + SMEAR.size
+
+
+def test_who_reads_the_pixels_may_end_before_they_do(
+    photos: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert run(photos / "a.jpg", "-o", "-", "--model", model) == CLOSED_PIPE
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "ppm"])
+def test_what_a_full_disk_has_no_place_for_is_named_and_not_there(
+    photos: Path, tmp_path: Path, model: Path, suffix: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    (photos / "noise.jpg").write_bytes(jpeg_bytes(noise, quality=95))
+    program = f"""
+import resource, signal, sys
+from models.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+sys.exit(main(["restore", "{photos}/noise.jpg", "-o", "{tmp_path}/o.{suffix}", "--model", "{model}"]))
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert "noise.jpg cannot be restored: File too large; free space" in answer.stderr
+    assert not list(tmp_path.glob("*o.*"))
+
+
+def test_an_interruption_says_what_is_there(
+    photos: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(outcome: object, shown: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("models.commands.restore._say", interrupted)
+    assert run(photos, "-o", tmp_path / "out", "--model", model) == INTERRUPTED
+    *_, said = capsys.readouterr().err.splitlines()
+    assert said == "lowq: interrupted, what is restored is whole and stays; the same command restores the rest"
+
+
+def test_a_link_to_nothing_that_a_pattern_finds_is_named(
+    photos: Path, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "b.jpg").symlink_to(photos / "gone.jpg")
+    assert run(f"{photos}/*.jpg", "-o", tmp_path / "out", "--model", model) == 1
+    assert f"lowq: {photos / 'b.jpg'} cannot be restored: No such file or directory" in capsys.readouterr().err
 
 
 def test_mutated_files_end_in_a_picture_or_a_line(

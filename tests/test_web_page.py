@@ -52,7 +52,9 @@ def test_a_page_holds_what_it_needs_and_escapes_names(tmp_path: Path) -> None:
 
 def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.tgz").write_text("no package")
-    for path in (tmp_path / "none.tgz", tmp_path / "text.tgz"):
+    whole = package_of(tmp_path, RUNTIME, BINARY).read_bytes()
+    (tmp_path / "torn.tgz").write_bytes(whole[:40] + bytes(20) + whole[60:])
+    for path in (tmp_path / "none.tgz", tmp_path / "text.tgz", tmp_path / "torn.tgz"):
         with pytest.raises(
             RuntimeFileError, match="cannot be read as a package of onnxruntime-web: make one with `npm"
         ):

@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     if options.int8 and out.suffix != TFLITE:
         raise InputError(f"--int8 is for a file that ends in {TFLITE}, got {out}: name it so, or leave --int8 out")
     if out.suffix == SUFFIX and options.source.is_file():
-        raise InputError(f"{options.source} is a model file already: name an output of another kind, or a run")
+        raise InputError(
+            f"{options.source} is a file: {SUFFIX} is made of a run; name one, or an output of another kind"
+        )
     if out.exists() and not options.force:
         raise InputError(f"{out} exists: name another file, or replace it with --force")
     if out.is_dir() != (out.suffix == SAVED_MODEL) and out.exists():

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from datasets.console import note
 from datasets.cores import n_cores
 from datasets.errors import InputError, explain, printable
-from datasets.image_output import FORMATS, WITH_PROFILE, image_bytes, write_image
+from datasets.image_output import FORMATS, PNG, WITH_PROFILE, image_bytes, write_image
 from datasets.jpeg_file import JpegError, read_bytes, read_frame, read_jpeg, upright
 from datasets.progress import Progress
 from datasets.sources.walk import find_files
+from models.restoring.model_file import write_whole
 
 if TYPE_CHECKING:  # it loads Keras, which a mistake need not wait for
     from models.restore import Restorer
@@ -74,6 +75,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Restore; returns 1 where a file was left out. Raises InputError before anything is written."""
+    if options.out == STANDARD_OUTPUT and sys.stdout is None:
+        raise InputError("standard output is closed: name a file or a folder")
     n_jobs = n_cores() if options.jobs is None else options.jobs
     if n_jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {n_jobs}")
@@ -87,11 +90,15 @@ def run(options: argparse.Namespace) -> int:
     shown: Counter[str] = Counter()
     with warnings.catch_warnings(), Progress("restoring", "files") as progress:
         warnings.simplefilter("ignore")  # of files that are left out anyhow
-        for n_done, outcome in enumerate(_outcomes(worker, jobs, n_jobs), 1):
-            outcomes[outcome.kind] += 1
-            outcomes["doubted"] += bool(outcome.doubts)
-            _say(outcome, shown)
-            progress.tell(n_done, len(jobs))
+        try:
+            for n_done, outcome in enumerate(_outcomes(worker, jobs, n_jobs), 1):
+                outcomes[outcome.kind] += 1
+                outcomes["doubted"] += bool(outcome.doubts)
+                _say(outcome, shown)
+                progress.tell(n_done, len(jobs))
+        except KeyboardInterrupt as error:
+            error.add_note("what is restored is whole and stays; the same command restores the rest")
+            raise
     print(_summary(outcomes), file=sys.stderr)
     return SKIPPED if outcomes[LEFT_OUT] or outcomes[THERE] else 0
 
@@ -106,9 +113,14 @@ def find_jobs(sources: list[str], out: str, suffix: str | None) -> list[Job]:
     if out == STANDARD_OUTPUT or (is_one_file and place.suffix.lower() in FORMATS and not place.is_dir()):
         if len(found) > 1:
             raise InputError(f"-o - takes one file, got {len(found)}: name a folder")
-        return [Job(found[0][0], place)]
-    if place.exists() and not place.is_dir():
-        raise InputError(f"{place} is no folder, and there is more than one file, or its format is unknown")
+        named = ".ppm" if out == STANDARD_OUTPUT else place.suffix.lower()
+        if suffix and f".{suffix}" != named:
+            raise InputError(f"--format {suffix} is another than that of {out}, {named[1:]}: leave it out")
+        return _checked([Job(found[0][0], place)])
+    if not place.is_dir() and (place.exists() or place.suffix.lower() in (*FORMATS, *JPEG_SUFFIXES)):
+        raise InputError(
+            f"{place} is no folder, and there is more than one file, or its format is none of {', '.join(FORMATS)}"
+        )
     for source in map(Path, sources):
         if source.is_dir() and place.resolve().is_relative_to(source.resolve()):
             raise InputError(f"the output {place} lies inside the input {source}: name another folder")
@@ -118,7 +130,16 @@ def find_jobs(sources: list[str], out: str, suffix: str | None) -> list[Job]:
         first = taken.setdefault(job.out, job.source)
         if first != job.source:
             raise InputError(f"{first} and {job.source} would both become {job.out}: restore them apart")
-    return list({job.out: job for job in jobs}.values())
+    return _checked(list({job.out: job for job in jobs}.values()))
+
+
+def _checked(jobs: list[Job]) -> list[Job]:
+    """Return the jobs. Raises InputError where what is written would take the place of what is read."""
+    read = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.out.resolve() in read:
+            raise InputError(f"{job.out} is an input too, which is not replaced: name another folder or file")
+    return jobs
 
 
 def _find(source: str) -> Iterator[tuple[Path, str]]:
@@ -133,9 +154,11 @@ def _find(source: str) -> Iterator[tuple[Path, str]]:
         yield from ((found.path, found.name) for found in files if found.path.suffix.lower() in JPEG_SUFFIXES)
     elif not path.exists() and glob.has_magic(source):
         matching = [Path(name) for name in sorted(glob.glob(source, recursive=True))]
-        if not matching:
-            raise InputError(f"no file is like {source}")
-        yield from ((file, file.name) for file in matching if file.is_file())
+        fitting = [name for name in matching if name.is_file() or not name.exists()]  # a link to nothing is named later
+        if not fitting:
+            folders = ", only folders, which are to be named themselves" if matching else ""
+            raise InputError(f"no file is like {source}{folders}")
+        yield from ((file, file.name) for file in fitting)
     else:
         if not path.exists():
             raise InputError(f"{source} does not exist: check the name")
@@ -159,6 +182,8 @@ class _Worker:
                 return self._restore(job, data)
         except JpegError as error:
             return Outcome(job, LEFT_OUT, str(error))
+        except BrokenPipeError:  # who read standard output has ended
+            raise
         except OSError as error:
             where = "" if error.filename in (None, str(job.source)) else f" ({error.filename})"
             return Outcome(job, LEFT_OUT, f"cannot be restored: {explain(error)}{where}")
@@ -184,7 +209,10 @@ class _Worker:
         else:
             if profile and job.out.suffix.lower() not in WITH_PROFILE:
                 found.append(f"its colour profile has no place in a {job.out.suffix[1:].upper()} file")
-            write_image(job.out, pixels, profile)
+            if job.out.suffix.lower() == PNG:
+                write_image(job.out, pixels, profile)
+            else:  # Pillow, writing to a file itself, does not see that a disk is full
+                write_whole(job.out, image_bytes(pixels, job.out.suffix.lower(), profile))
         return Outcome(job, RESTORED, doubts=found)
 
 

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from models.names import METRICS, UNTRAINED, is_of_plugin
 from models.plugins import read_plugin, use_plugin
 from models.restoring.model_file import ModelFile, ModelFileError
-from models.restoring.network import build_network
-from models.training import TrainingState, set_weights
+from models.restoring.network import load_network
+from models.training import TrainingState
 
 SCORES = ("status", "margin", "input_margin", "psnr_gain_db", "epochs_run")
 
@@ -36,6 +36,8 @@ def model_of_run(
     """
     dataset = dataset_of_run(run)
     pick = _read_json(run / "report" / "pick.json", "") if (run / "report" / "pick.json").is_file() else {}
+    if not isinstance(pick.get("trial_id", ""), str | None) or not isinstance(pick.get("closest"), list | None):
+        raise ModelFileError(f"{run / 'report' / 'pick.json'} is damaged (it names no trial): put back a copy")
     chosen = trial_id or pick.get("trial_id")
     records = _read_records(run)
     if chosen is None:
@@ -52,8 +54,7 @@ def model_of_run(
     state = _read_state(run, chosen)
     last = state.watched_weights or state.weights
     weights = state.best_weights if spec.get("restore_best", True) else last
-    set_weights(build_network(spec), weights)  # a model file that cannot be loaded is worth nothing
-    return ModelFile(
+    model_file = ModelFile(
         {
             "name": chosen,
             "spec": spec,
@@ -69,6 +70,8 @@ def model_of_run(
         },
         weights,
     )
+    load_network(model_file)  # one that cannot be loaded is worth nothing
+    return model_file
 
 
 def finalists_of_run(run: Path) -> list[str]:
@@ -99,7 +102,7 @@ def _use_plugin_of(run: Path, architecture: str) -> None:
 def _read_json(path: Path, otherwise: str) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelFileError(otherwise) from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged ({error!s:.60}): put back a copy") from error
@@ -113,6 +116,8 @@ def _read_records(run: Path) -> dict[str, dict[str, Any]]:
     try:
         text = (run / "records.jsonl").read_text()
         rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line]
+        if unknown := [row["trial_id"] for row in rows if not {"architecture", "training_quality"} <= set(row["spec"])]:
+            raise ValueError(f"it does not say what {unknown[0]} is")
         return {row["trial_id"]: row for row in rows}
     except FileNotFoundError:
         return {}

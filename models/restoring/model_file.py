@@ -87,7 +87,10 @@ class ModelFile:
 def read_model_file(path: Path) -> ModelFile:
     """Read a model file. Raises ModelFileError where it cannot be used."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(len(START))
+            if data == START:  # what is none may be larger than memory, or without an end
+                data += file.read()
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
     return ModelFile.from_bytes(data, str(path))

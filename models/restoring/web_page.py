@@ -3,6 +3,7 @@
 import base64
 import html
 import tarfile
+import zlib
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -44,5 +45,5 @@ def _read(runtime: Path) -> list[bytes]:
             return [file.read() for file in files]
     except KeyError as error:
         raise RuntimeFileError(f"{runtime} lacks {str(error.args[0])[:90]}: {ADVICE}") from error
-    except (OSError, tarfile.TarError, EOFError, AttributeError) as error:
+    except (OSError, tarfile.TarError, zlib.error, EOFError, AttributeError) as error:
         raise RuntimeFileError(f"{runtime} cannot be read as a package of onnxruntime-web: {ADVICE}") from error
