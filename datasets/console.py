@@ -24,6 +24,8 @@ class OneLineParser(argparse.ArgumentParser):
 
 def run_command(command: Callable[[], None]) -> int:
     """Run a command and return its exit code; whatever a user or the machine did is one line on standard error."""
+    if sys.stderr is None:  # it is closed: lines for it would go to standard output
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal lacks letters for

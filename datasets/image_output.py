@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -34,10 +35,13 @@ def write_image(path: Path, pixels: NDArray[np.uint8], icc_profile: bytes | None
     or the new one, whole. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}"[-250:])
+    temporary = path.with_name(f".lowq-{os.getpid()}-{threading.get_ident()}")
     try:
         with temporary.open("xb") as file:
-            _save(file, pixels, path.suffix.lower(), icc_profile)
+            if path.suffix.lower() == PNG:
+                write_png(file, pixels, icc_profile)
+            else:  # Pillow, writing to a file itself, does not see that a disk is full
+                file.write(image_bytes(pixels, path.suffix.lower(), icc_profile))
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,7 +18,8 @@ from datasets.jpeg import encode_jpeg
 from datasets.sources.image_file import UNREADABLE
 
 LIMIT_PIXELS, LIMIT_BYTES = 100_000_000, 300_000_000
-START = b"\xff\xd8"
+LIMIT_SCANS = 200  # progressive files have about ten
+START, SCAN = b"\xff\xd8", b"\xff\xda"
 START_OF_SCAN, END = 0xDA, 0xD9
 STANDALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length: ITU-T T.81, table B.1
 HUFFMAN_FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
@@ -119,6 +120,8 @@ def read_bytes(path: Path) -> bytes:
 def read_jpeg(data: bytes) -> JpegFile:
     """Decode a file. Raises JpegError where it is none, damaged, or of a kind that is not read."""
     frame = read_frame(data)
+    if (n_scans := data.count(SCAN)) > LIMIT_SCANS:  # each takes time for the whole image, whatever it holds
+        raise JpegError(f"has {n_scans} scans, more than the {LIMIT_SCANS} that are read: save it again")
     try:
         with _opened(data) as image:
             if image.size != (frame.width, frame.height):
@@ -232,7 +235,7 @@ def _planes(data: bytes, frame: Frame) -> tuple[NDArray[np.uint8] | Plane, ...]:
     kind, luma, chroma = frame.subsampling, _decoded(data, frame, "L")[..., 0], slice(1, 3)
     if kind == "4:4:4":
         return (luma, *_decoded(data, frame, "YCbCr", chroma).transpose(2, 0, 1))
-    if kind == "4:2:2":  # what it is that is shown in full was interpolated from
+    if kind == "4:2:2" and frame.width > 1:  # what it is that is shown in full was interpolated from
         shown = _decoded(data, frame, "YCbCr", chroma).transpose(2, 0, 1)
         return (luma, *(shrink(plane.astype(np.float32), (1, 2)) for plane in shown))
     if kind == "4:2:0" and min(frame.height, frame.width) > 1:

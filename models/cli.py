@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,8 +28,6 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code, 2 with one line on standard error for a user's mistake."""
     code = 0
-    if sys.stderr is None:  # it is closed: lines for it would go to standard output, among pixels
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
     def run() -> None:
         nonlocal code

@@ -147,6 +147,12 @@ def with_a_step_of_0() -> bytes:
     return bytes(data)
 
 
+def with_scans(n_scans: int) -> bytes:
+    data = saved(progressive=True)
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:last] + (n_scans - data.count(b"\xff\xda") + 1) * data[last:end] + data[end:]
+
+
 def _set(offset: int, *values: int) -> Callable[[bytearray, int], None]:
     def change(data: bytearray, frame: int) -> None:
         data[frame + offset : frame + offset + len(values)] = bytes(values)
@@ -174,6 +180,7 @@ def _set(offset: int, *values: int) -> Callable[[bytearray, int], None]:
         (with_a_step_of_0(), "a quantisation step of 0"),
         (saved()[:700], "is damaged or truncated"),
         (saved()[:-40], "is damaged or truncated"),
+        (with_scans(300), "has 300 scans, more than the 200 that are read"),
     ],
 )
 def test_what_is_not_restored_is_told_with_the_reason(data: bytes, words: str) -> None:

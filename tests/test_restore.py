@@ -403,12 +403,17 @@ def test_an_interruption_says_what_is_there(
     assert said == "lowq: interrupted, what is restored is whole and stays; the same command restores the rest"
 
 
-def test_a_link_to_nothing_that_a_pattern_finds_is_named(
-    photos: Path, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("source", ["{}/*.jpg", "{}"])
+def test_links_that_lead_nowhere_are_named_and_the_rest_restored(
+    photos: Path, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     (photos / "b.jpg").symlink_to(photos / "gone.jpg")
-    assert run(f"{photos}/*.jpg", "-o", tmp_path / "out", "--model", model) == 1
-    assert f"lowq: {photos / 'b.jpg'} cannot be restored: No such file or directory" in capsys.readouterr().err
+    (photos / "c.jpg").symlink_to("c.jpg")
+    assert run(source.format(photos), "-o", tmp_path / "out", "--model", model) == 1
+    said = capsys.readouterr().err
+    assert f"lowq: {photos / 'b.jpg'} cannot be restored: No such file or directory" in said
+    assert f"lowq: {photos / 'c.jpg'} cannot be restored: Too many levels of symbolic links" in said
+    assert any((tmp_path / "out").iterdir())
 
 
 def test_mutated_files_end_in_a_picture_or_a_line(

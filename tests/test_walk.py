@@ -9,6 +9,7 @@ from PIL import Image
 
 from datasets.errors import InputError
 from datasets.sources.source import find_sources
+from datasets.sources.walk import find_files
 from tests.pack_fixture import tiny_image, write_source_folder
 
 
@@ -90,6 +91,25 @@ def test_a_link_to_nothing_is_named(source: Path) -> None:
     (source / "left" / "gone.png").symlink_to(source / "nowhere")
     with pytest.raises(InputError, match=r"left/gone\.png cannot be read: No such file or directory"):
         _find(source)
+
+
+def test_what_cannot_be_read_is_listed_for_who_goes_on_without_it(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "left" / "gone.png").symlink_to(source / "nowhere")
+    _png(source / "left" / "deep" / "a.png", 50)
+    n_others = len(find_files(source, must_be_read=False).files) - 1
+    scan = os.scandir
+
+    def refuse(path: Path) -> object:  # root may read everything
+        if Path(path) == source / "left" / "deep":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr("datasets.sources.walk.os.scandir", refuse)
+    walk = find_files(source, must_be_read=False)
+    assert {found.name for found in walk.unreadable} == {"left/gone.png", "left/deep"}
+    assert len(walk.files) == n_others
 
 
 def test_links_in_a_circle_are_named(source: Path) -> None:

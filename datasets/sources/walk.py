@@ -26,45 +26,58 @@ class Found:
 class Walk:
     """What lies under a folder. files: by name; systems: its sub-folders, hidden ones left out.
 
-    passed_over: names of other things, and why: links to what is there already, pipes and devices.
+    passed_over: names of other things, and why: links to what is there already, pipes and devices. unreadable: folders
+    that cannot be read and links to nothing, where these are no error.
     """
 
     files: list[Found] = field(default_factory=list)
     systems: list[str] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+    unreadable: list[Found] = field(default_factory=list)
 
 
-def find_files(folder: Path) -> Walk:
+def find_files(folder: Path, must_be_read: bool = True) -> Walk:
     """List the files under a folder, by name. Raises InputError for what cannot be read, a link to nothing included.
 
+    must_be_read: False lists as `unreadable` what below the folder is so.
     What lies in the folder itself comes before what links lead to, so that a link is never taken in its stead.
     """
     walk = Walk()
     seen = {_identity(folder)}
     folders, links = deque([(folder, "")]), deque[tuple[Path, str]]()
     while folders or links:
-        if folders:
-            path, name = folders.popleft()
-            _look_into(path, name, walk, folders, links, seen)
-            continue
-        path, name = links.popleft()
-        if path.name.startswith("."):
-            walk.files.append(Found(path, name))
-            continue
-        identity = _identity(path)
-        if identity in seen:
-            walk.passed_over.append(f"{name}, a link to what is there already")
-        elif path.is_dir():
-            seen.add(identity)
-            folders.append((path, f"{name}/"))
-            _add_system(walk, name)
-        elif path.is_file():
-            seen.add(identity)
-            walk.files.append(Found(path, name))
-        else:
-            walk.passed_over.append(f"{name}, {NO_FILE}")
+        is_link = not folders
+        path, name = (folders or links).popleft()
+        try:
+            if is_link:
+                _follow(path, name, walk, folders, seen)
+            else:
+                _look_into(path, name, walk, folders, links, seen)
+        except InputError:
+            if must_be_read or path == folder:
+                raise
+            walk.unreadable.append(Found(path, name.rstrip("/")))
     walk.files.sort(key=lambda found: found.path.relative_to(folder))
     return walk
+
+
+def _follow(path: Path, name: str, walk: Walk, folders: "deque[tuple[Path, str]]", seen: set[tuple[int, int]]) -> None:
+    """Add what a link leads to, unless it is there already."""
+    if path.name.startswith("."):
+        walk.files.append(Found(path, name))
+        return
+    identity = _identity(path)
+    if identity in seen:
+        walk.passed_over.append(f"{name}, a link to what is there already")
+    elif path.is_dir():
+        seen.add(identity)
+        folders.append((path, f"{name}/"))
+        _add_system(walk, name)
+    elif path.is_file():
+        seen.add(identity)
+        walk.files.append(Found(path, name))
+    else:
+        walk.passed_over.append(f"{name}, {NO_FILE}")
 
 
 def _look_into(

@@ -2,6 +2,7 @@
 
 import argparse
 import glob
+import os
 import sys
 import threading
 import warnings
@@ -17,11 +18,10 @@ from typing import TYPE_CHECKING
 from datasets.console import note
 from datasets.cores import n_cores
 from datasets.errors import InputError, explain, printable
-from datasets.image_output import FORMATS, PNG, WITH_PROFILE, image_bytes, write_image
+from datasets.image_output import FORMATS, WITH_PROFILE, image_bytes, write_image
 from datasets.jpeg_file import JpegError, read_bytes, read_frame, read_jpeg, upright
 from datasets.progress import Progress
 from datasets.sources.walk import find_files
-from models.restoring.model_file import write_whole
 
 if TYPE_CHECKING:  # it loads Keras, which a mistake need not wait for
     from models.restore import Restorer
@@ -135,9 +135,9 @@ def find_jobs(sources: list[str], out: str, suffix: str | None) -> list[Job]:
 
 def _checked(jobs: list[Job]) -> list[Job]:
     """Return the jobs. Raises InputError where what is written would take the place of what is read."""
-    read = {job.source.resolve() for job in jobs}
+    read = {os.path.realpath(job.source) for job in jobs}
     for job in jobs:
-        if job.out.resolve() in read:
+        if os.path.realpath(job.out) in read:
             raise InputError(f"{job.out} is an input too, which is not replaced: name another folder or file")
     return jobs
 
@@ -146,12 +146,14 @@ def _find(source: str) -> Iterator[tuple[Path, str]]:
     """Yield the files of one argument, each with its name below the output folder."""
     path = Path(source)
     if path.is_dir():
-        files = [found for found in find_files(path).files if not found.is_hidden]
+        walk = find_files(path, must_be_read=False)
+        files = [found for found in walk.files if not found.is_hidden]
         other = Counter(found.path.suffix.lower() for found in files if found.path.suffix.lower() not in JPEG_SUFFIXES)
         if other:
             kinds = ", ".join(f"{n} {kind or 'without a suffix'}" for kind, n in sorted(other.items()))
             note(f"passed over in {source}: {kinds}")
-        yield from ((found.path, found.name) for found in files if found.path.suffix.lower() in JPEG_SUFFIXES)
+        of_jpeg = [found for found in files if found.path.suffix.lower() in JPEG_SUFFIXES]
+        yield from ((found.path, found.name) for found in (*of_jpeg, *walk.unreadable))  # which are named later
     elif not path.exists() and glob.has_magic(source):
         matching = [Path(name) for name in sorted(glob.glob(source, recursive=True))]
         fitting = [name for name in matching if name.is_file() or not name.exists()]  # a link to nothing is named later
@@ -209,10 +211,7 @@ class _Worker:
         else:
             if profile and job.out.suffix.lower() not in WITH_PROFILE:
                 found.append(f"its colour profile has no place in a {job.out.suffix[1:].upper()} file")
-            if job.out.suffix.lower() == PNG:
-                write_image(job.out, pixels, profile)
-            else:  # Pillow, writing to a file itself, does not see that a disk is full
-                write_whole(job.out, image_bytes(pixels, job.out.suffix.lower(), profile))
+            write_image(job.out, pixels, profile)
         return Outcome(job, RESTORED, doubts=found)
 
 
