@@ -35,7 +35,7 @@ def test_the_share_of_epochs_that_early_stopping_leaves_by_hand() -> None:
 def test_a_plan_says_trials_cells_epochs_and_minutes() -> None:
     plan = make_plan(SPACES["full"], SCALES["demo"], SPECS, MACHINE, WORKLOAD)
     lines = plan.describe().splitlines()
-    assert lines[0].startswith("plan: 8 trials (up to 8 of 720 cells tried), up to 10 epochs each, about 34 in all")
+    assert lines[0].startswith("plan: 8 trials (up to 8 of 720 cells tried), up to 8 epochs each, about 32 in all")
     assert lines[1].startswith("expected time: about ")
 
 

@@ -245,7 +245,7 @@ def test_the_last_round_takes_the_best_of_a_run(
     monkeypatch.setattr("search.request.connect", lambda address, trials_per_gpu: Machine(2, 1, memory_mb=8000))
     assert main(["--space", "final", "--from", str(smoke[0]), "--top", "1", "--dry-run"]) == 0
     output = capsys.readouterr().out
-    assert "plan: 3 trials (3 of 3 cells tried), up to 10 epochs each" in output  # three seeds, as a demo's
+    assert "plan: 3 trials (3 of 3 cells tried), up to 8 epochs each" in output  # three seeds, as a demo's
 
 
 @pytest.mark.usefixtures("one_ray", "few_pictures", "unsaved_pictures")

@@ -113,7 +113,7 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(
     assert main(["--data", str(small_pack.folder), "--dry-run", "--trials", "5"]) == 0
     output = capsys.readouterr().out
     again = "and 2 that train the best again"
-    assert f"plan: 5 trials (up to 5 of 600 cells tried) {again}, up to 10 epochs each" in output
+    assert f"plan: 5 trials (up to 5 of 600 cells tried) {again}, up to 8 epochs each" in output
     assert "expected time: about " in output
     assert "perceptual: not run, no VGG16 weights (" in output
     assert list(tmp_path.iterdir()) == []

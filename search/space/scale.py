@@ -154,10 +154,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             # an epoch of a native network takes about as long as one of the others, which cost ten times as much
             fields={
                 "split": "tiny",
-                "epochs": 10,
+                "epochs": 8,
                 "normalisation": "re-estimated",
                 **_training(
-                    {"epoch_images": 912, "crop_px": 96},
+                    {"epoch_images": 768, "crop_px": 96},
                     {
                         "epoch_images": 192,
                         "crop_px": 48,
