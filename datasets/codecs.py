@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, features
 
-from datasets import mozjpeg
+from datasets.encoders import mozjpeg
 from datasets.encoders.step_tables import standard_steps
 from datasets.errors import InputError
 from datasets.jpeg import SUBSAMPLING, codec_versions

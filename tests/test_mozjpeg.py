@@ -10,9 +10,9 @@ from PIL import Image, JpegImagePlugin
 
 from datasets.encoders.compress import compress
 from datasets.encoders.encoder import Encoder
+from datasets.encoders.mozjpeg import encode_by_trellis, is_installed
 from datasets.encoders.step_tables import ScaledTables, standard_steps
 from datasets.jpeg_file import read_jpeg
-from datasets.mozjpeg import encode_by_trellis, is_installed
 from datasets.smear import synthesize
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="jpeglib has no wheel for this machine")

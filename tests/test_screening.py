@@ -130,7 +130,7 @@ def test_where_nothing_writes_a_trellis_no_encoder_has_one(monkeypatch: pytest.M
     assert shapes is not None
     assert any("trellis" in name for name in shapes.known)
     assert shapes_here(shapes) == shapes
-    monkeypatch.setattr("datasets.mozjpeg.is_installed", lambda: False)
+    monkeypatch.setattr("datasets.encoders.mozjpeg.is_installed", lambda: False)
     here = shapes_here(shapes)
     assert "jpeg" in here.known
     assert not any("trellis" in name for name in here.known)

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from datasets.encoders.compress import compress, show
 from datasets.encoders.encoder import JPEG, Encoder
+from datasets.encoders.mozjpeg import encode_by_trellis
 from datasets.jpeg import SUBSAMPLING, Coarseness, Window, decode_compressed, decode_jpeg
 from datasets.jpeg import encode_jpeg as encode_whole
 from datasets.jpeg import encode_window as encode_blocks
-from datasets.mozjpeg import encode_by_trellis
 
 AROUND_PX, MCU_PX = 16, 16  # what a trellis may look at beside a window; the side of a macroblock of 4:2:0
 

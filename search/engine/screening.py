@@ -13,7 +13,7 @@ import ray
 from optuna.trial import TrialState
 from ray.exceptions import RayError
 
-from datasets import mozjpeg
+from datasets.encoders import mozjpeg
 from datasets.encoders.encoder import JPEG
 from datasets.encoders.family import find_family
 from datasets.errors import InputError
