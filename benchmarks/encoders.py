@@ -49,6 +49,7 @@ RESULT = Path(__file__).resolve().parent / "results" / "encoders.json"
 FAMILIES: Mapping[str, tuple[Callable[[int], Encoder], tuple[int, ...]]] = {  # of quality; the qualities to try
     "jpeg default": (plain_jpeg, (40, 48, 55, 62, 68, 75, 82)),
     "jpeg optimised": (lambda q: Encoder(quality=q), (40, 48, 55, 62, 68, 75, 82)),
+    "jpeg trellis": (lambda q: Encoder(quality=q, trellis=True), (40, 48, 55, 62, 68, 75, 82)),
     "jpeg progressive": (lambda q: Encoder(quality=q, progressive=True), (40, 48, 55, 62, 68, 75, 82)),
     "jpeg 4:4:4": (lambda q: Encoder(quality=q, subsampling="4:4:4"), (40, 50, 60, 66, 72, 80)),
     "webp": (lambda q: Encoder("webp", q), (55, 65, 73, 80, 85, 90)),

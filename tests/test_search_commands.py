@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,7 @@ def test_a_search_prints_its_plan_its_events_the_table_the_pick_and_the_report(s
 
 
 def test_the_baselines_have_a_slot_of_their_own_until_they_are_scored(smoke: tuple[Path, str]) -> None:
+    n_slots = int(re.search(r"(\d+) trial\(s\) at a time", smoke[1])[1])  # type: ignore[index]
     under_way, most = set[str](), 0
     lines = [line for line in smoke[1].splitlines() if " left] " in line]
     last = max(place for place, line in enumerate(lines) if "  identity-" in line or "  linear-" in line)
@@ -101,7 +103,7 @@ def test_the_baselines_have_a_slot_of_their_own_until_they_are_scored(smoke: tup
         elif event.startswith(("completed", "stopped")):
             under_way.discard(trial_id)
         most = max(most, len(under_way))
-    assert most == 1
+    assert most <= max(1, n_slots - n_slots // 2)  # none where all was scored before a trial had started
 
 
 def test_a_search_leaves_the_safety_cards_of_its_finalists_and_shows_them(smoke: tuple[Path, str]) -> None:

@@ -42,7 +42,8 @@ def degrade_to_train(image: NDArray[np.uint8], encoder: Encoder, window: Window)
     """Return a window of uint8 [H, W, 3] as `degrade_window` does, or of a trellis much the same in less time.
 
     What a trellis leaves out depends on the whole image, by the bits that it costs. Here it looks no further than
-    AROUND_PX: at quality 50 a tenth of the pixels differ, and the error by less than a hundredth.
+    AROUND_PX: on 8 images of cells, at qualities 30 to 70, a sixth of the pixels at most differed, and the mean squared
+    error by 1.4 % at most.
     """
     if not encoder.trellis:
         return degrade_window(image, encoder, window)

@@ -153,7 +153,8 @@ def shapes_here(shapes: TableShapes) -> TableShapes:
     """Return the shapes that this installation can write: those of a trellis where there is what writes them."""
     if mozjpeg.is_installed():
         return shapes
-    return replace(shapes, known=tuple(name for name in shapes.known if "trellis" not in name), trellis=(False,))
+    without = tuple(name for name in shapes.known if not find_family(name).middle.trellis)
+    return replace(shapes, known=without, trellis=(False,))
 
 
 def filter_of(task: Task, encoder: str) -> TrialSpec:
