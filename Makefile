@@ -23,7 +23,7 @@ test-jax: .venv-jax/installed
 test-cluster: .venv/installed
 	if [ "$$(id -u)" = 0 ] && ! { command -v sshd && command -v ip && command -v rsync && command -v tmux; } >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 openssh-server rsync tmux || true; fi
-	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m pytest --exitfirst tests/cluster
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -18,18 +18,21 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function)  # type: ignore[no-any-return]
 
 
-def gradient(function: Callable[[Any], Any], at: Any) -> Any:
-    """Return the gradient of a function of a tensor, whose value is a number, at a tensor."""
+def value_and_gradient(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
+    """Return a function of a tensor that gives the value, a number, and the gradient of a function; compiled."""
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.grad(function)(at)
+        return jax.jit(jax.value_and_grad(function))  # type: ignore[no-any-return]
     import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        tape.watch(at)
-        value = function(at)
-    return tape.gradient(value, at)
+    def both(at: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            value = function(at)
+        return value, tape.gradient(value, at)
+
+    return compiled(both)
 
 
 def prepare_backend(n_threads: int, gpu_limit_mb: float | None = None) -> None:

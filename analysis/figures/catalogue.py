@@ -1,10 +1,18 @@
 """Every figure of a run, in the order of the page."""
 
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from analysis.figures import gallery, samples, scores, search, spectra, violins
-from analysis.figures.picture import DrawFigure, Picture
+from analysis.figures.picture import DrawFigure, Drawn, Picture
 from analysis.findings import Findings
+
+MOST_AT_ONCE = 4  # each has a share of the findings in its memory
 
 
 @dataclass(frozen=True)
@@ -38,15 +46,43 @@ CATALOGUE: tuple[FigureSpec, ...] = (
     FigureSpec("JPEG as it is, image by image", "data", violins.input_violins),
 )
 
+_drawing: tuple[tuple[FigureSpec, ...], Findings] | None = None  # of a process that draws
+
 
 def draw_figures(findings: Findings) -> tuple[dict[str, list[Picture]], list[str]]:
-    """Draw every figure that the run has data for, by its title; and a sentence for each that is missing."""
+    """Draw every figure that the run has data for, by its title; and a sentence for each that is missing.
+
+    Where processes can be forked, as many are drawn at a time as there are cores.
+    """
     pictures: dict[str, list[Picture]] = {}
     notes: list[str] = []
-    for spec in CATALOGUE:
-        drawn = spec.draw(findings)
+    for spec, drawn in zip(CATALOGUE, _draw_all(findings), strict=True):
         if isinstance(drawn, str):
             notes.append(f"No figure {spec.title.lower()!r}: {drawn.rstrip('.')}.")
         else:
             pictures[spec.title] = drawn
     return pictures, list(dict.fromkeys(notes))
+
+
+def _draw_all(findings: Findings) -> Iterator[Drawn]:
+    """Yield what each figure of the catalogue draws."""
+    n_cores = min(len(os.sched_getaffinity(0)), MOST_AT_ONCE) if sys.platform == "linux" else 1
+    if n_cores == 1 or len(CATALOGUE) == 1:
+        yield from (spec.draw(findings) for spec in CATALOGUE)
+        return
+    context = multiprocessing.get_context("fork")  # the findings are handed on by memory
+    with ProcessPoolExecutor(n_cores, context, _have, (CATALOGUE, findings)) as pool:
+        yield from pool.map(_draw, range(len(CATALOGUE)))
+
+
+def _have(catalogue: tuple[FigureSpec, ...], findings: Findings) -> None:
+    """Give a process that draws what it draws from; Ctrl-C is for the process that waits for it."""
+    global _drawing
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _drawing = catalogue, findings
+
+
+def _draw(place: int) -> Drawn:
+    assert _drawing is not None
+    catalogue, findings = _drawing
+    return catalogue[place].draw(findings)

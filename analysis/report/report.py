@@ -39,8 +39,8 @@ def write_report(findings: Findings, out: Path) -> Path:
     Nothing appears at OUT before the report is complete. Raises RunError when OUT is something else than a report.
     """
     require_report_place(out.resolve())  # before the figures, which take longest
-    pictures, picture_notes = draw_figures(findings)
     tables = tables_of(findings)
+    pictures, picture_notes = draw_figures(findings)
     drawn_in = [spec.section for spec in CATALOGUE if spec.title in pictures]
     told = {"data", *drawn_in, *(table.section for table in tables.values())}
     groups = {title: [name for name in tables if name.startswith(start)] for start, title in GROUPS.items()}

@@ -15,7 +15,7 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from models.backend import gradient
+from models.backend import value_and_gradient
 from models.colour import RGB_TO_YCBCR
 from models.restoring.consistency import CENTRE, stored_coefficients, transform
 from models.restoring.observer import COLOURS, Image, Spot, look_for
@@ -98,16 +98,15 @@ def worst_amplification(model: keras.Model, tables: NDArray[np.float32], image: 
         return model([images, *rest] if rest else images, training=False)
 
     before = restored(start)
-
-    def growth(change: Any) -> Any:
-        return ops.mean(ops.square(restored(start + change) - before))
+    growth = value_and_gradient(lambda change: ops.mean(ops.square(restored(start + change) - before)))
 
     rng = np.random.default_rng(0)
     change = ops.convert_to_tensor(QUANTUM * rng.choice([-1, 1], start.shape).astype(np.float32))
     largest = 0.0
     for _ in range(N_STEPS):
-        largest = max(largest, float(growth(change)))
-        change = QUANTUM * ops.sign(gradient(growth, change))
+        grown, slope = growth(change)
+        largest = max(largest, float(grown))
+        change = QUANTUM * ops.sign(slope)
     return float(np.sqrt(largest) / QUANTUM)
 
 

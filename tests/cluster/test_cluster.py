@@ -3,7 +3,7 @@
 Real: `ray up` and `ray down`, ssh, rsync, the installation on the head by pip from constraints.txt (from a folder of
 wheels, without a network), the searches, the failures. Not real: the PCs share one kernel and two cores, each starts
 Ray with one core and a small object store, the others see the head's environment instead of installing it again, and
-nobody has a card. The tests build on one another, in this order.
+nobody has a card. The tests build on one another, in this order: after one that fails none can pass.
 """
 
 import json
@@ -27,6 +27,7 @@ LAST_PC = "        - 192.168.1.14\n"
 HEAD_PORT = "192.168.1.10:6379"
 N_UNTRAINED = 2  # JPEG as it is, and the linear filter of the one training quality
 CUT_S = 60
+PATIENCE_S = 900
 PIP = f"[global]\nno-index = true\nfind-links = {SHARED}/wheels\n"
 PROFILE = f"PATH={sys.base_prefix}/bin:$HOME/.local/bin:$PATH\n"
 ASK_URL = """
@@ -157,7 +158,7 @@ def desk(room: Room, key: tuple[str, str], shared: Path) -> Desk:
 def test_four_pcs_form_a_cluster(pcs: list[Host], desk: Desk) -> None:
     for place in range(3):
         desk.give("Form", place)
-    _until(lambda: desk.all_fine(4), 180)
+    _until(lambda: desk.all_fine(4))
     assert pcs[0].run("cat lowq/.venv/installed").returncode == 0
     port = "import socket; socket.create_connection(('192.168.1.10', 8265), 5)"
     assert "ConnectionRefusedError" in pcs[1].run(f'python3 -c "{port}"').stdout, "the dashboard is for the head alone"
@@ -168,7 +169,7 @@ def test_it_is_stopped_without_a_trace_and_formed_again_with_one_more(pcs: list[
     assert _left_of_ray(pcs) == []
     _edit(desk, "        - 192.168.1.13\n", f"        - 192.168.1.13\n{LAST_PC}")
     desk.give("Grow and shrink", 0)
-    _until(lambda: desk.all_fine(5), 180)
+    _until(lambda: desk.all_fine(5))
 
 
 def test_a_search_outlives_the_laptop_and_is_watched_from_it(pcs: list[Host], desk: Desk) -> None:
@@ -177,19 +178,21 @@ def test_a_search_outlives_the_laptop_and_is_watched_from_it(pcs: list[Host], de
     desk.give("Send data", 0)
     desk.give("Search", 0)
     desk.host.kill()
-    _until(lambda: "starts" in desk.give("Watch", 0), 120)
+    _until(lambda: "starts" in _log(pcs[0], "first"))
+    assert "starts" in desk.give("Watch", 0, ("-n 5", "-n 99"))
     screen = desk.host.popen(f"script -qec '{desk.line('Watch', 1)}' /dev/null", stdout=subprocess.PIPE)
     watchers = [desk.host.popen(desk.line("Watch", place), stdout=subprocess.DEVNULL) for place in (2, 3, 4)]
     token = (desk.host.home / ".ray/auth_token").read_text()
-    _until(lambda: "200" in _page(desk, "http://localhost:8265/nodes?view=summary", token), 60)
+    _until(lambda: "200" in _page(desk, "http://localhost:8265/nodes?view=summary", token))
     assert "403" in _page(desk, "http://localhost:8265/nodes?view=summary", "wrong")
-    _until(lambda: "200" in _page(desk, "http://localhost:6006/data/runs", ""), 60)
-    _until(lambda: "200" in _page(desk, "http://localhost:8080/dashboard/", ""), 60)
+    _until(lambda: "200" in _page(desk, "http://localhost:6006/data/runs", ""))
+    _until(lambda: "200" in _page(desk, "http://localhost:8080/dashboard/", ""))
     desk.host.kill()
     for process in watchers:
         process.wait()
     assert "parity" in screen.communicate()[0]
-    _until(lambda: "report: " in desk.give("Watch", 0), 300)
+    _until(lambda: "restorer: " in _log(pcs[0], "first"))
+    assert "report: " in desk.give("Watch", 0)
     records = _records(pcs[0], "first")
     assert {record["node"] for record in records} == {pc.name for pc in pcs}
     assert len(records) == 12 + N_UNTRAINED
@@ -212,25 +215,25 @@ def test_a_search_outlives_dead_pcs_a_cut_network_and_its_own_end(room: Room, pc
     head, killed, cut, *_ = pcs
     long = ("runs/first", "runs/second"), ("first.log", "second.log"), ("--trials 12", "--trials 1000")
     desk.give("Search", 0, *long)
-    _until(lambda: all(_trains(pc) for pc in pcs), 180)
+    _until(lambda: all(_trains(pc) for pc in pcs))
     open_at_kill = _open(head, "second")
     killed.kill()
-    _until(lambda: not _open(head, "second") & open_at_kill, 180)
-    _until(lambda: _trains(cut), 60)
+    _until(lambda: not _open(head, "second") & open_at_kill)
+    _until(lambda: _trains(cut))
     open_at_cut = _open(head, "second")
     room.cut(cut)
     time.sleep(CUT_S)
     room.mend(cut)
-    _until(lambda: not _open(head, "second") & open_at_cut, 180)
-    _until(lambda: desk.all_fine(5), 180)
+    _until(lambda: not _open(head, "second") & open_at_cut)
+    _until(lambda: desk.all_fine(5))
     open_at_end = _open(head, "second")
     assert head.kill("search/run.py") >= 1
     n_trials = len(_records(head, "second")) - N_UNTRAINED + len(open_at_end) + 2
     resumed = ("runs/first", f"runs/second --trials {n_trials}"), ("first.log", "second.log")
     desk.give("Interrupt, and go on", 1, *resumed)
-    _until(lambda: len(_records(head, "second")) == n_trials + N_UNTRAINED, 300)
+    _until(lambda: len(_records(head, "second")) == n_trials + N_UNTRAINED)
     desk.give("Interrupt, and go on", 0)
-    _until(lambda: not any(line.startswith(DRIVER) for line in head.processes().values()), 120)
+    _until(lambda: not any(line.startswith(DRIVER) for line in head.processes().values()))
     records = _records(head, "second")
     ids = [record["trial_id"] for record in records]
     assert len(ids) == len(set(ids)) == n_trials + N_UNTRAINED
@@ -257,15 +260,14 @@ def test_pcs_that_are_not_there_are_named_before_a_search_which_goes_on_without_
     assert "192.168.1.14  cannot be reached: " in told
     third = ("runs/first", "runs/third"), ("first.log", "third.log"), ("--trials 12", "--trials 1000")
     desk.give("Search", 0, *third)
-    log = ("first.log", "third.log")
-    _until(lambda: "or go on with --min-nodes 3:" in desk.give("Watch", 0, log, ("-n 5", "-n 99")), 60)
+    _until(lambda: "or go on with --min-nodes 3:" in _log(others[0], "third"))
     desk.give("Search", 0, *third[:2], ("--trials 12", "--trials 1000 --min-nodes 3"))
-    _until(lambda: {record["node"] for record in _records(others[0], "third")} == {pc.name for pc in others}, 180)
+    _until(lambda: {record["node"] for record in _records(others[0], "third")} == {pc.name for pc in others})
     desk.give("Interrupt, and go on", 0)
-    _until(lambda: "interrupted; what ended is safe" in desk.give("Watch", 0, log), 120)
+    _until(lambda: "interrupted; what ended is safe" in _log(others[0], "third"))
     room.mend(off)
     (closed.home / ".ssh/none").rename(closed.home / ".ssh/authorized_keys")
-    _until(lambda: desk.all_fine(5), 240)
+    _until(lambda: desk.all_fine(5))
 
 
 def test_in_the_end_nothing_is_left(room: Room, pcs: list[Host], desk: Desk) -> None:
@@ -279,7 +281,7 @@ def test_in_the_end_nothing_is_left(room: Room, pcs: list[Host], desk: Desk) -> 
     assert desk.given == {(section, place) for section, lines in desk.page.items() for place in range(len(lines))}
     running = [pid for host in (*pcs, desk.host) for pid in (host.pid, *host.processes())]
     room.end()
-    _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running), 10)
+    _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running))
     assert str(pcs[0].folder) not in Path("/proc/mounts").read_text()
 
 
@@ -293,12 +295,18 @@ def _edit(desk: Desk, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
-def _until(is_so: Callable[[], bool], most_s: float) -> None:
-    """Wait until something is so. Raises AssertionError when it takes too long."""
-    end = time.monotonic() + most_s
+def _until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so. Raises AssertionError when it takes longer than it can on the slowest machine."""
+    end = time.monotonic() + PATIENCE_S
     while not is_so():
-        assert time.monotonic() < end, f"waited {most_s} s for nothing"
+        assert time.monotonic() < end, f"waited {PATIENCE_S} s for nothing"
         time.sleep(1)
+
+
+def _log(head: Host, run: str) -> str:
+    """Return what a search has said on the head; the page's command shows the end of it, and takes a core to start."""
+    path = head.home / f"lowq/{run}.log"
+    return path.read_text() if path.exists() else ""
 
 
 def _trains(pc: Host) -> bool:
