@@ -6,9 +6,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.footprint import RESTORED_PX
 from models.metrics import measure
 from models.names import METRICS, REPORTED_METRICS
+
+AT_ONCE_PX = 192**2  # one image where it is larger; of wide networks more would be no faster, and slower out of cache
 
 Region = dict[str, float]
 
@@ -19,7 +20,7 @@ def restore(model: keras.Model, degraded: NDArray[np.uint8], tables: NDArray[np.
     tables: float32 [8], the quantisation tables of all of them, for a model that wants to be told. A few images at a
     time, so that memory does not grow with their number.
     """
-    n_at_once = max(1, RESTORED_PX // (degraded.shape[1] * degraded.shape[2]))
+    n_at_once = max(1, AT_ONCE_PX // (degraded.shape[1] * degraded.shape[2]))
     parts = [degraded[first : first + n_at_once] for first in range(0, len(degraded), n_at_once)]
     return np.concatenate([_restore_at_once(model, part, tables) for part in parts])
 

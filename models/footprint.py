@@ -85,7 +85,7 @@ def footprint(architecture: str, size: NetworkSize | None = None) -> Footprint:
 FLOAT_BYTES = 4
 # Measured by benchmarks/memory.py on a CPU: besides what is kept, the way back holds three maps as large as the widest.
 N_TRANSIENT_MAPS = 3
-RESTORED_PX = 192**2  # that are restored at a time, one image where it is larger: more at once take longer on a CPU
+RESTORED_PX = 4 * 192**2  # of the largest image that the estimate holds for: 384 px a side
 IMAGE_FLOATS = 36  # a dozen images of three channels: input, original, output, their error and what losses make of it
 FIXED_MB, LAYER_MB = 25.0, 1.2  # TensorFlow's graph of a training step: for any network, and for each of its layers
 AT_HALF_RESOLUTION = ("linear", *NATIVE_SIZES)  # for which the first of the two was not seen

@@ -148,7 +148,7 @@ def test_images_of_a_batch_are_scored_as_each_alone(restored: NDArray[np.float32
 
 
 def test_images_are_restored_a_few_at_a_time_and_come_back_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.evaluation.RESTORED_PX", 2 * 16 * 20)
+    monkeypatch.setattr("models.evaluation.AT_ONCE_PX", 2 * 16 * 20)
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 20, 3), np.uint8)
     model, sizes = build_model("identity"), []
     predict = model.predict_on_batch
@@ -158,7 +158,7 @@ def test_images_are_restored_a_few_at_a_time_and_come_back_in_their_order(monkey
 
 
 def test_an_image_larger_than_what_is_restored_at_a_time_is_restored_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.evaluation.RESTORED_PX", 10)
+    monkeypatch.setattr("models.evaluation.AT_ONCE_PX", 10)
     np.testing.assert_array_equal(to_8_bits(restore(build_model("identity"), ORIGINAL[None], TABLES))[0], ORIGINAL)
 
 
