@@ -1,8 +1,6 @@
 """Images written: PNG, BMP, TIFF or PPM, each under a temporary name until it is whole."""
 
 import io
-import os
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.png_output import write_png
+from datasets.whole_file import whole_file
 
 PNG = ".png"
 # Suffix -> Pillow's name of the format and what its writer is told; all of them lossless.
@@ -34,17 +33,11 @@ def write_image(path: Path, pixels: NDArray[np.uint8], icc_profile: bytes | None
     The profile is kept where the format has a place for it (WITH_PROFILE). Whatever happens, the file is the old one
     or the new one, whole. Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".lowq-{os.getpid()}-{threading.get_ident()}")
-    try:
-        with temporary.open("xb") as file:
-            if path.suffix.lower() == PNG:
-                write_png(file, pixels, icc_profile)
-            else:  # Pillow, writing to a file itself, does not see that a disk is full
-                file.write(image_bytes(pixels, path.suffix.lower(), icc_profile))
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        if path.suffix.lower() == PNG:
+            write_png(file, pixels, icc_profile)
+        else:  # Pillow, writing to a file itself, does not see that a disk is full
+            file.write(image_bytes(pixels, path.suffix.lower(), icc_profile))
 
 
 def image_bytes(pixels: NDArray[np.uint8], suffix: str, icc_profile: bytes | None = None) -> bytes:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import h5py
 
+from datasets.whole_file import write_whole
+
 URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
     "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -34,13 +36,7 @@ def fetch_weights(url: str = URL, md5: str = MD5) -> Path:
         data = answer.read()
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
         raise OSError(f"{url} gave {len(data)} bytes that are not VGG16's weights")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, data)
     return path
 
 

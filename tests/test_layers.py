@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("datasets", "models", "search", "analysis")
 MAY_IMPORT = {
     "datasets": {"datasets"},
-    "models": {"models"},
+    "models": {"models", "datasets.whole_file"},
     "search": {"search", "datasets", "models"},
     "analysis": {"analysis", "search.records", "search.space.spec", "models.names", "models.parity"}
     | {"models.restoring.model_file", "models.namesakes"},

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datasets.whole_file import write_whole
 from models.training import TrainingState
-from search.trial.store import SAMPLES, SCORES, STATE, LocalStore, curve_of, write_atomically
+from search.trial.store import SAMPLES, SCORES, STATE, LocalStore, curve_of
 
 
 def test_a_saved_state_is_loaded_and_replaced_by_a_newer_one(tmp_path: Path) -> None:
@@ -25,14 +26,14 @@ def test_files_lie_where_a_run_directory_has_them(tmp_path: Path) -> None:
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    write_atomically(path, b"old")
+    write_whole(path, b"old")
 
     def full(descriptor: int) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="no space left"):
-        write_atomically(path, b"new")
+        write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -50,7 +50,7 @@ def test_a_full_disk_is_told_and_pauses_every_trial(tmp_path: Path, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     checkpoints = CheckpointStore(tmp_path)
-    monkeypatch.setattr("search.trial.store.write_atomically", full)
+    monkeypatch.setattr("search.trial.store.write_whole", full)
     assert checkpoints.save("t", 1, {STATE: b"state"}) == "No space left on device"
     assert checkpoints.verdict("t") is Verdict.PAUSE
     assert checkpoints.collect("t").trouble == "No space left on device"

@@ -1,10 +1,8 @@
 """Image files that an encoder writes: beside each other under their final names, each whole or not there."""
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.console import interruption_deferred
 from datasets.encoders.compress import SUFFIXES, compress
 from datasets.encoders.encoder import Encoder
 from datasets.errors import InputError, explain
 from datasets.sources.image_file import UNREADABLE, read_image
 from datasets.sources.source import LOSSY_SUFFIXES, find_images
+from datasets.whole_file import write_whole
 
 LOSSY_FORMATS = ("JPEG", "MPO", "WEBP", "AVIF", "JPEG2000", "GIF", "JXL")
 WHY_NOT_AGAIN = (
@@ -78,7 +76,10 @@ def write_files(
     n_bytes = 0
     for n_done, item in enumerate(planned, 1):
         data = compress(_read_pixels(item.source), encoder)
-        _write_whole(item.target, data)
+        try:
+            write_whole(item.target, data)
+        except OSError as error:
+            raise InputError(f"cannot write {item.target}: {explain(error)}") from error
         n_bytes += len(data)
         progress(n_done, len(planned))
     return n_bytes
@@ -99,28 +100,6 @@ def _read_pixels(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"{path} cannot be read: export it again") from error
 
 
-@interruption_deferred()
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name of its own and rename it. Raises InputError."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".lowq-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {explain(error)}") from error
-    finally:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
-
-
 def _is_lossy(path: Path) -> bool:
     """Say whether a file is of a lossy format, by its bytes, or by its name where they say nothing."""
     try:
@@ -132,9 +111,3 @@ def _is_lossy(path: Path) -> bool:
     except UNREADABLE:
         pass
     return path.suffix.lower() in LOSSY_SUFFIXES
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from datasets.errors import InputError, printable
 from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
+from datasets.whole_file import write_whole
 from models.restoring.model_file import (
     FINALISTS_IN_RUN,
     SUFFIX,
     ModelFile,
     read_model_file,
     write_model_file,
-    write_whole,
 )
 
 N_DESCRIBED = 256  # training images, dealt over camera systems: some seconds

@@ -9,7 +9,6 @@ The facts list the shape and type of each weight, so that nothing in the file is
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from datasets.whole_file import write_whole
 
 START = b"lowq model\n"
 FORMAT_VERSION = 1
@@ -99,17 +100,6 @@ def read_model_file(path: Path) -> ModelFile:
 def write_model_file(path: Path, model_file: ModelFile) -> None:
     """Write a model file, which appears when it is whole."""
     write_whole(path, model_file.to_bytes())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, which appears when it is whole, in the place of an earlier one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_weights(data: bytes, listed: list[Any]) -> Weights:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import ray
 
+from datasets.whole_file import write_whole
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, NO_GPU, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
@@ -14,7 +15,6 @@ from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
 from search.space.spec import TrialSpec
 from search.task import Task
-from search.trial.store import write_atomically
 
 CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
 N_PARTS = 16  # as many workers at most, each of which loads TensorFlow
@@ -29,14 +29,14 @@ def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[s
     images = list(map(int, task.setup.protocol.images_to_compare(task.pack, task.splits[0], task.seed)))
     if not (run / CODECS_FILE).exists():
         say(f"trying other codecs on {len(images)} test images")
-        write_atomically(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine)))
+        write_whole(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine)))
     path = run / RESTORING_FILE
     timed = scores_from_bytes(path.read_bytes()) if path.exists() else []
     finalists = choose_finalists(read_records(run), task.n_finalists)
     known = {row["trial_id"] for row in timed}
     waiting = [record.spec for record in finalists if record.trial_id not in known]
     if waiting:
-        write_atomically(path, scores_to_bytes(timed + _time_restorers(workers, waiting, images, task.machine)))
+        write_whole(path, scores_to_bytes(timed + _time_restorers(workers, waiting, images, task.machine)))
 
 
 def _try_codecs(workers: WorkerSetup, images: list[int], machine: Machine) -> list[Row]:

@@ -7,6 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 import ray
 
+from datasets.whole_file import write_whole
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
@@ -17,7 +18,7 @@ from search.scoring.score_files import worst_images
 from search.space.scale import UNIT_QUALITY
 from search.space.spec import TrialSpec
 from search.task import Task
-from search.trial.store import SCORES, LocalStore, write_atomically
+from search.trial.store import SCORES, LocalStore
 
 GALLERY_FILE = "gallery.npz"
 
@@ -41,7 +42,7 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
         label_selector=where(task.machine),
     )
     painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst)
-    write_atomically(run / GALLERY_FILE, ray.get(painted))
+    write_whole(run / GALLERY_FILE, ray.get(painted))
 
 
 def _restored_by(gallery: Path) -> str | None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
+from datasets.whole_file import write_whole
 from search.records import RUN_FACTS, read_run_facts
 from search.space.perceptual import weights_facts
 from search.space.plugin import PLUGIN_FILE
 from search.space.scale import REFERENCE_QUALITY
 from search.task import Task
 from search.trial.provenance import git_commit, versions
-from search.trial.store import write_atomically
 
 
 def create_run(run: Path, task: Task) -> None:
@@ -26,7 +26,7 @@ def create_run(run: Path, task: Task) -> None:
             task.continuation.write_into(run)
         task.earlier.write_into(run)
         if task.plugin:
-            write_atomically(run / PLUGIN_FILE, task.plugin.source.encode())
+            write_whole(run / PLUGIN_FILE, task.plugin.source.encode())
         _write_facts(run, _facts(task))
     except OSError as error:
         raise InputError(f"cannot write {run}: {error.strerror or error}; name another folder with --out") from error
@@ -68,7 +68,7 @@ def quoted(run: Path) -> str:
 
 
 def _write_facts(run: Path, facts: dict[str, Any]) -> None:
-    write_atomically(run / RUN_FACTS, json.dumps(facts, indent=1).encode())
+    write_whole(run / RUN_FACTS, json.dumps(facts, indent=1).encode())
 
 
 def _now() -> str:

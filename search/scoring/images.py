@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datasets.packed import PackedDataset, group_images
+from datasets.whole_file import write_whole
 from search.scoring.score_files import scores_to_bytes
-from search.trial.store import write_atomically
 
 IMAGES_FILE = "images.parquet"
 
@@ -25,4 +25,4 @@ def describe_images(run: Path, pack: PackedDataset, say: Callable[[str], None]) 
         {"image": image, **dict(zip(columns, row, strict=True))}
         for image, row in enumerate(zip(*columns.values(), strict=True))
     ]
-    write_atomically(run / IMAGES_FILE, scores_to_bytes(rows))
+    write_whole(run / IMAGES_FILE, scores_to_bytes(rows))

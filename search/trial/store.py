@@ -2,13 +2,14 @@
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+from datasets.whole_file import write_whole
 
 STATE = "state.npz"
 SCORES = "scores.parquet"
@@ -43,7 +44,7 @@ class LocalStore:
 
     def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
-            write_atomically(self.path(trial_id, name), data)
+            write_whole(self.path(trial_id, name), data)
 
     def path(self, trial_id: str, name: str) -> Path:
         """Return where a file of a trial lies in the run directory."""
@@ -62,17 +63,3 @@ def curve_of(state: bytes) -> tuple[Mapping[str, float | None], ...]:
             return tuple(json.loads(str(file["facts"]))["curve"])
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):  # EOFError: no bytes
         return ()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that, whenever the machine stops, either the old or the new one is there, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
