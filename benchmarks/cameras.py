@@ -52,8 +52,9 @@ def train(pack: PackedDataset, seconds: float) -> Any:
     from models.restoring.model_file import ModelFile
     from models.training import get_weights
     from search.trial.reporting import Verdict
+    from search.trial.restorers import load_restorer
     from search.trial.store import LocalStore
-    from search.trial.trial import load_restorer, run_trial
+    from search.trial.trial import run_trial
 
     setup = TrialSetup(Protocol(n_monitored=8, monitor_px=96, n_scored=8).for_images(pack.size_px), 1)
     with tempfile.TemporaryDirectory() as folder:

@@ -56,8 +56,9 @@ def train(pack: PackedDataset, run: Path) -> str:
     """Train and score a trial into a directory that is laid out as a run's; returns its name."""
     from search.scoring.score_files import scores_to_bytes
     from search.scoring.scores import score_images
+    from search.trial.restorers import load_restorer
     from search.trial.store import SCORES, LocalStore
-    from search.trial.trial import load_restorer, run_trial
+    from search.trial.trial import run_trial
 
     facts = {"dataset": {**pack.manifest, "path": str(pack.folder.resolve()), "split": SPLIT}}
     (run / "run.json").write_text(json.dumps(facts))

@@ -29,8 +29,9 @@ from models.backend import prepare_backend  # noqa: E402
 from search.scoring.scores import score_images  # noqa: E402
 from search.space.scale import SCALES, TrialSetup  # noqa: E402
 from search.trial.reporting import Progress, Verdict  # noqa: E402
+from search.trial.restorers import load_restorer  # noqa: E402
 from search.trial.store import LocalStore  # noqa: E402
-from search.trial.trial import load_restorer, run_trial  # noqa: E402
+from search.trial.trial import run_trial  # noqa: E402
 
 STEPS, BATCH, WARM_UP_STEPS, EPOCHS = 8000, 16, 500, 20
 RECIPE: dict[str, Any] = {

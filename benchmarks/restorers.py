@@ -79,8 +79,9 @@ def train(spec: TrialSpec, pack: PackedDataset, seconds: float) -> dict[str, Any
     from models.backend import prepare_backend
     from search.scoring.scores import score_images
     from search.trial.reporting import Verdict
+    from search.trial.restorers import load_restorer
     from search.trial.store import LocalStore
-    from search.trial.trial import load_restorer, run_trial
+    from search.trial.trial import run_trial
 
     prepare_backend(1)
     protocol = Protocol(n_monitored=8, monitor_px=96, n_scored=8, n_tested=N_TESTED).for_images(pack.size_px)

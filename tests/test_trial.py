@@ -18,8 +18,9 @@ from search.records import TrialRecord
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import BASELINE, FILTER, TrialSpec, TrialStatus
 from search.trial.reporting import Progress, Report, Verdict
+from search.trial.restorers import load_restorer
 from search.trial.store import SAMPLES, SCORES, LocalStore, StoreError
-from search.trial.trial import epoch_images, load_restorer, run_trial
+from search.trial.trial import epoch_images, run_trial
 
 pytestmark = pytest.mark.usefixtures("small_resnet")
 PARAMETERS = 25 * 3 * 4 + 4 + 25 * 4 * 8 + 8 + 9 * 8 * 8 + 8 + 8 * 4 + 4 + 9 * 4 * 3 + 3

@@ -19,8 +19,9 @@ from search.space.scale import Protocol, TrialSetup
 from search.space.spec import FILTER, TrialSpec, TrialStatus
 from search.trial.closed_form import fitted_filter
 from search.trial.reporting import Progress, Verdict
+from search.trial.restorers import load_restorer
 from search.trial.store import SAMPLES, SCORES, LocalStore
-from search.trial.trial import epoch_images, load_restorer, run_trial
+from search.trial.trial import epoch_images, run_trial
 
 SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=64, n_scored=1, crop_px=48))
 LINEAR = replace(FILTER, training_quality="20-80")
@@ -117,7 +118,7 @@ def test_linear_resumed_is_not_fitted_again_and_ends_the_same(
     store = LocalStore(tmp_path)
     first = _ran(LINEAR, small_pack, store)
     scores = pd.read_parquet(store.path(LINEAR.trial_id, SCORES))
-    monkeypatch.setattr("search.trial.trial.fitted_filter", lambda *asked: pytest.fail("fitted again"))
+    monkeypatch.setattr("search.trial.restorers.fitted_filter", lambda *asked: pytest.fail("fitted again"))
     again = _ran(LINEAR, small_pack, store)
     assert replace(again, restore_ms=None) == replace(first, restore_ms=None)
     pd.testing.assert_frame_equal(pd.read_parquet(store.path(LINEAR.trial_id, SCORES)), scores)

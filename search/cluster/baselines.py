@@ -167,7 +167,7 @@ def _prepare(workers: WorkerSetup, spec: TrialSpec) -> tuple[TrialRecord, bytes,
 def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part) -> list[Row]:
     from models.backend import prepare_backend
     from search.scoring.scores import score_images
-    from search.trial.trial import load_restorer
+    from search.trial.restorers import load_restorer
 
     prepare_backend(workers.setup.n_threads)
     pack, setup = workers.open()

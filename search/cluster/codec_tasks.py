@@ -78,7 +78,7 @@ def _time_restorer(workers: WorkerSetup, spec: TrialSpec, images: list[int]) -> 
     from models.backend import device_name, prepare_backend
     from search.scoring.scores import time_restoring
     from search.trial.provenance import node_name
-    from search.trial.trial import load_restorer
+    from search.trial.restorers import load_restorer
 
     n_threads = workers.setup.n_threads
     prepare_backend(n_threads)

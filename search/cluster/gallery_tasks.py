@@ -61,7 +61,7 @@ def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], w
     from models.evaluation import restore, to_8_bits
     from models.feature_maps import LEAST_PX, feature_maps
     from search.scoring.gallery import add_maps, gallery_arrays, gallery_to_bytes
-    from search.trial.trial import load_restorer
+    from search.trial.restorers import load_restorer
 
     pack, setup = workers.open()
     pack = pack.written_by(spec.family if spec else None)

@@ -124,7 +124,7 @@ def _score_paused(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord:
 def _score_on_test(workers: WorkerSetup, spec: TrialSpec, quality: int) -> list[Row]:
     from models.backend import prepare_backend
     from search.scoring.scores import score_images
-    from search.trial.trial import load_restorer
+    from search.trial.restorers import load_restorer
 
     prepare_backend(workers.setup.n_threads)
     pack, _ = workers.open()

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,23 +15,21 @@ from numpy.typing import NDArray
 
 from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
 from datasets.packed import PackedDataset
-from models.architectures.planes import PlaneFilter
 from models.backend import device_name, is_out_of_memory
-from models.build import build_model
 from models.cost import weights_bytes
 from models.footprint import footprint
 from models.losses import LossOptions, make_loss
 from models.sizes import rate_factor
-from models.training import Row, TrainingPlan, TrainingState, get_weights, has_plateaued, set_weights, train
+from models.training import Row, TrainingPlan, TrainingState, has_plateaued, train
 from search.records import TrialRecord, failed_record, had_its_chance
 from search.scoring.score_files import scores_to_bytes
 from search.scoring.scores import restoring_ms, sample_pictures, score_images
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
-from search.trial.closed_form import fitted_filter
 from search.trial.monitor import Monitor, read_monitor
 from search.trial.provenance import node_name, versions
 from search.trial.reporting import Progress, Report, Verdict
+from search.trial.restorers import build_of, build_to_train, closed_form_state, load_state, scored_model
 from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError, curve_of
 
 DIVERGED_DB = -10.0
@@ -63,7 +60,7 @@ def score_paused(spec: TrialSpec, pack: PackedDataset, store: Store, setup: Tria
     keras.utils.clear_session()
     pack = pack.written_by(spec.family)
     monitor = read_monitor(pack, spec.split, setup.protocol)
-    return _finish(spec, pack, monitor, _load_state(spec, store), TrialStatus.PAUSED, store, setup)
+    return _finish(spec, pack, monitor, load_state(spec, store), TrialStatus.PAUSED, store, setup)
 
 
 def kept_curve(spec: TrialSpec, store: Store) -> tuple[Row, ...]:
@@ -90,70 +87,6 @@ def n_steps_per_epoch(spec: TrialSpec, pack: PackedDataset, batch_size: int | No
     return -(-n_images // (batch_size or spec.batch_size))
 
 
-def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
-    """Return the restorer that an ended trial left in the store, with the weights it was scored by."""
-    return scored_model(spec, _load_state(spec, store))
-
-
-def _load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
-    kept, changes = store.load(spec.trial_id), dict[str, Any]()
-    if kept is None and spec.parent is not None:
-        kept, changes = store.load(spec.parent), {"wait": 0}  # a plateau is counted anew
-    if kept is None:
-        return None
-    state = TrainingState.from_bytes(kept)
-    if state.curve and "bytes_at_parity" not in state.curve[-1]:  # of a version that ranked epochs by their margins
-        changes |= {"best_value": -math.inf, "best_epoch": 0}
-    return replace(state, **changes)
-
-
-def scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
-    """Return the restorer a trial is scored by: the best weights, or the last where the spec says so."""
-    model = _build(spec)
-    if state is not None:
-        last = state.watched_weights or state.weights  # older states have none that were watched apart
-        set_weights(model, state.best_weights if spec.restore_best else last)
-    return model
-
-
-def _build(spec: TrialSpec) -> keras.Model:
-    return build_model(
-        spec.architecture,
-        spec.output_activation,
-        spec.global_residual,
-        spec.start,
-        precision=spec.precision,
-        size=spec.size,
-    )
-
-
-def _build_to_train(spec: TrialSpec, pack: PackedDataset) -> keras.Model:
-    """Build the restorer of a trial that begins: one with a linear filter starts from the one in closed form."""
-    model = _build(spec)
-    if spec.start == "near_identity" or not spec.is_trained:
-        for layer in model.layers:
-            if isinstance(layer, PlaneFilter):
-                layer.set_filter(fitted_filter(pack, spec.split, spec.training_quality))
-    return model
-
-
-def closed_form_state(spec: TrialSpec, pack: PackedDataset, store: Store) -> TrainingState | None:
-    """Return the state of a trial without epochs, kept as others are; None of JPEG as it is, which has no weights."""
-    if spec.returns_input:
-        return None
-    state = _load_state(spec, store)
-    if state is None:
-        state = fitted_state(spec, pack)
-        store.save(spec.trial_id, 0, {STATE: state.to_bytes()})
-    return state
-
-
-def fitted_state(spec: TrialSpec, pack: PackedDataset) -> TrainingState:
-    """Return the state of a trial without epochs, fitted to a pack's training images."""
-    weights = get_weights(_build_to_train(spec, pack))
-    return TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
-
-
 def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, setup: TrialSetup) -> TrialRecord | None:
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
@@ -162,7 +95,7 @@ def _run(spec: TrialSpec, pack: PackedDataset, store: Store, report: Report, set
     if not spec.is_trained:
         state = closed_form_state(spec, pack, store)
     else:
-        state = _load_state(spec, store)
+        state = load_state(spec, store)
         status = _ended(spec, state) if state else None
         if not status:
             state, status = _train(spec, pack, monitor, store, report, setup)
@@ -190,7 +123,7 @@ def _train(
     spec: TrialSpec, pack: PackedDataset, monitor: Monitor, store: Store, report: Report, setup: TrialSetup
 ) -> tuple[TrainingState, TrialStatus | None]:
     """Train from the store's state until the trial ends, with half the batch size from where memory ran out."""
-    state = _load_state(spec, store)
+    state = load_state(spec, store)
     batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
     try:
         return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size), store, report)
@@ -199,7 +132,7 @@ def _train(
             raise
     keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
     gc.collect()
-    state = _load_state(spec, store)
+    state = load_state(spec, store)
     return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2), store, report)
 
 
@@ -212,7 +145,7 @@ def _training(
     batch_size: int,
 ) -> Iterator[TrainingState]:
     """Train epoch by epoch, from the state where there is one."""
-    model = _build(spec) if state else _build_to_train(spec, pack)
+    model = build_of(spec) if state else build_to_train(spec, pack)
     n_steps = n_steps_per_epoch(spec, pack, batch_size)
     settings = BatchSettings(
         quality=spec.training_quality,

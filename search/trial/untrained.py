@@ -10,8 +10,9 @@ from search.scoring.scores import sample_pictures
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.monitor import read_monitor
+from search.trial.restorers import closed_form_state, fitted_state, scored_model
 from search.trial.store import Store
-from search.trial.trial import closed_form_state, fitted_state, record_of, scored_model, timed
+from search.trial.trial import record_of, timed
 
 
 def prepare_untrained(
