@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from search.records import TrialRecord
-from search.scoring.finalists import choose_finalists
-from search.space.spec import BASELINE, TrialSpec, TrialStatus
+from search.scoring.finalists import choose_filters, choose_finalists
+from search.space.spec import BASELINE, FILTER, TrialSpec, TrialStatus
 
 
 def _record(seed: int, status: TrialStatus, margin: float | None) -> TrialRecord:
@@ -52,3 +52,30 @@ def test_stopped_trials_stand_in_where_none_completed() -> None:
 
 def test_nothing_able_means_no_finalists() -> None:
     assert choose_finalists(OTHERS[1:], 3) == []
+
+
+def test_the_best_filter_of_each_split_and_those_of_the_finalists_stand_beside_them() -> None:
+    def record(spec: TrialSpec, share: float) -> TrialRecord:
+        return TrialRecord(spec, TrialStatus.COMPLETED, 0, 0.0, 0.1, -1.5, 1.0, bytes_at_parity=share)
+
+    worst, best, own, other = (
+        record(replace(FILTER, training_quality=quality, split=split), share)
+        for quality, split, share in ((75, "tiny", 0.9), (50, "tiny", 0.7), (25, "tiny", 0.8), (75, "data100", 0.6))
+    )
+    finalist = record(TrialSpec("resnet", training_quality=25, split="tiny"), 0.5)
+    assert choose_filters([record(BASELINE, 1.0), worst, finalist, own, best, other], [finalist]) == [other, best, own]
+    assert choose_filters([worst, best], []) == [best]
+    assert choose_filters([finalist], [finalist]) == []
+
+
+def test_the_filter_of_a_finalists_own_files_stands_beside_it_and_no_other_encoders() -> None:
+    families = ("jpeg-c0.6", "jpeg-c0.8")
+    filters = [
+        TrialRecord(replace(FILTER, encoder=family), TrialStatus.COMPLETED, 0, 0.0, 0.1, -1.5, 1.0)
+        for family in families
+    ]
+    finalist = TrialRecord(
+        TrialSpec("resnet", encoder=families[1], training_quality=FILTER.training_quality),
+        *(TrialStatus.COMPLETED, 4, 0.0, 0.1, -1.5, 1.0),
+    )
+    assert choose_filters(filters, [finalist]) == filters[1:]

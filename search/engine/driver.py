@@ -37,7 +37,7 @@ from search.records import (
     read_proposed,
     read_records,
 )
-from search.scoring.finalists import choose_finalists
+from search.scoring.finalists import choose_filters, choose_finalists
 from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
@@ -273,10 +273,14 @@ class Search:
 
 
 def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
-    finalists = choose_finalists(read_records(run), task.n_finalists)
+    """Score finalists on test images, and the filters beside them."""
+    records, store = read_records(run), LocalStore(run)
+    finalists = choose_finalists(records, task.n_finalists)
+    filters = [record for record in records if store.path(record.trial_id, SCORES).exists()]
+    scored = [*finalists, *choose_filters(filters, finalists)]
     n_images = len(task.scored_images(task.splits[0], "test"))
-    if finalists:
-        names = ", ".join(record.trial_id for record in finalists)
+    if scored:
+        names = ", ".join(record.trial_id for record in scored)
         say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
-    for trial_id in score_finalists(workers, finalists, task.pack.qualities, task.machine, LocalStore(run)):
+    for trial_id in score_finalists(workers, scored, task.pack.qualities, task.machine, store):
         say(f"scored {trial_id}")

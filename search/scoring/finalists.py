@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from statistics import mean
+from typing import Any
 
 from search.records import TrialRecord, best_first
 from search.space.spec import TrialSpec, TrialStatus
@@ -26,6 +27,22 @@ def choose_finalists(records: list[TrialRecord], n_finalists: int) -> list[Trial
                     chosen += seeds
             return chosen
     return []
+
+
+def choose_filters(records: Iterable[TrialRecord], finalists: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return the linear filters that stand beside finalists on test images, of those among the records.
+
+    The best of each split, and that of each finalist's own split, files and training quality.
+    """
+    untrained = (record for record in records if not (record.spec.is_trained or record.spec.returns_input))
+    filters = sorted(untrained, key=_value)
+    best = {record.spec.split: record for record in reversed(filters) if record.spec.encoder is None}
+    own = {_trained_on(record.spec) for record in finalists}
+    return [record for record in filters if record is best.get(record.spec.split) or _trained_on(record.spec) in own]
+
+
+def _trained_on(spec: TrialSpec) -> tuple[Any, ...]:
+    return spec.split, spec.encoder, spec.training_quality
 
 
 def _settings(ranked: Iterable[TrialRecord]) -> list[list[TrialRecord]]:

@@ -222,17 +222,24 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
     )
 
 
-def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
-    """Score validation images at three qualities; without training, at every quality and on test images too.
+def what_to_score(
+    spec: TrialSpec, pack: PackedDataset, protocol: Protocol
+) -> Iterator[tuple[str, tuple[int, ...], list[int]]]:
+    """Yield subset, qualities and images of what a trial is scored on as it ends: validation images.
 
-    Of a trial that did not train to its end the protocol's n_stopped images are enough.
+    JPEG as it is, with which all are compared, is scored at every quality, and on test images too.
     """
+    for subset in ("validation", "test") if spec.returns_input else ("validation",):
+        images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
+        yield subset, tuple(pack.qualities if spec.returns_input else protocol.scored_qualities), images
+
+
+def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
+    """Score what is to be scored; of a trial that did not train to its end the protocol's n_stopped images suffice."""
     spec, rows = record.spec, []
     if spec.is_trained and record.status is not TrialStatus.COMPLETED:
         protocol = protocol.for_stopped()
-    for subset in ("validation",) if spec.is_trained else ("validation", "test"):
-        qualities = pack.qualities if spec.returns_input or subset == "test" else protocol.scored_qualities
-        images = protocol.images_to_score(pack, spec.split, subset)
+    for subset, qualities, images in what_to_score(spec, pack, protocol):
         rows += [{"split": subset, **row} for row in score_images(model, pack, images, qualities, protocol)]
     pictures = sample_pictures(model, pack, [row["image"] for row in rows], protocol.scored_qualities)
     store.save(spec.trial_id, spec.epochs, {SCORES: scores_to_bytes(rows), SAMPLES: pictures})

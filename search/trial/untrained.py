@@ -1,13 +1,11 @@
 """What has no epochs, JPEG as it is and the closed-form filter: prepared in one step, scored in parts."""
 
-from collections.abc import Iterator
-
 import keras
 
 from datasets.packed import PackedDataset
 from search.records import TrialRecord
 from search.scoring.scores import sample_pictures
-from search.space.scale import Protocol, TrialSetup
+from search.space.scale import TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.monitor import read_monitor
 from search.trial.restorers import closed_form_state, fitted_state, scored_model
@@ -37,16 +35,3 @@ def screening_record(spec: TrialSpec, pack: PackedDataset, setup: TrialSetup) ->
     state = fitted_state(spec, pack)
     monitor = read_monitor(pack, spec.split, setup.protocol)
     return record_of(spec, pack, monitor, scored_model(spec, state), state, TrialStatus.COMPLETED)
-
-
-def what_to_score(
-    spec: TrialSpec, pack: PackedDataset, protocol: Protocol
-) -> Iterator[tuple[str, tuple[int, ...], list[int]]]:
-    """Yield subset, qualities and images of what is scored: test images at every quality, and validation images.
-
-    Of JPEG as it is the validation images at every quality too: networks are compared with it there.
-    """
-    for subset in ("validation", "test"):
-        images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
-        is_at_all = spec.returns_input or subset == "test"
-        yield subset, tuple(pack.qualities if is_at_all else protocol.scored_qualities), images
