@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.backend import value_and_gradient
 from models.build import ARCHITECTURES
 from models.losses import LOSSES
 from models.metrics import METRICS
@@ -34,3 +35,11 @@ def test_the_fixture_holds_every_network_loss_and_metric() -> None:
 def test_a_backend_agrees_with_tensorflow(name: str, computed: dict[str, NDArray[np.float32]]) -> None:
     with np.load(FIXTURE) as kept:
         np.testing.assert_allclose(computed[name], kept[name], rtol=1e-4, atol=1e-4, err_msg=keras.backend.backend())
+
+
+def test_a_value_comes_with_its_gradient() -> None:
+    growth = value_and_gradient(lambda at: keras.ops.sum(keras.ops.square(at)))
+    for at in (np.array([1.0, -2.0], np.float32), np.array([[3.0]], np.float32)):
+        value, slope = growth(keras.ops.convert_to_tensor(at))
+        assert float(value) == pytest.approx(float(np.sum(at**2)))
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(slope), 2 * at)
