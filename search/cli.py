@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,12 +34,14 @@ from search.task import Task
 RUNS_FOLDER = Path("runs")
 ROOT = Path(__file__).resolve().parents[1]
 RESTORER = Path("restorer", "restorer.lowq")
+_told_to_end = threading.Event()  # by SIGTERM, which comes once: a KeyboardInterrupt raised in a destructor is lost
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     began = time.monotonic()
+    _told_to_end.clear()
     on_end = signal.signal(signal.SIGTERM, _interrupt)
     try:
         options = _parser().parse_args(arguments, argparse.Namespace(began=began))
@@ -59,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _interrupt(number: int, frame: object) -> None:
     """Have SIGTERM act as Ctrl-C."""
+    _told_to_end.set()
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -171,7 +175,7 @@ def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
             finished = run_search(run, task, (Lines(_print, quiet), scalars), _no_print if quiet else _print)
     except KeyboardInterrupt:
         finished = False
-    if not finished:
+    if not finished or _told_to_end.is_set():
         name = shlex.quote(str(run))
         print(
             f"lowq: interrupted; what ended is safe: `python -m analysis {name}` reads it, --resume {name} goes on",

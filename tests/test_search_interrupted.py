@@ -4,10 +4,17 @@ import json
 import os
 import signal
 import subprocess
+import threading
+from argparse import Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from datasets.packed import PackedDataset
+from search import cli
 from search.records import read_records
 from tests.search_process import ENDS_S, epochs_told, run_in, start, start_smoke
 
@@ -59,6 +66,20 @@ def test_a_search_goes_on_where_it_was_after_a_kill_ctrl_c_sigterm_and_an_interr
     epochs = epochs_told(said)
     assert epochs
     assert len(epochs) == len(set(epochs))  # none is trained twice once it was told
-    assert not (tmp_path / "run" / "codecs.parquet").exists()
     sittings = json.loads((tmp_path / "run" / "run.json").read_text())["resumed"]
     assert ["--resume run" in sitting["command"] for sitting in sittings] == 2 * [True]
+
+
+def test_a_sigterm_whose_interrupt_is_lost_ends_the_search_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def losing(*asked: Any) -> bool:
+        with suppress(KeyboardInterrupt):  # as an exception that is raised in a destructor
+            cli._interrupt(signal.SIGTERM, None)
+        return True
+
+    monkeypatch.setattr(cli, "run_search", losing)
+    monkeypatch.setattr(cli, "_told_to_end", threading.Event())
+    code = cli._search(tmp_path, Any, Namespace(quiet=True, no_report=False))  # type: ignore[arg-type]
+    assert code == 130
+    assert "interrupted; what ended is safe" in capsys.readouterr().err
