@@ -1,7 +1,7 @@
 """Files that are whole or not there: written under a temporary name beside the place, then renamed."""
 
 import os
-import threading
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".lowq-{os.getpid()}-{threading.get_ident()}")
+    temporary = path.with_name(f".lowq-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:
             yield file

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "models": {"models", "datasets.whole_file"},
     "search": {"search", "datasets", "models"},
     "analysis": {"analysis", "search.records", "search.space.spec", "models.names", "models.parity"}
-    | {"models.restoring.model_file", "models.namesakes"},
+    | {"models.restoring.model_file", "models.namesakes", "datasets.cores"},
 }
 RAY_AND_OPTUNA = ("search/engine/", "search/cluster/")
 PACKING = ("datasets/on_cluster.py",)

@@ -66,6 +66,7 @@ def test_a_search_goes_on_where_it_was_after_a_kill_ctrl_c_sigterm_and_an_interr
     epochs = epochs_told(said)
     assert epochs
     assert len(epochs) == len(set(epochs))  # none is trained twice once it was told
+    assert not (tmp_path / "run" / "codecs.parquet").exists()
     sittings = json.loads((tmp_path / "run" / "run.json").read_text())["resumed"]
     assert ["--resume run" in sitting["command"] for sitting in sittings] == 2 * [True]
 

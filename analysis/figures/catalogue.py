@@ -1,17 +1,21 @@
 """Every figure of a run, in the order of the page."""
 
+import ctypes
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
+from analysis.checks import RunError
 from analysis.figures import gallery, samples, scores, search, spectra, violins
 from analysis.figures.picture import DrawFigure, Drawn, Picture
 from analysis.findings import Findings
+from datasets.cores import n_cores
 
+PR_SET_PDEATHSIG = 1  # of Linux
 MOST_AT_ONCE = 4  # each has a share of the findings in its memory
 
 
@@ -66,19 +70,23 @@ def draw_figures(findings: Findings) -> tuple[dict[str, list[Picture]], list[str
 
 def _draw_all(findings: Findings) -> Iterator[Drawn]:
     """Yield what each figure of the catalogue draws."""
-    n_cores = min(len(os.sched_getaffinity(0)), MOST_AT_ONCE) if sys.platform == "linux" else 1
-    if n_cores == 1 or len(CATALOGUE) == 1:
+    n_at_once = min(n_cores(), MOST_AT_ONCE, len(CATALOGUE)) if sys.platform == "linux" else 1
+    if n_at_once == 1:
         yield from (spec.draw(findings) for spec in CATALOGUE)
         return
     context = multiprocessing.get_context("fork")  # the findings are handed on by memory
-    with ProcessPoolExecutor(n_cores, context, _have, (CATALOGUE, findings)) as pool:
-        yield from pool.map(_draw, range(len(CATALOGUE)))
+    try:
+        with ProcessPoolExecutor(n_at_once, context, _have, (CATALOGUE, findings)) as pool:
+            yield from pool.map(_draw, range(len(CATALOGUE)))
+    except BrokenProcessPool as error:
+        raise RunError("a process that drew figures was ended, as for want of memory: make the report again") from error
 
 
 def _have(catalogue: tuple[FigureSpec, ...], findings: Findings) -> None:
-    """Give a process that draws what it draws from; Ctrl-C is for the process that waits for it."""
+    """Give a process that draws what it draws from. Ctrl-C is for the one that waits for it, with which it ends."""
     global _drawing
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _drawing = catalogue, findings
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datasets.console import interruption_deferred
 from datasets.encoders.compress import SUFFIXES, compress
 from datasets.encoders.encoder import Encoder
 from datasets.errors import InputError, explain
@@ -77,7 +78,8 @@ def write_files(
     for n_done, item in enumerate(planned, 1):
         data = compress(_read_pixels(item.source), encoder)
         try:
-            write_whole(item.target, data)
+            with interruption_deferred():
+                write_whole(item.target, data)
         except OSError as error:
             raise InputError(f"cannot write {item.target}: {explain(error)}") from error
         n_bytes += len(data)

@@ -155,7 +155,7 @@ class Baselines:
 def _prepare(workers: WorkerSetup, spec: TrialSpec) -> tuple[TrialRecord, bytes, tuple[Part, ...]]:
     """Fit what is to be fitted and read the monitor: the record, pictures, and what is to be scored."""
     from models.backend import prepare_backend  # here and below: the driver, which has no use for Keras, never loads it
-    from search.trial.trial import what_to_score
+    from search.scoring.scores import what_to_score
     from search.trial.untrained import prepare_untrained
 
     prepare_backend(workers.setup.n_threads)

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -11,11 +11,24 @@ from datasets.packed import PackedDataset
 from models.evaluation import restore, score_regions, to_8_bits
 from search.scoring.score_files import Row
 from search.space.scale import UNIT_QUALITY, Protocol
+from search.space.spec import TrialSpec
 
 N_FIXED_SAMPLES = 2
 N_WORST_SAMPLES = 1
 N_TIMED = 3
 N_AT_ONCE = 8  # images that are scored together
+
+
+def what_to_score(
+    spec: TrialSpec, pack: PackedDataset, protocol: Protocol
+) -> Iterator[tuple[str, tuple[int, ...], list[int]]]:
+    """Yield subset, qualities and images of what a trial is scored on as it ends: validation images.
+
+    JPEG as it is, with which all are compared, is scored at every quality, and on test images too.
+    """
+    for subset in ("validation", "test") if spec.returns_input else ("validation",):
+        images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
+        yield subset, tuple(pack.qualities if spec.returns_input else protocol.scored_qualities), images
 
 
 def score_images(

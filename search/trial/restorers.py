@@ -21,6 +21,7 @@ def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
 
 
 def load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
+    """Return the newest state of a trial, or of its parent; None where the store has neither."""
     kept, changes = store.load(spec.trial_id), dict[str, Any]()
     if kept is None and spec.parent is not None:
         kept, changes = store.load(spec.parent), {"wait": 0}  # a plateau is counted anew
@@ -42,6 +43,7 @@ def scored_model(spec: TrialSpec, state: TrainingState | None) -> keras.Model:
 
 
 def build_of(spec: TrialSpec) -> keras.Model:
+    """Build the restorer that a spec names, with the weights it begins with."""
     return build_model(
         spec.architecture,
         spec.output_activation,

@@ -23,7 +23,7 @@ from models.sizes import rate_factor
 from models.training import Row, TrainingPlan, TrainingState, has_plateaued, train
 from search.records import TrialRecord, failed_record, had_its_chance
 from search.scoring.score_files import scores_to_bytes
-from search.scoring.scores import restoring_ms, sample_pictures, score_images
+from search.scoring.scores import restoring_ms, sample_pictures, score_images, what_to_score
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.monitor import Monitor, read_monitor
@@ -220,18 +220,6 @@ def _ended(spec: TrialSpec, state: TrainingState) -> TrialStatus | None:
         if state.epoch == spec.epochs or has_plateaued(spec.patience, spec.schedule, state)
         else None
     )
-
-
-def what_to_score(
-    spec: TrialSpec, pack: PackedDataset, protocol: Protocol
-) -> Iterator[tuple[str, tuple[int, ...], list[int]]]:
-    """Yield subset, qualities and images of what a trial is scored on as it ends: validation images.
-
-    JPEG as it is, with which all are compared, is scored at every quality, and on test images too.
-    """
-    for subset in ("validation", "test") if spec.returns_input else ("validation",):
-        images = [int(image) for image in protocol.images_to_score(pack, spec.split, subset)]
-        yield subset, tuple(pack.qualities if spec.returns_input else protocol.scored_qualities), images
 
 
 def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: Store, protocol: Protocol) -> None:
