@@ -133,9 +133,7 @@ def read_jpeg(data: bytes) -> JpegFile:
             is_rgb = len(frame.names) == 3 and (frame.names == RGB_NAMES or image.info.get("adobe_transform") == 0)
             turn, icc_profile = _orientation(image), image.info.get("icc_profile") or None
         is_grey = len(frame.names) == 1
-        # first what takes most: Pillow keeps four bytes a pixel of RGB beside it
-        pixels = np.repeat(_decoded(data, frame, "L"), 3, axis=2) if is_grey else _decoded(data, frame, "RGB")
-        planes = () if is_rgb else _planes(data, frame)
+        pixels, planes = _pixels_and_planes(data, frame, is_grey, is_rgb)
     except JpegError:
         raise
     except UNREADABLE as error:
@@ -227,20 +225,48 @@ def libjpeg_tables(quality: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return luma, chroma
 
 
+def _pixels_and_planes(
+    data: bytes, frame: Frame, is_grey: bool, is_rgb: bool
+) -> tuple[NDArray[np.uint8], tuple[NDArray[np.uint8] | Plane, ...]]:
+    """Decode first what takes most: Pillow keeps four bytes a pixel of three channels beside it."""
+    if is_grey:
+        luma = _decoded(data, frame, "L")
+        return np.repeat(luma, 3, axis=2), (luma[..., 0],)
+    if is_rgb:
+        return _decoded(data, frame, "RGB"), ()
+    if frame.subsampling == "4:4:4":
+        ycbcr = _decoded(data, frame, "YCbCr")
+        return _shown(ycbcr), tuple(ycbcr.transpose(2, 0, 1))
+    return _decoded(data, frame, "RGB"), _planes(data, frame)
+
+
 def _planes(data: bytes, frame: Frame) -> tuple[NDArray[np.uint8] | Plane, ...]:
-    """Return Y, and Cb and Cr as they are stored where that can be told.
+    """Return Y, and Cb and Cr as they are stored, subsampled, where that can be told.
 
     Decoded to half its size, a file of 4:2:0 shows its chroma pixel by pixel: libjpeg then enlarges none of it.
     """
     kind, luma, chroma = frame.subsampling, _decoded(data, frame, "L")[..., 0], slice(1, 3)
-    if kind == "4:4:4":
-        return (luma, *_decoded(data, frame, "YCbCr", chroma).transpose(2, 0, 1))
     if kind == "4:2:2" and frame.width > 1:  # what it is that is shown in full was interpolated from
         shown = _decoded(data, frame, "YCbCr", chroma).transpose(2, 0, 1)
         return (luma, *(shrink(plane.astype(np.float32), (1, 2)) for plane in shown))
     if kind == "4:2:0" and min(frame.height, frame.width) > 1:
         return (luma, *_decoded(data, frame, "YCbCr", chroma, 2).transpose(2, 0, 1))
     return (luma,)
+
+
+def _shown(ycbcr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what libjpeg shows of uint8 [H, W, 3] in YCbCr, as RGB: its integers of 16 fractional bits."""
+    centred = np.arange(256, dtype=np.int32) - 128
+    red, green_cr, green_cb, blue = (round(factor * 65536) * centred for factor in (1.402, 0.71414, 0.34414, 1.772))
+    half = 1 << 15
+    rgb = np.empty_like(ycbcr)
+    for top in range(0, len(ycbcr), BAND_PX):
+        band = slice(top, top + BAND_PX)
+        y, cb, cr = (ycbcr[band, :, channel] for channel in range(3))
+        rgb[band, :, 0] = np.clip(y + ((red + half) >> 16)[cr], 0, 255)
+        rgb[band, :, 1] = np.clip(y + ((half - green_cb[cb] - green_cr[cr]) >> 16), 0, 255)
+        rgb[band, :, 2] = np.clip(y + ((blue + half) >> 16)[cb], 0, 255)
+    return rgb
 
 
 def _decoded(

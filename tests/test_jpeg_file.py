@@ -67,6 +67,13 @@ def test_stored_coefficients_decode_to_the_planes_they_were_read_off(sampling: s
         assert np.abs(decoded.clip(0, 255) - whole).max() < (0.6 if plane.dtype == np.uint8 else 1.5)
 
 
+@pytest.mark.parametrize("quality", [5, 50, 100])
+def test_colours_that_no_photograph_has_are_shown_as_pillow_shows_them(quality: int) -> None:
+    saturated = (np.random.default_rng(quality).integers(0, 2, (70, 61, 3)) * 255).astype(np.uint8)
+    data = saved(saturated, quality=quality, subsampling=0)
+    np.testing.assert_array_equal(read_jpeg(data).pixels, shown(data))
+
+
 def test_a_grey_file_is_shown_in_three_equal_channels() -> None:
     jpeg = read_jpeg(saved(IMAGE[..., 0], quality=40))
     assert jpeg.is_grey

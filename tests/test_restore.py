@@ -332,6 +332,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
         ("training_data", {"statistics": [1]}),
         ("training_data", {"statistics": {"a": {"mean": [1, 2], "spread": [1]}}}),
         ("training_data", {"statistics": {"a": {"mean": ["x"] * 3, "spread": [1] * 3}}}),
+        ("training_data", {"statistics": {"a": {"mean": [1] * 7, "covariance": [[1] * 7]}}}),
     ],
 )
 def test_a_model_whose_facts_cannot_be_is_refused(tmp_path: Path, fact: str, value: dict[str, Any]) -> None:

@@ -61,7 +61,10 @@ def statistics_of(systems: Mapping[str, Iterable[NDArray[np.uint8]]]) -> dict[st
 
 
 def distance(pixels: NDArray[np.uint8], statistics: Mapping[str, Any]) -> float:
-    """Return how far an image is from the nearest system, in standard deviations (Mahalanobis' distance); 0 of none."""
+    """Return how far an image is from the nearest system, in standard deviations (Mahalanobis' distance); 0 of none.
+
+    Raises ValueError, TypeError or LookupError where the statistics cannot be.
+    """
     own = describe(pixels)
     return min((_distance(own, row) for row in statistics.values()), default=0.0)
 
@@ -72,6 +75,8 @@ def _distance(own: NDArray[np.float64], row: Mapping[str, Any]) -> float:
         covariance = np.array(row["covariance"], np.float64)
     else:  # of a model file that has the background's colours alone, and their spread
         covariance = np.diag(np.square(np.array(row["spread"], np.float64)))
+    if covariance.shape != (*mean.shape, *mean.shape):
+        raise ValueError(f"a covariance of {covariance.shape} of {mean.shape} statistics")
     off = own[: len(mean)] - mean
     return float(np.sqrt(off @ np.linalg.solve(covariance + np.eye(len(mean)) * LEAST_SPREAD**2, off)))
 
