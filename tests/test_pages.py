@@ -1,0 +1,43 @@
+"""The commands that README.md and docs/ name are ones that lowq takes. (Those of cluster.md are run: tests/cluster.)"""
+
+import argparse
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from analysis import cli as of_analysis
+from datasets import cli as of_datasets
+from models import cli as of_models
+from search import cli as of_search
+
+ROOT = Path(__file__).resolve().parents[1]
+TOLD_ELSEWHERE = ("cluster.md", "design.md")  # a command in a sentence of design.md need not be whole
+PAGES = [ROOT / "README.md", *(page for page in (ROOT / "docs").glob("*.md") if page.name not in TOLD_ELSEWHERE)]
+COMMAND = re.compile(r"python (?:-m (datasets|models|analysis)|search/run\.py) ((?:\\\||[^`\n|])+)")
+PARSERS: dict[str, Callable[[list[str]], argparse.Namespace]] = {
+    "datasets": lambda words: of_datasets._parser().parse_args(words),
+    "models": lambda words: of_models._parser().parse_args(words),
+    "analysis": of_analysis._parse,
+    "": lambda words: of_search._parser().parse_args(words),
+}
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    """Yield page, program and arguments of every command: what is [optional] as given, of A|B the first."""
+    for page in PAGES:
+        for program, arguments in COMMAND.findall(page.read_text()):
+            whole = arguments.replace("pack ...", "pack SOURCE OUT")
+            yield page.name, program, re.sub(r"\\\|\S+|\.\.\.|[][]", " ", whole).strip()
+
+
+@pytest.mark.parametrize(("page", "program", "arguments"), [c for c in commands() if not c[2].startswith("compare")])
+def test_a_command_of_a_page_is_taken(page: str, program: str, arguments: str) -> None:
+    PARSERS[program](shlex.split(arguments))
+
+
+def test_what_no_program_takes_is_found() -> None:
+    with pytest.raises(Exception, match="invalid choice"):
+        PARSERS["models"](["restoer", "IN"])
