@@ -26,7 +26,7 @@ from search.engine.tune import Trainable, make_trainable
 from search.records import read_records
 from search.space.plan import Machine
 from search.space.scale import SCALES, Protocol, TrialSetup
-from search.space.spaces import Space
+from search.space.space import Space
 from search.task import Task
 from search.trial.reporting import Verdict
 from search.trial.store import LocalStore

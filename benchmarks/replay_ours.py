@@ -15,7 +15,7 @@ from search.engine.early_stopping import METRIC, EarlyStopping, brackets_of
 from search.engine.searcher import LowqSearch
 from search.records import TrialRecord
 from search.space.scale import SCALES
-from search.space.spaces import Space
+from search.space.space import Space
 from search.space.spec import TrialSpec, TrialStatus
 
 USUAL_RATE = 1e-3  # stands for each network's own

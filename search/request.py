@@ -20,7 +20,8 @@ from search.space.perceptual import find_weights, weights_facts
 from search.space.plan import Machine
 from search.space.plugin import extended_space, find_plugin, space_name
 from search.space.scale import SCORED_QUALITIES, Scale, choose_scale
-from search.space.spaces import FINAL, Space, find_space, space_from_facts
+from search.space.space import Space, space_from_facts
+from search.space.spaces import FINAL, find_space
 from search.task import Task
 
 BUILTIN_FOLDER = Path("data")

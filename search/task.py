@@ -17,7 +17,7 @@ from search.space.continuation import Continuation
 from search.space.earlier import Earlier
 from search.space.plan import Machine, Plan, Workload, make_plan
 from search.space.scale import Scale, TrialSetup
-from search.space.spaces import Space
+from search.space.space import Space
 from search.space.spec import BASELINE, FILTER, TrialSpec
 from search.space.values import resolve
 

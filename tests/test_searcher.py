@@ -13,7 +13,8 @@ from search.engine.early_stopping import METRIC
 from search.engine.searcher import CELL_EVERY, LowqSearch, Mirror
 from search.records import TrialRecord
 from search.space.scale import SCALES
-from search.space.spaces import SPACES, Space
+from search.space.space import Space
+from search.space.spaces import SPACES
 from search.space.spec import TrialSpec, TrialStatus
 from search.space.values import resolve
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from models.names import ARCHITECTURES, LOSSES, UNTRAINED, WEIGHTED_LOSSES
 from models.sizes import NATIVE_SIZES
 from search.space.scale import SCALES, Scale
-from search.space.spaces import SPACES, Space, find_space, for_natives, space_from_facts
+from search.space.space import Space, space_from_facts
+from search.space.spaces import SPACES, find_space, for_natives
 from search.space.spec import TrialSpec
 from search.space.values import By, LogRange, TableShapes, drawn_as, resolve, suggest, values_from_facts
 

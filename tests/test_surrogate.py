@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.engine.surrogate import draw, sample
-from search.space.spaces import Space
+from search.space.space import Space
 from search.space.values import LogRange
 
 SPACE = Space("s", {"loss": ("mse", "mae"), "size": (1, 2, 3)}, sampled={"learning_rate": LogRange(1e-3, 1e-1)})

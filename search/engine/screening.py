@@ -21,7 +21,8 @@ from datasets.qualities import quality_range
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
 from search.records import TrialRecord
-from search.space.spaces import ENCODER, USEFUL_RANGE, Space
+from search.space.space import Space
+from search.space.spaces import ENCODER, USEFUL_RANGE
 from search.space.spec import FILTER, TrialSpec
 from search.space.values import TableShapes, are_alike, drawn_as, suggest
 from search.task import Task

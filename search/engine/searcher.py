@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 from search.engine.early_stopping import METRIC
 from search.engine.surrogate import Settings, draw, sample
 from search.records import TrialRecord
-from search.space.spaces import Cell, Space
+from search.space.space import Cell, Space
 from search.space.spec import TrialSpec, TrialStatus
 
 logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.space.spaces import Space
+from search.space.space import Space
 
 LENGTH = 0.3  # of a number's range, over which its effect changes
 POWER = 2  # of the kernel: 1 would add up the effects of single values, 2 those of pairs too

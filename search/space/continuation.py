@@ -7,7 +7,7 @@ from typing import Any
 from datasets.errors import InputError
 from search.records import TrialRecord, read_run_facts
 from search.space.earlier import plant_trial, read_trained
-from search.space.spaces import Space
+from search.space.space import Space
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.store import STATE, LocalStore
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets.errors import InputError
 from search.records import EARLIER, TrialRecord, append_line, append_proposed, append_record, read_records
-from search.space.spaces import Space
+from search.space.space import Space
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.provenance import versions
 from search.trial.store import SAMPLES, SCORES, STATE, LocalStore

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from models.sizes import SIZE_FIELDS
 from search.records import TrialRecord, best_first
 from search.space.scale import Scale
-from search.space.spaces import FINAL, USEFUL_RANGE, Space
+from search.space.space import Space
+from search.space.spaces import FINAL, USEFUL_RANGE
 from search.space.spec import RANDOM, TrialStatus
 
 N_SEEDS = 3

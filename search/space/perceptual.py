@@ -7,7 +7,7 @@ from typing import Any
 from datasets.errors import InputError
 from models.names import PERCEPTUAL
 from models.vgg16 import check_weights, fetch_weights
-from search.space.spaces import Space
+from search.space.space import Space
 
 NOT_RUN = "no VGG16 weights"
 

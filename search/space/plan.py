@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from models.footprint import footprint
 from models.names import PERCEPTUAL
 from search.space.scale import Protocol, Scale
-from search.space.spaces import Space
+from search.space.space import Space
 from search.space.spec import TrialSpec
 
 # Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.

@@ -11,7 +11,8 @@ from datasets.errors import InputError
 from models.footprint import FOOTPRINTS, Footprint
 from models.plugins import Plugin, PluginError, loss_names, network_names, read_plugin, run_plugin
 from search.records import read_run_facts
-from search.space.spaces import Space, find_space
+from search.space.space import Space
+from search.space.spaces import find_space
 
 PLUGIN_FILE = "plugin.py"
 CHECK_S = 300.0
