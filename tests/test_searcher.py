@@ -10,7 +10,8 @@ import pytest
 from optuna.trial import TrialState
 
 from search.engine.early_stopping import METRIC
-from search.engine.searcher import CELL_EVERY, LowqSearch, Mirror
+from search.engine.mirror import Mirror
+from search.engine.searcher import CELL_EVERY, LowqSearch
 from search.records import TrialRecord
 from search.space.scale import SCALES
 from search.space.space import Space

@@ -22,11 +22,12 @@ from search.engine.checkpoint_store import (
     start_checkpoint_store,
 )
 from search.engine.early_stopping import EarlyStopping, brackets_of
+from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
 from search.engine.run_directory import cannot_write, quoted
 from search.engine.run_writer import RunWriter
 from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, shapes_here, with_encoders
-from search.engine.searcher import LowqSearch, Mirror
+from search.engine.searcher import LowqSearch
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
 from search.records import (

@@ -1,6 +1,5 @@
 """What is tried next, by Ray Tune's searcher interface: promising settings and cells never tried, in turn."""
 
-import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,21 +8,19 @@ from typing import Any, Protocol
 
 import numpy as np
 import optuna
-import sqlalchemy
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.engine.early_stopping import METRIC
+from search.engine.mirror import Mirror
 from search.engine.surrogate import Settings, draw, sample
 from search.records import TrialRecord
 from search.space.space import Cell, Space
 from search.space.spec import TrialSpec, TrialStatus
 
-logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes
 CELL_EVERY = 3  # every so many proposals one is a cell that was never tried
 N_CANDIDATES, N_DRAWS = 100, 1000  # settings that the surrogate chooses from, and draws until so many are new
 MACS = "macs_per_pixel"
-LOCKED_S = 1.0  # for which a copy that somebody else has locked is waited for
 SPEAKS_NOT = (TrialStatus.DEAD, TrialStatus.DIVERGED)  # what these showed before says nothing of where to look
 
 
@@ -68,7 +65,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         host: Host,
         seed: int,
         n_trials: int,
-        mirror: "Mirror | None" = None,
+        mirror: Mirror | None = None,
         max_macs: int | None = None,
         has_room: Callable[[TrialSpec], bool] = lambda spec: True,
     ) -> None:
@@ -277,29 +274,6 @@ class LowqSearch(Searcher):  # type: ignore[misc]
             intermediate_values=bests,
             user_attrs={"trial_id": record.trial_id},
         )
-
-
-class Mirror:
-    """A copy of the study in RUN/study.db, for optuna-dashboard. Nothing reads it back; the driver alone writes it."""
-
-    def __init__(self, run: Path) -> None:
-        database = run / "study.db"
-        database.unlink(missing_ok=True)  # what ended before is told again
-        address = sqlalchemy.URL.create("sqlite", database=str(database)).render_as_string()
-        waiting = {"connect_args": {"timeout": LOCKED_S}}
-        storage = optuna.storages.RDBStorage(address, engine_kwargs=waiting)
-        self.study = optuna.create_study(storage=storage, study_name=run.name, direction="minimize")
-        self.is_broken = False
-
-    def add(self, trial: optuna.trial.FrozenTrial) -> None:
-        """Add an ended trial; a copy that cannot be written is no reason to end a search, or to hold it up again."""
-        if self.is_broken:
-            return
-        try:
-            self.study.add_trial(trial)
-        except optuna.exceptions.StorageInternalError as error:
-            self.is_broken = True
-            logger.warning("study.db lacks trial %s and those after it: %s", trial.user_attrs, error)
 
 
 def _values(space: Space, spec: TrialSpec) -> dict[str, Any]:
