@@ -35,29 +35,11 @@ NARROWED = {  # option -> axis
 CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
 DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
-FIXED = (
-    "space",
-    "scale",
-    "seed",
-    *COMPUTING,
-    "top",
-    "max_macs",
-    "least_viewable_ssim",
-    *NARROWED,
-    *CONTINUES,
-)  # for the life of a run
-LATER = {
-    "re_estimate_normalisation": False,
-    "max_macs": None,
-    "least_viewable_ssim": None,
-}  # options that runs of earlier versions do not remember
-CHANGEABLE = (
-    "data",
-    "vgg16_weights",
-    "trials",
-    "trials_per_gpu",
-    "mirror",
-)  # on --resume; remembered otherwise
+# For the life of a run.
+FIXED = ("space", "scale", "seed", "top", "max_macs", "least_viewable_ssim", *COMPUTING, *NARROWED, *CONTINUES)
+# Of these, what runs of earlier versions do not remember.
+LATER = {"re_estimate_normalisation": False, "max_macs": None, "least_viewable_ssim": None}
+CHANGEABLE = ("data", "vgg16_weights", "trials", "trials_per_gpu", "mirror")  # on --resume; remembered otherwise
 LEAST = {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1, "min_nodes": 1, "max_macs": 1}  # of options
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
