@@ -15,43 +15,49 @@ from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
 from analysis.tables.formats import GAIN_DIGITS, TOO_FEW, is_missing, write_bounds, write_value
-from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, lay_out_all, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, by_name, lay_out
 from analysis.tables.write import to_text
 from models.names import METRICS
 from search.records import TrialRecord
 
 ABSENT = "not told"
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
-PRINTED_METRICS, PRINTED_COLUMNS = ("psnr_db", "ssim"), (Column("quality", "input_quality"), Column("images", "n_both"))
-NO_WORDS = {"split": "", "named": ""}
+PRINTED_METRICS = ("psnr_db", "ssim")
 BETTER = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
 CHANCE = "Both were chosen by validation images such as these: the better one may be so by chance."
 
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
     """Return the tables by the names of their files; one that would be empty is not there."""
-    return lay_out_all(_catalogue(pair), pair)
+    best = _best_frame(pair)
+    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
+    words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
+    chance = () if words["split"] == "test" else (CHANCE,)
+    return by_name(
+        [
+            lay_out("best_of_each", best, Layout(cell=_difference_cell, below=lambda frame: chance), words),
+            lay_out("picks", _picks_frame(pair), Layout({"saved": _saved})),
+            lay_out("trials_in_both", _shared_frame(pair), Layout(cell=_difference_cell)),
+            lay_out("settings", _settings_frame(pair)),
+        ]
+    )
 
 
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
     words: dict[str, Any] = {"pair": pair, "legend": _legend(pair), "answers": _answers(pair)}
     words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in _sides(pair) if found.best is None]}
-    short = _settings_frame(pair).head(N_ROWS_PRINTED).map(_shortened)
-    words |= {"settings": _text(spec_of("settings", lambda pair: short), pair)}
-    words |= {"n_more": len(tables["settings"].frame) - N_ROWS_PRINTED if "settings" in tables else 0}
+    if "settings" in tables:
+        settings = tables["settings"].frame
+        short = lay_out("settings", settings.head(N_ROWS_PRINTED).map(_shortened))
+        words |= {"settings": short and to_text(short), "n_more": len(settings) - N_ROWS_PRINTED}
     if "best_of_each" in tables:
         best = tables["best_of_each"]
         rows = best.frame[best.frame["metric"].isin(PRINTED_METRICS) & (best.frame["region"] == "full")]
-        shown = spec_of("best_of_each", lambda pair: rows, words=NO_WORDS, rows=PRINTED_COLUMNS, cell=_difference_cell)
-        words |= {"best": _text(shown, pair), "title": best.title, "chance": best.below[1:]}
+        shown = lay_out("best_printed", rows, Layout(cell=_difference_cell))
+        words |= {"best": shown and to_text(shown), "title": best.title, "chance": best.below[1:]}
         words |= {"told_apart": told_apart(rows)}
     return render("pair.txt", **words)
-
-
-def _text(spec: TableSpec, pair: RunPair) -> str:
-    table = lay_out(spec, pair)
-    return to_text(table) if table else ""
 
 
 def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
@@ -96,20 +102,6 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
         best = f", the best of them by {measure} {records[0].trial_id}" if records else ""
         lines.append(f"Trials in {side} alone: {len(records)}{best}.")
     return lines
-
-
-def _catalogue(pair: RunPair) -> list[TableSpec]:
-    best = _best_frame(pair)
-    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
-    words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
-    chance = () if words["split"] == "test" else (CHANCE,)
-    show: dict[str, Any] = {"cell": _difference_cell}
-    return [
-        spec_of("best_of_each", lambda pair: best, words=words, below=lambda pair, frame: chance, **show),
-        spec_of("picks", _picks_frame, {"saved": _saved}),
-        spec_of("trials_in_both", _shared_frame, **show),
-        spec_of("settings", _settings_frame),
-    ]
 
 
 def _best_frame(pair: RunPair) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
 from analysis.tables.formats import TOO_FEW, write_bounds
-from analysis.tables.spec import Cell, Row, TableSpec, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 from search.space.spec import TrialSpec
 
 AXES = {
@@ -33,19 +33,16 @@ NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
 
 
-def conclusions_table() -> TableSpec:
+def conclusions_table(study: Study) -> Table | None:
     """Return the table of conclusions, of a run's study or of a printed source's."""
-    return spec_of(
-        "conclusions",
-        lambda owner: conclusions_frame(owner.study),
-        {
-            "axis": lambda row, name: Cell(AXES[row[name]]),
-            "pairs": _show_pairs,
-            "not used": _show_not_used,
-            "difference": _show_difference,
-        },
-        below=lambda owner, frame: (UNEQUAL,) if frame["n_unequal"].any() else (),
-    )
+    shows = {
+        "axis": lambda row, name: Cell(AXES[row[name]]),
+        "pairs": _show_pairs,
+        "not used": _show_not_used,
+        "difference": _show_difference,
+    }
+    layout = Layout(shows, below=lambda frame: (UNEQUAL,) if frame["n_unequal"].any() else ())
+    return lay_out("conclusions", conclusions_frame(study), layout)
 
 
 def conclusions_frame(study: Study) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from analysis.statistics import Grouping, means_of, on_pareto_front
 from analysis.study import AXES, BASELINE, trials_frame
 from analysis.tables.appendix import spread_below, spread_cell, with_holds
 from analysis.tables.formats import NOT_TRIED, is_missing
-from analysis.tables.spec import Cell, Row, TableSpec, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 from models.names import METRICS, REGIONS
 
 SUBSETS = ("train", "validation", "test")
@@ -27,26 +27,27 @@ SETTINGS = {
 }
 
 
-def trials_tables(findings: Findings) -> list[TableSpec]:
+def trials_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of trials, networks and settings."""
     words = {"first": findings.run.ranking.words, "size_px": findings.run.facts["dataset"]["size_px"]}
     named = {"setting": lambda row, name: Cell(SETTINGS.get(row[name], row[name].replace("_", " ")), row[name])}
     shows = {"setting": _setting, "epochs": lambda row, name: Cell(f"{row[name]}/{row['epochs_allowed']}")}
+    values = Layout(named, cell=lambda row: Cell(str(row["values"])))
     return [
-        spec_of("trials", all_trials_frame, shows, words),
-        spec_of("networks", networks_frame, words=words),
-        spec_of("configuration", configuration_frame, named, cell=lambda row: Cell(str(row["values"]))),
+        lay_out("trials", all_trials_frame(findings), Layout(shows), words),
+        lay_out("networks", networks_frame(findings), words=words),
+        lay_out("configuration", configuration_frame(findings), values),
     ]
 
 
-def data_tables(findings: Findings) -> list[TableSpec]:
+def data_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of images and files."""
     words = {"reference": f"JPEG-{findings.run.reference_quality}", "split": findings.run.deciding_split}
     return [
-        spec_of("requirements", requirements_frame, words=words, cell=spread_cell, below=spread_below),
-        spec_of("sizes", sizes_frame, words=words),
-        spec_of("sizes_by_system", system_sizes_frame, {"size": _size}, words),
-        spec_of("splits", splits_frame, {"count": _count}, below=_splits_below),
+        lay_out("requirements", requirements_frame(findings), Layout(cell=spread_cell, below=spread_below), words),
+        lay_out("sizes", sizes_frame(findings), words=words),
+        lay_out("sizes_by_system", system_sizes_frame(findings), Layout({"size": _size}), words),
+        lay_out("splits", splits_frame(findings), Layout({"count": _count}, below=_splits_below)),
     ]
 
 
@@ -196,7 +197,7 @@ def splits_frame(findings: Findings) -> pd.DataFrame:
     return table.astype({"n_scored": "Int64", "n_fields": "Int64"})
 
 
-def _splits_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+def _splits_below(frame: pd.DataFrame) -> tuple[str, ...]:
     tiny = "tiny has no test images of its own: data101's stand in, and it never draws from them."
     return (tiny,) if (frame["split"] == "tiny").any() else ()
 

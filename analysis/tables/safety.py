@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.findings import Findings
 from analysis.records import label
-from analysis.tables.spec import Cell, Column, Row, TableSpec
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, ModelFileError, read_model_file
 
 # A measure of the card -> how the table calls it, and how its number is written.
@@ -33,20 +33,9 @@ SOURCES = (
 )
 
 
-def safety_table() -> TableSpec:
+def safety_table(findings: Findings) -> Table | None:
     """Return the table of safety, a column for each finalist."""
-    return TableSpec(
-        "safety",
-        "safety",
-        "What a finalist may do to what is looked for, beside JPEG-75",
-        _frame,
-        rows=(Column("measure", "measure", is_wide=True), Column("proposed limit", "limit")),
-        across=("trial",),
-        cell=_cell,
-        caption="Measured on a few test images by the search and kept in the finalists' model files; `python -m models "
-        "safety FILE PACK` measures on more. The limits are proposals, no standard. docs/restoring.md explains each.",
-        below=_below,
-    )
+    return lay_out("safety", _frame(findings), Layout(cell=_cell, below=_below))
 
 
 def _frame(findings: Findings) -> pd.DataFrame:
@@ -86,7 +75,7 @@ def _cell(row: Row) -> Cell:
     return Cell(format(number, row["form"]), number, marks=BEYOND if row["is_beyond"] else "")
 
 
-def _below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+def _below(frame: pd.DataFrame) -> tuple[str, ...]:
     qualities, counts = (sorted(frame[name].dropna().unique()) for name in ("quality", "n_images"))
     over = f"Of files of JPEG quality {', '.join(map(str, qualities))}, on {', '.join(map(str, counts))} test images."
     return (over, *([f"{BEYOND} beyond the proposed limit."] if frame["is_beyond"].any() else []), SOURCES)
