@@ -111,18 +111,9 @@ def parity_of(cells: pd.DataFrame, metrics: Collection[str] = METRICS) -> pd.Dat
     """
     rows = cells[(cells["region"] == "full") & cells["metric"].isin(list(metrics))]
     keys = ["trial_id", "split", "system"]
-    points = (
-        rows.assign(is_unknown=rows["margin"].isna())
-        .groupby([*keys, "input_quality"], observed=True, as_index=False)
-        .agg(
-            margin=("margin", "min"),
-            is_unknown=("is_unknown", "any"),
-            mean_bytes=("mean_bytes", "first"),
-            reference_bytes=("reference_bytes", "first"),
-        )
-    )
-    points["margin"] = points["margin"].mask(points["is_unknown"])
-    table = []
+    by_quality, table = rows.groupby([*keys, "input_quality"], observed=True), []
+    points = by_quality[["mean_bytes", "reference_bytes"]].first()
+    points = points.assign(margin=by_quality["margin"].min(skipna=False))
     for key, own in points.groupby(keys, observed=True):
         share = float(bytes_at_parity(own["mean_bytes"], own["margin"], own["reference_bytes"].mean()))
         sizes = own["mean_bytes"] / own["reference_bytes"]

@@ -37,9 +37,12 @@ class RunPair:
     @property
     def names(self) -> tuple[str, str]:
         """Return what the two runs are called: their folders, or their whole paths where these agree."""
-        paths = [findings.run.path.resolve() for findings in (self.a, self.b)]
-        first, second = paths
+        first, second = (findings.run.path.resolve() for findings in (self.a, self.b))
         return (first.name, second.name) if first.name != second.name else (str(first), str(second))
+
+    @property
+    def sides(self) -> tuple[tuple[str, Findings], ...]:
+        return ("A", self.a), ("B", self.b)
 
     @cached_property
     def in_both(self) -> list[tuple[TrialRecord, TrialRecord]]:
@@ -50,8 +53,7 @@ class RunPair:
     def only_in(self, side: str) -> list[TrialRecord]:
         """Return the trained trials that only "A" or only "B" has."""
         shared = {own.trial_id for own, _ in self.in_both}
-        findings = self.a if side == "A" else self.b
-        return [record for record in findings.run.trials if record.trial_id not in shared]
+        return [record for record in dict(self.sides)[side].run.trials if record.trial_id not in shared]
 
     def paired(self, trial_a: str, trial_b: str) -> pd.DataFrame:
         """Return a row per split, image, input quality and region that both trials have: METRICS, and the same with _b.

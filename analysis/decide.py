@@ -122,19 +122,19 @@ def to_json(pick: Pick, strict: StrictPick) -> str:
 
     Both have quality, trial_id, mean_bytes and reference_bytes, null where nothing is picked.
     """
-    words = " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
     strictly = {"rule": STRICT_RULE, **asdict(strict), "trial_id": strict.trial_id, "in_words": strict.sentence()}
     facts = {"rule": RULE, **asdict(pick), "saved_percent": pick.saved and pick.saved.estimate}
-    return json.dumps(finite({**facts, "strict": strictly, "in_words": words}), indent=2, allow_nan=False)
+    return json.dumps(finite({**facts, "strict": strictly, "in_words": in_words(pick, strict)}), indent=2)
+
+
+def in_words(pick: Pick, strict: StrictPick) -> str:
+    """Say both answers, and why to doubt them."""
+    return " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
 
 
 def finite(value: Any) -> Any:
     """Return what JSON can hold of a value: numbers that are not finite become None, at any depth."""
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.loads(json.dumps(value), parse_constant=lambda name: None)
 
 
 def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,11 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         training_quality=pd.Series([q if q == RANDOM else int(q) for q in text["training_quality"]], dtype=object),
         input_quality=text["input_quality"].astype(int),
         mean=text["value"].astype(float),
-        printed=[_digits(value) for value in text["value"]],
+        # 4.8e-05 is written as 0.000048: the digits as they are, the exponent spelt out
+        printed=[f"{Decimal(value):f}" if "e" in value.lower() else value for value in text["value"]],
     )
-    rows["model"] = [_model(row) for row in rows.to_dict("records")]
+    parts = [rows["loss"], rows["output_activation"], "q" + text["training_quality"]]
+    rows["model"] = rows["architecture"].str.cat(parts, sep="-")
     rows["trial_id"] = rows["model"] + "-table" + rows["table"].astype(str)
     twice = rows[rows.duplicated(CELL)]
     if len(twice):
@@ -99,19 +102,6 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise RunError(f"{path} must be a CSV file, found {error}; name a run directory or a table") from error
-
-
-def _digits(cell: str) -> str:
-    """Write 4.8e-05 as 0.000048: the digits as they are, the exponent spelt out."""
-    mantissa, _, exponent = cell.strip().lower().partition("e")
-    if not exponent:
-        return mantissa
-    decimals = len(mantissa.partition(".")[2]) - int(exponent)
-    return f"{float(cell):.{max(0, decimals)}f}"
-
-
-def _model(row: Mapping[Any, Any]) -> str:
-    return "-".join((row["architecture"], row["loss"], row["output_activation"], f"q{row['training_quality']}"))
 
 
 REFERENCE_QUALITY = 75
@@ -164,11 +154,6 @@ BOLD = "bold is not the best"
 UNKNOWN = ["sd", "low", "high"]
 
 
-def scored_split(split: str) -> str:
-    """Say which images a trial of a split was scored on: tiny has no test images."""
-    return "validation" if split == "tiny" else "test"
-
-
 def means_of(printed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return means and trials as `analysis.suspects.examine` takes them; no two trials are of one origin."""
     means = printed[["trial_id", "split", "input_quality", "metric", "mean"]].rename(columns={"trial_id": "trial"})
@@ -203,7 +188,7 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     trials["epochs_run"] = [_epochs(row, reference) for row in trials.to_dict("records")]
     trials["epochs_allowed"] = trials["epochs_run"].where(trials["split"] == "tiny")
     cells = printed[["trial_id", "input_quality", "metric", "mean", "printed"]].assign(
-        split=printed["split"].map(scored_split),
+        split=np.where(printed["split"] == "tiny", "validation", "test"),  # tiny has no test images
         region=REGION,
         system=ALL,
         n_images=printed["split"].map(reference.n_images).astype(int),

@@ -22,7 +22,6 @@ LIMITS = (
     "Table 3 is measured on other images than the test images that it is compared with."
 )
 
-
 PLACE = ["name", "model", "input_quality", "split", "metric"]
 
 
@@ -41,7 +40,7 @@ class PrintedPick:
     model: str | None
     trials: tuple[str, ...]
     saved_percent: float | None
-    evidence: tuple[Mapping[str, Any], ...]
+    evidence: tuple[Mapping[Any, Any], ...]
     reason: str
     warning: str = LIMITS
 
@@ -98,7 +97,7 @@ def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
     own = there[there["model"] == model].sort_values("split", kind="stable")
     sizes = reference.sizes_kb
     saved = 100 * (1 - sizes[quality] / sizes[REFERENCE_QUALITY]) if quality in sizes else None
-    evidence = tuple(own[["split", "metric", "mean", "required", "trial_id"]].to_dict("records"))
+    evidence = own[["split", "metric", "mean", "required", "trial_id"]].to_dict("records")
     return PrintedPick(
         reference_quality=REFERENCE_QUALITY,
         qualities=qualities,
@@ -106,6 +105,6 @@ def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
         model=str(own["name"].iloc[0]),
         trials=tuple(own["trial_id"].unique()),
         saved_percent=saved,
-        evidence=tuple({str(name): value for name, value in row.items()} for row in evidence),
+        evidence=tuple(evidence),
         reason="",
     )

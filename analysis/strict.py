@@ -108,7 +108,8 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
     every = pairs_with_reference(run, trial_ids)
     pairs = every[~every["image"].isin(list(run.choice_images))]
     n_seen = every["image"].nunique() - pairs["image"].nunique()
-    pick = StrictPick(run.reference_quality, _name(repeats), trial_ids, n_seen=n_seen)
+    name = trial_ids[0] if len(trial_ids) == 1 else f"{trial_ids[0]} and {len(trial_ids) - 1} more of its kind"
+    pick = StrictPick(run.reference_quality, name, trial_ids, n_seen=n_seen)
     sizes = every.groupby("input_quality")[["jpeg_bytes", "reference_bytes"]].mean()
     smaller = sizes[sizes["jpeg_bytes"] < sizes["reference_bytes"]].sort_values("jpeg_bytes", ascending=False)
     if smaller.empty:
@@ -159,12 +160,10 @@ def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
     own = whole.loc[whole["trial_id"].isin(list(trial_ids)), ["trial_id", "input_quality", "system", *columns]]
     pairs = own.merge(reference.drop_duplicates("image"), on="image", suffixes=("", "_reference"))
     pairs = pairs.astype({"trial_id": str, "input_quality": int, "image": int, "system": str})
-    gains = {}
     for name in LOSSES:
         ours, theirs = pairs[name], pairs[f"{name}_reference"]
-        gains[name] = METRIC_DIRECTIONS[name] * (ours - theirs).mask(ours == theirs, 0.0)
-    fields = run.images.fields_of(pairs["image"])
-    return pairs.assign(group=fields, reference_bytes=pairs["jpeg_bytes_reference"], **gains)
+        pairs[name] = METRIC_DIRECTIONS[name] * (ours - theirs).mask(ours == theirs, 0.0)
+    return pairs.assign(group=run.images.fields_of(pairs["image"]), reference_bytes=pairs["jpeg_bytes_reference"])
 
 
 def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
@@ -195,7 +194,8 @@ def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int)
 
 
 def _judged(rows: pd.DataFrame) -> dict[str, Any]:
-    intervals = {name: _interval(rows, name) for name in LOSSES}
+    finite = {name: rows[~np.isinf(rows[name])] for name in LOSSES}  # not so of an image identical to its original
+    intervals = {name: bootstrap_mean(own[name], own["group"]) for name, own in finite.items()}
     is_worse = ~(rows["psnr_db"] >= -WORSE_DB)  # so an unknown one is
     n_images, n_fields = len(rows), rows["group"].nunique()
     n_worse = rows.loc[is_worse, "group"].nunique()
@@ -218,11 +218,6 @@ def _judged(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 BOUNDS = ("estimate", "low", "high")
-
-
-def _interval(rows: pd.DataFrame, name: str) -> Interval:
-    finite = rows[~np.isinf(rows[name])]  # the PSNR of an image identical to its original, on one side
-    return bootstrap_mean(finite[name], finite["group"])
 
 
 def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound: float) -> list[str]:
@@ -269,8 +264,3 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:
     return replace(record.spec, seed=0, split="tiny", parent=None), str(sorted(getattr(record, "others", {}).items()))
-
-
-def _name(repeats: Sequence[TrialRecord]) -> str:
-    first = repeats[0].trial_id
-    return first if len(repeats) == 1 else f"{first} and {len(repeats) - 1} more of its kind"

@@ -71,12 +71,8 @@ def mean_spectra(samples: Samples, names: Sequence[str], quality: int) -> dict[s
         errors = {side: lumas["original"] - luma for side, luma in lumas.items() if side != "original"}
         for tables, planes in zip(found.values(), (lumas, errors), strict=True):
             tables.append(pd.DataFrame({side: radial_spectrum(windowed(p))["power"] for side, p in planes.items()}))
-    return {title: _mean(tables) for title, tables in found.items()}
-
-
-def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    table = pd.concat(tables).groupby(level=0).mean()
-    return table[(table.index > 0) & (table.index <= 0.5)]
+    means = {title: pd.concat(tables).groupby(level=0).mean() for title, tables in found.items()}
+    return {title: table[(table.index > 0) & (table.index <= 0.5)] for title, table in means.items()}
 
 
 def value_histograms(samples: Samples, names: Sequence[str], quality: int) -> dict[str, pd.DataFrame]:

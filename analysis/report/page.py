@@ -27,11 +27,11 @@ class Block:
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template of this folder, every text of a page escaped. sections of a page: anchor -> title."""
-    loader = jinja2.PackageLoader("analysis", "report")
-    environment = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape(["html"]))
-    environment.filters |= {"base64": _base64, "shortened": shortened, "blocks": list_blocks}
-    assets = {name: f"{loader.get_source(environment, name)[0]}\n" for name in ("style.css", "script.js")}
-    return environment.get_template(template).render(**values, style=assets["style.css"], script=assets["script.js"])
+    loader, autoescape = jinja2.PackageLoader("analysis", "report"), jinja2.select_autoescape(["html"])
+    environment = jinja2.Environment(loader=loader, autoescape=autoescape)
+    environment.filters |= {"shortened": shortened, "blocks": list_blocks}
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
+    return environment.get_template(template).render(**values)
 
 
 def shortened(table: Table) -> Table:
@@ -76,7 +76,3 @@ def _width(part: Part, place: int) -> int:
     head = part.side[place].title if place < n_side else part.heads[place - n_side][-1]
     cells = (f"{line[place].text} {line[place].marks}" for line in part.lines)
     return 3 + max(len(line) for text in (*cells, head) for line in text.split("\n"))
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

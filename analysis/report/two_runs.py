@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.compare import RunPair, deciding_split, difference
-from analysis.decide import METRIC_TITLES, to_json
-from analysis.findings import Findings
+from analysis.decide import METRIC_TITLES, in_words, to_json
 from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
@@ -30,7 +29,7 @@ CHANCE = "Both were chosen by validation images such as these: the better one ma
 def pair_tables(pair: RunPair) -> dict[str, Table]:
     """Return the tables by the names of their files; one that would be empty is not there."""
     best = _best_frame(pair)
-    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
+    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in pair.sides if f.best)
     words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
     chance = () if words["split"] == "test" else (CHANCE,)
     return by_name(
@@ -46,10 +45,11 @@ def pair_tables(pair: RunPair) -> dict[str, Table]:
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
     words: dict[str, Any] = {"pair": pair, "legend": _legend(pair), "answers": _answers(pair)}
-    words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in _sides(pair) if found.best is None]}
+    words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in pair.sides if found.best is None]}
     if "settings" in tables:
         settings = tables["settings"].frame
-        short = lay_out("settings", settings.head(N_ROWS_PRINTED).map(_shortened))
+        first = settings.head(N_ROWS_PRINTED).astype(str)
+        short = lay_out("settings", first.map(textwrap.shorten, width=N_LETTERS_PRINTED, placeholder="..."))
         words |= {"settings": short and to_text(short), "n_more": len(settings) - N_ROWS_PRINTED}
     if "best_of_each" in tables:
         best = tables["best_of_each"]
@@ -74,7 +74,7 @@ def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
         tables=tables,
         notes=pair.notes,
     )
-    picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in _sides(pair)}
+    picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in pair.sides}
     return write_folder(page, json.dumps(picks), tables, out)
 
 
@@ -97,7 +97,7 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
         better = rows.loc[rows["metric"] == "psnr_db", "better"]
         counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in BETTER.items())
         lines[0] += f" By PSNR of whole images: {counts}."
-    for side, findings in _sides(pair):
+    for side, findings in pair.sides:
         records, measure = pair.only_in(side), findings.run.ranking.measure
         best = f", the best of them by {measure} {records[0].trial_id}" if records else ""
         lines.append(f"Trials in {side} alone: {len(records)}{best}.")
@@ -125,7 +125,7 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
 def _picks_frame(pair: RunPair) -> pd.DataFrame:
     """Tabulate the decisions of either run by either rule: run, rule, quality, trial_id, saved..., n_images, answer."""
     rows = []
-    for side, findings in _sides(pair):
+    for side, findings in pair.sides:
         pick, strict = findings.pick, findings.strict
         by_means = (pick.quality, pick.trial_id, pick.saved, " ".join((pick.sentence(), *pick.warnings)))
         strictly = (strict.quality, strict.model or None, strict.saved, strict.sentence())
@@ -154,7 +154,7 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
 
 def _settings_frame(pair: RunPair) -> pd.DataFrame:
     """Tabulate the facts of run.json that differ: setting, A, B."""
-    flat = [dict(_flat("", findings.run.facts)) for _, findings in _sides(pair)]
+    flat = [dict(_flat("", findings.run.facts)) for _, findings in pair.sides]
     rows = {name: tuple(facts.get(name, ABSENT) for facts in flat) for name in dict.fromkeys([*flat[0], *flat[1]])}
     rows = {name: values for name, values in rows.items() if values[0] != values[1]}
     once = {name for name in rows if rows.get(name.removeprefix("options.")) != rows[name] or "options." not in name}
@@ -180,13 +180,8 @@ def _saved(row: Row, name: str) -> Cell:
     return Cell(f"{row[name]:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row[name])
 
 
-def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
-    return (("A", pair.a), ("B", pair.b))
-
-
 def _answers(pair: RunPair) -> list[str]:
-    found = [(side, findings.pick, findings.strict) for side, findings in _sides(pair)]
-    return [f"{side}: {' '.join((pick.sentence(), *pick.warnings, strict.sentence()))}" for side, pick, strict in found]
+    return [f"{side}: {in_words(findings.pick, findings.strict)}" for side, findings in pair.sides]
 
 
 def _legend(pair: RunPair) -> str:
@@ -196,10 +191,6 @@ def _legend(pair: RunPair) -> str:
 
 def _words(record: TrialRecord) -> str:
     return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, '+.3f')}"
-
-
-def _shortened(value: object) -> str:
-    return textwrap.shorten(str(value), N_LETTERS_PRINTED, placeholder="...")
 
 
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:

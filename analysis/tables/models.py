@@ -114,8 +114,7 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
     chosen = study.chosen.assign(network=[_network(row) for row in study.chosen.to_dict("records")])
     trained = chosen[~chosen["architecture"].map(is_filter)]
     columns = (trained if len(trained) else chosen)[["loss", "training_quality"]].drop_duplicates()
-    order = [study.rank(axis, columns[axis]) for axis in ("loss", "training_quality")]
-    columns = columns.iloc[pd.MultiIndex.from_arrays(order).argsort()]
+    columns = columns.sort_values(["loss", "training_quality"], key=study.rank)
     names = ["split", "network", "trial_id", "status", "unfit", "n_trials"]
     of_split = {record.spec.split: record.trial_id for record in (*run.baselines[:1], *run.baselines)}
     first = next(iter(of_split.values()), None)
@@ -127,8 +126,7 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
         columns.merge(linear[[*names, "training_quality"]], on="training_quality"),
         trained[[*names, "loss", "training_quality"]],
     ]
-    table = pd.concat(parts, ignore_index=True).rename(columns={"split": "made_on"})
-    table = table.iloc[study.rank("split", table["made_on"]).argsort(kind="stable")]
+    table = pd.concat(parts).sort_values("split", key=study.rank, kind="stable").rename(columns={"split": "made_on"})
     under = table["trial_id"].isin(findings.under_linear)
     marks = [mark_of(row) for row in table[["status", "unfit"]].to_dict("records")]
     return table.assign(mark=[f"{mark}{'↓' * is_under}" for mark, is_under in zip(marks, under, strict=True)])
@@ -166,8 +164,12 @@ def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
     words["unequal"] = fidelity_sentence(records)
     means = models_frame(findings, split, region, records)
     changes = models_frame(findings, split, region, [record for record in records if not record.spec.is_baseline])
-    shown = Layout(head=_heads(records, heading), part_title=_system_title, cell=spread_cell)
-    shown = replace(shown, below=lambda frame: (*spread_below(frame), *further))
+    shown = Layout(
+        head=_heads(records, heading),
+        cell=spread_cell,
+        part_title=lambda row: f"Camera system {row['system']}" if row["system"] else "All camera systems",
+        below=lambda frame: (*spread_below(frame), *further),
+    )
     return [
         lay_out("quality", means, shown, words),
         lay_out(
@@ -182,10 +184,6 @@ def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
 def _heads(records: Sequence[TrialRecord], name: Callable[[TrialRecord], str]) -> Callable[[Row], str]:
     heads = {record.trial_id: name(record) for record in records}
     return lambda row: heads[row["trial_id"]]
-
-
-def _system_title(row: Row) -> str:
-    return f"Camera system {row['system']}" if row["system"] else "All camera systems"
 
 
 def _parity_cell(row: Row) -> Cell:
