@@ -130,7 +130,9 @@ def _common_images(a: Run, b: Run, same_pack: bool) -> tuple[pd.DataFrame, int]:
     jpeg_b = _jpeg(b).rename(columns={"image": "image_b"}).assign(image=lambda rows: rows["image_b"])
     shared = ["split", key, "input_quality"]
     both = _jpeg(a).merge(jpeg_b[[*shared, "image_b", "jpeg_bytes", *METRICS]], on=shared, suffixes=("", "_b"))
-    both["agrees"] = _agrees(both)
+    scores, others = (both[names].to_numpy(np.float64) for names in ([*METRICS], [f"{name}_b" for name in METRICS]))
+    agree = np.isclose(scores, others, rtol=SAME, atol=0, equal_nan=True).all(axis=1)
+    both["agrees"] = agree & (both["jpeg_bytes"] == both["jpeg_bytes_b"])
     judged = both.groupby([*KEY, "image_b"])["agrees"].all().reset_index()
     apart = judged[~judged["agrees"]]
     if not same_pack:
@@ -139,14 +141,6 @@ def _common_images(a: Run, b: Run, same_pack: bool) -> tuple[pd.DataFrame, int]:
     images = every[0].merge(every[1], on=KEY).assign(image_b=lambda rows: rows["image"])
     is_apart = pd.MultiIndex.from_frame(images[KEY]).isin(pd.MultiIndex.from_frame(apart[KEY]))
     return images[~is_apart].reset_index(drop=True), len(apart)
-
-
-def _agrees(both: pd.DataFrame) -> "pd.Series[bool]":
-    agrees = both["jpeg_bytes"] == both["jpeg_bytes_b"]
-    for metric in METRICS:
-        one, other = both[metric].to_numpy(np.float64), both[f"{metric}_b"].to_numpy(np.float64)
-        agrees &= np.isclose(one, other, rtol=SAME, atol=0, equal_nan=True)
-    return agrees
 
 
 def _notes(images: pd.DataFrame, n_other: int, prints: Sequence[str]) -> list[str]:

@@ -55,10 +55,8 @@ def _wrong(facts: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
             if name in found and not fits(found[name], kind):
                 return f"must give {name} as {describe(kind)}, found {str(found[name])[:60]!r}"
     axes, sizes = facts.get("space_definition", {}).get("axes", {}), dataset["mean_jpeg_bytes"]
-    reference, lacking = (
-        facts["reference_quality"],
-        [subset for subset in ("validation", "test") if subset not in dataset["scored"]],
-    )
+    reference = facts["reference_quality"]
+    lacking = [subset for subset in ("validation", "test") if subset not in dataset["scored"]]
     are_told = all({"what", "why"} <= set(item) for item in facts.get("left_out", []))
     are_split = all({"subsets", "scored"} <= set(split) for split in dataset.get("splits", {}).values())
     are_sizes = all(name.isdecimal() and math.isfinite(size) and size > 0 for name, size in sizes.items())

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -164,14 +163,9 @@ def means_of(printed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def examine_printed(printed: pd.DataFrame, reference: Reference) -> tuple[Oddity, ...]:
     """Examine printed means; what they are compared with is Table 3, and what they have in common."""
     means, trials = means_of(printed)
-    inputs = pd.DataFrame(
-        [
-            {"split": split, "region": REGION, "input_quality": REFERENCE_QUALITY, "metric": metric, "mean": mean}
-            for split in printed["split"].unique()
-            if split != "tiny"  # Table 3 is of the large splits
-            for metric, mean in reference.requirements.items()
-        ]
-    )
+    large = printed.loc[printed["split"] != "tiny", ["split"]].drop_duplicates()  # Table 3 is of the large splits
+    asked = pd.DataFrame(list(reference.requirements.items()), columns=["metric", "mean"])
+    inputs = large.merge(asked, how="cross").assign(region=REGION, input_quality=REFERENCE_QUALITY)
     found = examine(means, trials, inputs, {})
     return (*found, *_examine_bold(printed, reference.bold))
 
@@ -185,8 +179,10 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     )
     unknown = dict.fromkeys(("margin", "merit", "psnr_gain_db"), np.nan)
     trials = trials.assign(global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown)
-    trials["epochs_run"] = [_epochs(row, reference) for row in trials.to_dict("records")]
-    trials["epochs_allowed"] = trials["epochs_run"].where(trials["split"] == "tiny")
+    is_tiny, is_data100 = (trials["split"] == split for split in ("tiny", "data100"))  # data101's are not printed
+    epochs = (trials["architecture"] + "-" + trials["training_quality"].astype(str)).map(reference.epochs)
+    trials["epochs_run"] = epochs.where(is_data100).mask(is_tiny, TINY_EPOCHS)
+    trials["epochs_allowed"] = trials["epochs_run"].where(is_tiny)
     cells = printed[["trial_id", "input_quality", "metric", "mean", "printed"]].assign(
         split=np.where(printed["split"] == "tiny", "validation", "test"),  # tiny has no test images
         region=REGION,
@@ -197,14 +193,6 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
         **dict.fromkeys(UNKNOWN, np.nan),
     )
     return Study(trials, cells, unfit, {"loss": LOSSES, "architecture": list(printed["architecture"].unique())}, {})
-
-
-def _epochs(trial: Mapping[Any, Any], reference: Reference) -> float:
-    """Return the epochs run: Table 5 for tiny, Table 7 for data100; data101's are not printed."""
-    if trial["split"] == "tiny":
-        return TINY_EPOCHS
-    model = f"{trial['architecture']}-{trial['training_quality']}"
-    return reference.epochs.get(model, np.nan) if trial["split"] == "data100" else np.nan
 
 
 def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Oddity]:

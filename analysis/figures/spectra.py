@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.figures.picture import Drawn, given, take_picture
 from analysis.figures.pixels import N_LEVELS, to_luma, to_ycbcr
 from analysis.figures.samples import best_title, looked_at, of_best, usual_images
-from analysis.figures.style import COLOURS, JPEG_COLOUR, add_legend, new_figure, tidy
+from analysis.figures.style import COLOURS, JPEG_COLOUR, finish, new_figure
 from analysis.findings import Findings
 from analysis.pictures import Samples
 
@@ -95,7 +95,5 @@ def draw_lines(tables: Mapping[str, pd.DataFrame], title: str, x_label: str, y_l
         for side in table:
             axes.plot(table.index, table[side].where(table[side] > 0), label=side, **SIDES[str(side)])
         axes.set(title=name, xlabel=x_label, ylabel=y_label, yscale="log" if (table > 0).any(axis=None) else "linear")
-        tidy(axes)
-    add_legend(figure)
-    figure.suptitle(title, fontsize=11)
+    finish(figure, title)
     return figure

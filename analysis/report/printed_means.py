@@ -80,7 +80,7 @@ def report_printed(path: Path, out: Path) -> tuple[str, Path]:
         trials.setdefault(oddity.kind, []).extend(oddity.trials)
     lines = [f"{kind} ({len(names)}): {', '.join(names)}" for kind, names in trials.items()]
     lines += [*(f"note: {note}" for note in findings.notes), f"pick: {pick.sentence()} {pick.warning}"]
-    return "\n".join(lines), write_folder(page, pick.to_json(), tables, out)
+    return "\n".join(lines), write_folder(page, pick.as_json(), tables, out)
 
 
 def printed_tables(findings: PrintedFindings) -> dict[str, Table]:

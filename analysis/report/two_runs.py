@@ -1,6 +1,5 @@
 """What two runs say beside each other: tables, short text for the terminal, and a folder of page and tables."""
 
-import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.compare import RunPair, deciding_split, difference
-from analysis.decide import METRIC_TITLES, in_words, to_json
+from analysis.decide import METRIC_TITLES, as_json, in_words
 from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
@@ -74,8 +73,8 @@ def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
         tables=tables,
         notes=pair.notes,
     )
-    picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in pair.sides}
-    return write_folder(page, json.dumps(picks), tables, out)
+    picks = {side: as_json(findings.pick, findings.strict) for side, findings in pair.sides}
+    return write_folder(page, picks, tables, out)
 
 
 def told_apart(rows: pd.DataFrame) -> str:

@@ -130,14 +130,10 @@ def requirements_frame(findings: Findings) -> pd.DataFrame:
     run, cells = findings.run, findings.cells
     trained_on = cells["trial_id"].map({record.trial_id: record.spec.split for record in run.baselines})
     is_reference = (cells["input_quality"] == run.reference_quality) & (cells["split"] == run.deciding_split)
-    table = with_holds(cells.assign(trained_on=trained_on, status="")[is_reference & trained_on.notna()]).drop(
-        columns="reaches"
-    )
-    ranks = {name: place for place, name in enumerate((*reversed(REGIONS), *METRICS))}
+    own = cells.drop(columns="reaches").assign(trained_on=trained_on, status="")[is_reference & trained_on.notna()]
+    rank = {name: place for place, name in enumerate((*reversed(REGIONS), *METRICS))}
     order = ["trained_on", "system", "region", "metric"]
-    return table.sort_values(
-        order, key=lambda column: column.map(lambda name: ranks.get(name, name)), ignore_index=True
-    )
+    return with_holds(own).sort_values(order, key=lambda names: names.map(lambda n: rank.get(n, n)), ignore_index=True)
 
 
 def sizes_frame(findings: Findings) -> pd.DataFrame:

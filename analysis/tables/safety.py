@@ -25,6 +25,7 @@ MEASURES: Mapping[str, tuple[str, str]] = {
     "least_reproduced": ("share of coefficients that come back when compressed again", ".2%"),
 }
 PSNR = {"jpeg": "JPEG as it is", "off": "restored, not projected", "wide": "restored and projected"}
+COLUMNS = ("measure", "limit", "number", "form", "is_beyond")
 NONE, BEYOND = "none", "\u2021"
 SOURCES = (
     "Detectability: the d' of a channelised Hotelling observer with Laguerre-Gauss channels (Gallas and Barrett, JOSA "
@@ -55,17 +56,14 @@ def _rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     proposed, beyond = card.get("proposed", {}), card.get("beyond_proposed", ())
     rows = []
     for name, (words, form) in MEASURES.items():
-        limit = ""
-        if name in proposed:
-            limit = f"{'at least' if name.startswith('least_') else 'at most'} {proposed[name]:{form}}"
-        rows.append({"measure": words, "limit": limit, "number": card.get(name), "form": form})
-        rows[-1]["is_beyond"] = name in beyond
+        bound = "at least" if name.startswith("least_") else "at most"
+        limit = f"{bound} {proposed[name]:{form}}" if name in proposed else ""
+        rows.append((words, limit, card.get(name), form, name in beyond))
     for quality, means in card.get("projection", {}).items():
-        for way, words in PSNR.items():
-            row = {"measure": f"PSNR at quality {quality}, {words}, dB", "limit": "", "form": ".3f", "is_beyond": False}
-            rows.append({**row, "number": means.get(f"psnr_db_{way}")})
+        psnr = f"PSNR at quality {quality}"
+        rows += [(f"{psnr}, {words}, dB", "", means.get(f"psnr_db_{way}"), ".3f", False) for way, words in PSNR.items()]
     said = {"quality": card.get("quality"), "n_images": card.get("n_images")}
-    return [{**row, **said} for row in rows]
+    return [{**dict(zip(COLUMNS, row, strict=True)), **said} for row in rows]
 
 
 def _cell(row: Row) -> Cell:

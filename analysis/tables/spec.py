@@ -95,7 +95,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Table:
-    """A laid-out table. frame: its numbers; parts: what is shown of them."""
+    """A laid-out table. frame: its numbers; parts: what is shown of them; group: what it is folded with others of."""
 
     name: str
     section: str
@@ -106,6 +106,7 @@ class Table:
     parts: tuple[Part, ...]
     is_crossed: bool
     is_open: bool = False
+    group: str = ""
 
     @property
     def n_rows(self) -> int:
@@ -122,14 +123,19 @@ def lay_out(
     if frame.empty:
         return None
     told = read_catalogue()[entry]
-    name, title, caption = (told.get(text, "").format(**words) for text in ("name", "title", "caption"))
+    texts = {part: told.get(part, "").format(**words) for part in ("section", "title", "caption", "group")}
     across = tuple(column.format(**words) for column in told.get("across", ()))
     columns = layout.rows or tuple(_column(column, layout, words) for column in told["columns"])
     groups = [own for _, own in frame.groupby(told["per"], sort=False, dropna=False)] if "per" in told else [frame]
-    parts = tuple(_part(layout, columns, across, own) for own in groups)
-    below = (*told.get("below", ()), *layout.below(frame))
-    is_open = layout.is_open or told.get("open", False)
-    return Table(name or entry, told["section"], title, caption, below, frame, parts, bool(across), is_open)
+    return Table(
+        name=told.get("name", entry).format(**words),
+        below=(*told.get("below", ()), *layout.below(frame)),
+        frame=frame,
+        parts=tuple(_part(layout, columns, across, own) for own in groups),
+        is_crossed=bool(across),
+        is_open=layout.is_open or told.get("open", False),
+        **texts,
+    )
 
 
 def by_name(tables: Iterable[Table | None]) -> dict[str, Table]:
