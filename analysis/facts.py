@@ -39,7 +39,6 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise RunError(str(error)) from error
     except ValueError as error:
         raise RunError(f"{RUN_FACTS} must be JSON, found {error} in {path}; name another run") from error
-    facts = facts if isinstance(facts, dict) else {}
     dataset: dict[str, Any] = facts["dataset"] if isinstance(facts.get("dataset"), dict) else {}
     missing = [name for name in FACTS if name not in facts] + [name for name in DATASET_FACTS if name not in dataset]
     rule = f"must name {', '.join(missing)}, and does not" if missing else _wrong(facts, dataset)

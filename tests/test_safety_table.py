@@ -7,11 +7,13 @@ import pytest
 
 from analysis.findings import find
 from analysis.run import open_run
-from analysis.tables.safety import BEYOND, MEASURES, safety_table
+from analysis.tables.safety import BEYOND, safety_table
+from analysis.tables.spec import read_catalogue
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, write_model_file
 from tests.model_fixture import drawn_model_file
 from tests.run_fixture import plan, write_run
 
+MEASURES = read_catalogue()["safety"]["measures"]
 CARD = {name: 0.5 for name in MEASURES} | {
     "quality": 50,
     "n_images": 4,

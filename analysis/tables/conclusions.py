@@ -16,15 +16,9 @@ from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
 from analysis.tables.formats import TOO_FEW, write_bounds
-from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from search.space.spec import TrialSpec
 
-AXES = {
-    "loss": "loss",
-    "output_activation": "activation",
-    "training_quality": "training quality",
-    "architecture": "network",
-}
 MARGIN = "margin"
 MEASURES = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}  # higher is better; how they are written
 # Networks have batch sizes of their own where memory asks for it.
@@ -35,8 +29,9 @@ UNEQUAL = "In some pairs the two were not trained equally long: their difference
 
 def conclusions_table(study: Study) -> Table | None:
     """Return the table of conclusions, of a run's study or of a printed source's."""
+    axes = read_catalogue()["conclusions"]["axes"]
     shows = {
-        "axis": lambda row, name: Cell(AXES[row[name]]),
+        "axis": lambda row, name: Cell(axes[row[name]]),
         "pairs": _show_pairs,
         "not used": _show_not_used,
         "difference": _show_difference,
@@ -57,7 +52,7 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
     tried = study.trials[~study.trials["architecture"].map(is_filter)]
     epochs_run, measured = study.trials.set_index("trial_id")["epochs_run"], _measured(study)
     scored, rows = set(measured["psnr_db"].index), []
-    for axis in AXES:
+    for axis in read_catalogue()["conclusions"]["axes"]:
         groups, found = _groups(tried, axis, study.unfit), []
         for first, second in combinations([value for value in study.values(axis) if value in groups], 2):
             both = groups[[first, second]].dropna(how="all")

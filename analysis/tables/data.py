@@ -12,7 +12,7 @@ from analysis.statistics import Grouping, means_of, on_pareto_front
 from analysis.study import AXES, BASELINE, trials_frame
 from analysis.tables.appendix import spread_below, spread_cell, with_holds
 from analysis.tables.formats import NOT_TRIED, is_missing
-from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from models.names import METRICS, REGIONS
 
 SUBSETS = ("train", "validation", "test")
@@ -20,17 +20,13 @@ KB_BYTES = 1000
 RAW_BYTES_PER_PIXEL = 3
 N_VALUES_LISTED = 4  # of more, the range or the number
 NO_VALUE = {"patience": "none: every epoch is trained", "epoch_images": "all", "clip_norm": "not clipped"}
-SETTINGS = {
-    **{"architecture": "network", "training_images": "training images", "epoch_images": "images in an epoch"},
-    **{"epochs_allowed": "epochs at most", "crop_px": "side of the training crop, px", "patience": "patience, epochs"},
-    "clip_norm": "largest gradient norm",
-}
 
 
 def trials_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of trials, networks and settings."""
     words = {"first": findings.run.ranking.words, "size_px": findings.run.facts["dataset"]["size_px"]}
-    named = {"setting": lambda row, name: Cell(SETTINGS.get(row[name], row[name].replace("_", " ")), row[name])}
+    names = read_catalogue()["configuration"]["names"]
+    named = {"setting": lambda row, name: Cell(names.get(row[name], row[name].replace("_", " ")), row[name])}
     shows = {"setting": _setting, "epochs": lambda row, name: Cell(f"{row[name]}/{row['epochs_allowed']}")}
     values = Layout(named, cell=lambda row: Cell(str(row["values"])))
     return [

@@ -7,23 +7,9 @@ import pandas as pd
 
 from analysis.findings import Findings
 from analysis.records import label
-from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, ModelFileError, read_model_file
 
-# A measure of the card -> how the table calls it, and how its number is written.
-MEASURES: Mapping[str, tuple[str, str]] = {
-    "amplification": ("largest growth of a change of one level in every pixel", ".2f"),
-    "least_contrast_of_jpeg75": ("contrast of the worst faint spot, as a share of JPEG-75's", ".0%"),
-    "least_contrast_of_own_jpeg": ("its contrast, as a share of that in the file restored", ".0%"),
-    "least_detectability_of_jpeg75": ("detectability of the worst faint spot, as a share of JPEG-75's", ".0%"),
-    "least_detectability_of_own_jpeg": ("its detectability, as a share of that in the file restored", ".0%"),
-    "least_right_sign": ("share of invented coefficients with the right sign", ".1%"),
-    "least_slope": ("slope of the truth on what was invented", ".2f"),
-    "worse_windows": ("share of windows worse than JPEG-75's 99.9th percentile", ".2%"),
-    "worst_window": ("squared error of the worst window, as a multiple of that", ".2f"),
-    "false_spots_above_jpeg75": ("false spots a megapixel of flat background, above JPEG-75's", "+.1f"),
-    "least_reproduced": ("share of coefficients that come back when compressed again", ".2%"),
-}
 PSNR = {"jpeg": "JPEG as it is", "off": "restored, not projected", "wide": "restored and projected"}
 COLUMNS = ("measure", "limit", "number", "form", "is_beyond")
 NONE, BEYOND = "none", "\u2021"
@@ -55,7 +41,7 @@ def _frame(findings: Findings) -> pd.DataFrame:
 def _rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     proposed, beyond = card.get("proposed", {}), card.get("beyond_proposed", ())
     rows = []
-    for name, (words, form) in MEASURES.items():
+    for name, (words, form) in read_catalogue()["safety"]["measures"].items():
         bound = "at least" if name.startswith("least_") else "at most"
         limit = f"{bound} {proposed[name]:{form}}" if name in proposed else ""
         rows.append((words, limit, card.get(name), form, name in beyond))
