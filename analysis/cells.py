@@ -37,21 +37,21 @@ def cells_of(run: Run) -> pd.DataFrame:
     as_written = {(r.spec.encoder, r.spec.split): r.trial_id for r in run.trials if r.spec.returns_input}
     own = [record for record in run.trials if record.spec.encoder is not None]
     inputs = {record.trial_id: as_written.get((record.spec.encoder, record.spec.split), "") for record in own}
-    return average(run.scores, baselines, run.reference_quality, (False, True), run.images.groups or None, inputs)
+    return average(run.scores, baselines, run.reference_quality, True, run.images.groups or None, inputs)
 
 
 def average(
     scores: pd.DataFrame,
     baseline_ids: Collection[str],
     reference_quality: int,
-    by_system: Sequence[bool] = (False,),
+    by_system: bool = False,
     groups: Mapping[int, int] | None = None,
     inputs: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Average every trial's scores, and those of JPEG as it is over the same images.
 
     scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run;
-    by_system: whether over each camera system, over all, or both; groups: image -> group of images that belong
+    by_system: whether over each camera system besides; groups: image -> group of images that belong
     together, for the intervals; inputs: trial -> the trial that scored its input, where that is not JPEG as it is.
     Returns a row per metric, trial_id, KEYS and system (ALL, or each):
     mean, reference_mean: over the same images; a score that is no number makes its mean NaN. sd, low, high: over
@@ -75,8 +75,7 @@ def average(
         beside.append(entered.scores[entered.places(rows, rows["input_quality"])])
         sides = {metric: _sides(rows[metric].to_numpy(np.float64), beside, metric) for metric in METRICS}
         shared = {"trial_id": str(trial_id), "system": ALL, "reference_bytes": beside[0][:, -1]}
-        for split_up in by_system:
-            keys = [*KEYS, *(["system"] if split_up else [])]
+        for keys in [KEYS, [*KEYS, "system"]] if by_system else [KEYS]:
             parts += _average_cells(rows, sides, shared, keys, groups)
     columns = ["trial_id", *KEYS, "system", "metric", *MEASURED]
     if not parts:

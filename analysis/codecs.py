@@ -169,17 +169,11 @@ def _points(
     whole = cells[cells["region"] == "full"]
     psnr, ssim = (whole[whole["metric"] == metric].set_index(POINT) for metric in ("psnr_db", "ssim"))
     measured = files[files["region"] == "full"].groupby(POINT)
-    points = pd.DataFrame(
-        {
-            "n_images": measured["image"].nunique(),
-            "mean_bytes": measured["file_bytes"].mean(),
-            "decode_ms": measured["decode_ms"].mean(),
-            "psnr_db": psnr["mean"],
-            "ssim": ssim["mean"],
-            "n_reached": cells.groupby(POINT)["reaches"].sum(),
-            "reaches_all": whole.groupby(POINT)["reaches"].all(),
-        }
-    ).reset_index()
+    points = measured[["file_bytes", "decode_ms"]].mean().rename(columns={"file_bytes": "mean_bytes"})
+    points = points.assign(n_images=measured["image"].nunique(), psnr_db=psnr["mean"], ssim=ssim["mean"])
+    points["n_reached"] = cells.groupby(POINT)["reaches"].sum()
+    points["reaches_all"] = whole.groupby(POINT)["reaches"].all()
+    points = points.reset_index()
     points["kind"] = [JPEG if n == JPEG else CODEC if n in codec_names else RESTORED for n in points["name"]]
     return points.merge(restoring, left_on="name", right_index=True, how="left")[POINT_COLUMNS]
 

@@ -127,16 +127,14 @@ class Reference:
 def read_reference() -> Reference:
     """Read the constants that are shipped beside this file."""
     rows = _shipped("thesis_reference.csv")
-    value = rows.set_index(["table", "row", "column"])["value"].astype(float).to_dict()
-    by_row = {table: rows[rows["table"] == table] for table in ("1", "7")}
-    images = {
-        split: int(value[("2", *(TINY if split == "tiny" else LARGE))]) for split in ("tiny", "data100", "data101")
-    }
+    value = rows.set_index(["table", "row", "column"])["value"].astype(float)
+    sizes, epochs = (value.xs(of, level=("table", "column")) for of in (("1", "mean_size"), ("7", "epochs")))
+    tiny, large = (int(value[("2", *scored)]) for scored in (TINY, LARGE))
     return Reference(
         requirements={ours: value[("3", printed, "full360")] for printed, ours in METRICS.items()},
-        sizes_kb={int(quality): value[("1", quality, "mean_size")] for quality in by_row["1"]["row"].unique()},
-        n_images=images,
-        epochs={model.lower(): int(value[("7", model, "epochs")]) for model in by_row["7"]["row"]},
+        sizes_kb={int(str(quality)): size for quality, size in sizes.items()},
+        n_images={"tiny": tiny, "data100": large, "data101": large},
+        epochs={str(model).lower(): int(n) for model, n in epochs.items()},
         rows=rows,
         bold=_shipped("thesis_bold.csv"),
     )

@@ -189,11 +189,6 @@ def file_title(family: str | None, quality: int) -> str:
     return f"JPEG-{quality}" if family is None else f"{family} at {quality}"
 
 
-def short_heading(record: TrialRecord) -> str:
-    """Name a trial in lines that are short enough for a terminal."""
-    return heading(record, "{loss}\nq{quality}")
-
-
 def fidelity_sentence(records: Sequence[TrialRecord]) -> str:
     """Warn where a ranking mixes trials of different training, empty where it does not."""
     ranked = [record for record in records if record.margin is not None and record.spec.epochs]

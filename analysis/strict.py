@@ -202,12 +202,12 @@ def _judged(rows: pd.DataFrame) -> dict[str, Any]:
     bound = share_upper_bound(n_worse, n_fields) if n_fields else 1.0
     fails = _fails(intervals, n_fields, n_worse, bound)
     fields_needed = _fields_needed(intervals, n_fields, n_worse) if fails else None
-    per_field = n_images / n_fields if n_fields else 1.0
+    per_field, parts = n_images / n_fields if n_fields else 1.0, ("estimate", "low", "high")
     return {
         "n_images": n_images,
         "n_fields": n_fields,
         "n_left_out": int(np.isinf(rows["psnr_db"]).sum()),
-        **{f"{name}_{part}": getattr(found, part) for name, found in intervals.items() for part in BOUNDS},
+        **{f"{name}_{part}": getattr(found, part) for name, found in intervals.items() for part in parts},
         "n_worse": n_worse,
         "worse_share_bound": bound,
         "passes": not fails,
@@ -215,9 +215,6 @@ def _judged(rows: pd.DataFrame) -> dict[str, Any]:
         "fields_needed": fields_needed,
         "images_needed": None if fields_needed is None else math.ceil(fields_needed * per_field),
     }
-
-
-BOUNDS = ("estimate", "low", "high")
 
 
 def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound: float) -> list[str]:

@@ -122,10 +122,9 @@ def split_leaks(images: pd.DataFrame) -> tuple[Oddity, ...]:
     findings = []
     for split in [column for column in images.columns if column not in ("image", "name", "system", "group")]:
         used = images[images[split] != ""]
-        sides = used.groupby("group")[split].nunique()
-        across = used[used["group"].isin(sides.index[sides > 1])]
-        trained = across[across[split] == "train"]["group"].unique()
-        judged = across[(across[split] != "train") & across["group"].isin(trained)]
+        across = used[used.groupby("group")[split].transform("nunique") > 1]
+        is_trained = across[split] == "train"
+        judged = across[~is_trained & across["group"].isin(across.loc[is_trained, "group"])]
         if not across.empty:
             sentence = (
                 f"{across['group'].nunique()} groups of near-duplicate images stand on more than one side of {split}; "

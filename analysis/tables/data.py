@@ -15,6 +15,7 @@ from analysis.tables.formats import NOT_TRIED, is_missing
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from models.names import METRICS, REGIONS
 
+TINY = "tiny has no test images of its own: data101's stand in, and it never draws from them."
 SUBSETS = ("train", "validation", "test")
 KB_BYTES = 1000
 RAW_BYTES_PER_PIXEL = 3
@@ -39,11 +40,13 @@ def trials_tables(findings: Findings) -> list[Table | None]:
 def data_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of images and files."""
     words = {"reference": f"JPEG-{findings.run.reference_quality}", "split": findings.run.deciding_split}
+    splits = splits_frame(findings)
+    tiny = (TINY,) if (splits["split"] == "tiny").any() else ()
     return [
         lay_out("requirements", requirements_frame(findings), Layout(cell=spread_cell, below=spread_below), words),
         lay_out("sizes", sizes_frame(findings), words=words),
         lay_out("sizes_by_system", system_sizes_frame(findings), Layout({"size": _size}), words),
-        lay_out("splits", splits_frame(findings), Layout({"count": _count}, below=_splits_below)),
+        lay_out("splits", splits, Layout({"count": _count}, below=lambda frame: tiny)),
     ]
 
 
@@ -187,11 +190,6 @@ def splits_frame(findings: Findings) -> pd.DataFrame:
                 rows.append((split, subset, str(system), len(part), None, part["group"].nunique()))
     table = pd.DataFrame(rows, columns=["split", "subset", "system", "n_images", "n_scored", "n_fields"])
     return table.astype({"n_scored": "Int64", "n_fields": "Int64"})
-
-
-def _splits_below(frame: pd.DataFrame) -> tuple[str, ...]:
-    tiny = "tiny has no test images of its own: data101's stand in, and it never draws from them."
-    return (tiny,) if (frame["split"] == "tiny").any() else ()
 
 
 def _count(row: Row, name: str) -> Cell:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from analysis.cells import ALL
 from analysis.findings import Findings
-from analysis.records import BASELINE_LABEL, fidelity_sentence, heading, short_heading
+from analysis.records import BASELINE_LABEL, fidelity_sentence, heading
 from analysis.run import LINEAR
 from analysis.study import CHOICE, is_filter
 from analysis.tables.appendix import legend, mark_of, spread_below, spread_cell, with_holds
@@ -55,7 +56,8 @@ def summary_table(findings: Findings, records: Sequence[TrialRecord], split: str
         text = f"{shown} {own['reaches'].sum()}/{len(own)}" if has_mean else own["holds"].iloc[0]
         rows.append((quality, trial_id, text))
     frame = pd.DataFrame(rows, columns=["input_quality", "trial_id", "text"])
-    return lay_out("summary", frame, Layout(head=_heads(records, short_heading), cell=lambda row: Cell(row["text"])))
+    short = partial(heading, settings="{loss}\nq{quality}")  # enough so for a terminal
+    return lay_out("summary", frame, Layout(head=_heads(records, short), cell=lambda row: Cell(row["text"])))
 
 
 def models_frame(findings: Findings, split: str, region: str, records: Sequence[TrialRecord]) -> pd.DataFrame:

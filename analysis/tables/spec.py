@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -91,6 +92,13 @@ class Part:
     def titles(self) -> list[str]:
         """The heads of all columns, the levels of each on lines of their own."""
         return [*(column.title for column in self.side), *("\n".join(filter(None, head)) for head in self.heads)]
+
+    @property
+    def levels(self) -> list[list[tuple[str, int]]]:
+        """The levels of the heads, each of texts and how many columns these span; where nothing lies across an empty one."""
+        *above, last = list(zip(*self.heads, strict=True)) or [()]
+        spans = [[(text, len(list(same))) for text, same in groupby(level)] for level in above]
+        return [*spans, [(text, 1) for text in last]]
 
 
 @dataclass(frozen=True)
