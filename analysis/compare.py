@@ -106,9 +106,10 @@ def difference(pairs: pd.DataFrame, metric: str) -> dict[str, Any]:
     }
 
 
-def deciding_split(pairs: pd.DataFrame) -> str:
-    """Return the split to compare two trials on: test where both have it."""
-    return "test" if (pairs["split"] == "test").any() else "validation"
+def deciding_rows(pairs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the split to compare two trials on, test where both have it, and its rows."""
+    split = "test" if (pairs["split"] == "test").any() else "validation"
+    return split, pairs[pairs["split"] == split]
 
 
 def _rows(run: Run, trial_id: str) -> pd.DataFrame:

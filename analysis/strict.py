@@ -13,17 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis import statistics
 from analysis.records import written
 from analysis.run import Run
-from analysis.statistics import (
-    LEAST_GROUPS,
-    Interval,
-    bootstrap_mean,
-    bootstrap_ratio,
-    groups_for_mean,
-    groups_for_share,
-    share_upper_bound,
-)
+from analysis.statistics import Interval
 from models.names import METRIC_DIRECTIONS
 from search.records import TrialRecord
 from search.space.spec import TrialSpec
@@ -170,7 +163,7 @@ def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
     """Return mean_bytes and reference_bytes of the files of pairs, and as saved the percent of bytes between them."""
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
-    saved = bootstrap_ratio(fewer, reference, images["group"]).in_percent
+    saved = statistics.bootstrap_ratio(fewer, reference, images["group"]).in_percent
     means = {"mean_bytes": float(images["jpeg_bytes"].mean()), "reference_bytes": float(reference.mean())}
     return {"saved": saved, **means}
 
@@ -195,11 +188,11 @@ def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int)
 
 def _judged(rows: pd.DataFrame) -> dict[str, Any]:
     finite = {name: rows[~np.isinf(rows[name])] for name in LOSSES}  # not so of an image identical to its original
-    intervals = {name: bootstrap_mean(own[name], own["group"]) for name, own in finite.items()}
+    intervals = {name: statistics.bootstrap_mean(own[name], own["group"]) for name, own in finite.items()}
     is_worse = ~(rows["psnr_db"] >= -WORSE_DB)  # so an unknown one is
     n_images, n_fields = len(rows), rows["group"].nunique()
     n_worse = rows.loc[is_worse, "group"].nunique()
-    bound = share_upper_bound(n_worse, n_fields) if n_fields else 1.0
+    bound = statistics.share_upper_bound(n_worse, n_fields) if n_fields else 1.0
     fails = _fails(intervals, n_fields, n_worse, bound)
     fields_needed = _fields_needed(intervals, n_fields, n_worse) if fails else None
     per_field, parts = n_images / n_fields if n_fields else 1.0, ("estimate", "low", "high")
@@ -225,7 +218,7 @@ def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound
         if not interval.low > -LOSSES[name]:
             found = "unknown" if math.isnan(interval.estimate) else f"{interval.estimate:+.4f} in the mean"
             reach = f", {interval.low:+.4f} at worst" if interval.has_bounds else ""
-            few = ", too few fields for a bound" if interval.n_groups < LEAST_GROUPS else ""
+            few = ", too few fields for a bound" if interval.n_groups < statistics.LEAST_GROUPS else ""
             fails.append(
                 f"a loss of {LOSSES[name]} {LOSS_TITLES[name]} or more cannot be excluded ({found}{reach}{few})"
             )
@@ -238,9 +231,9 @@ def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound
 
 
 def _fields_needed(intervals: Mapping[str, Interval], n_fields: int, n_worse: int) -> int | None:
-    needed = [groups_for_share(n_worse / n_fields if n_fields else 0, WORSE_SHARE)]
+    needed = [statistics.groups_for_share(n_worse / n_fields if n_fields else 0, WORSE_SHARE)]
     if n_fields:
-        needed += [groups_for_mean(interval, -LOSSES[name]) for name, interval in intervals.items()]
+        needed += [statistics.groups_for_mean(interval, -LOSSES[name]) for name, interval in intervals.items()]
     return None if None in needed else max(number for number in needed if number is not None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare import RunPair, deciding_split, difference
+from analysis.compare import RunPair, deciding_rows, difference
 from analysis.decide import METRIC_TITLES, as_json, in_words
 from analysis.records import fidelity
 from analysis.report.page import render
@@ -108,10 +108,9 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
     best_a, best_b = pair.a.best, pair.b.best
     if best_a is None or best_b is None:
         return pd.DataFrame()
-    pairs = pair.paired(best_a.trial_id, best_b.trial_id)
-    split = deciding_split(pairs)
+    split, pairs = deciding_rows(pair.paired(best_a.trial_id, best_b.trial_id))
     rows: list[dict[str, Any]] = []
-    for (quality, region), group in pairs[pairs["split"] == split].groupby(["input_quality", "region"]):
+    for (quality, region), group in pairs.groupby(["input_quality", "region"]):
         place = {"split": split, "region": region, "input_quality": quality, "n_both": group["image"].nunique()}
         for metric in METRICS:
             means = {"mean_a": group[metric].mean(), "mean_b": group[f"{metric}_b"].mean()}
@@ -141,9 +140,7 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
     for own, other in pair.in_both:
         same = own == other
         pairs = pair.paired(own.trial_id, other.trial_id)
-        pairs = pairs[pairs["region"] == "full"]
-        split = deciding_split(pairs)
-        pairs = pairs[pairs["split"] == split]
+        split, pairs = deciding_rows(pairs[pairs["region"] == "full"])
         facts = {"trial_id": own.trial_id, "words_a": _words(own), "images": f"{pairs['image'].nunique()} {split}"}
         facts |= {"words_b": "the same record: taken over" if same else _words(other)}
         for metric in METRICS:

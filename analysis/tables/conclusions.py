@@ -5,7 +5,6 @@ A pair counts where both of its trials are alive; of the others the table says h
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +16,6 @@ from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
 from analysis.tables.formats import TOO_FEW, write_bounds
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
-from search.space.spec import TrialSpec
 
 MARGIN = "margin"
 MEASURES = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}  # higher is better; how they are written
@@ -71,9 +69,7 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
 
 def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> pd.DataFrame:
     """Return trials that agree in all other settings, a row each, by their value on the axis: alive before others."""
-    known = [field.name for field in fields(TrialSpec)]
-    settings = [*known, *(name for name in trials if name not in OUTCOMES and name not in known)]
-    same = [name for name in settings if name in trials and name not in {axis, *MAY_DIFFER.get(axis, ())}]
+    same = [name for name in trials if name not in {*OUTCOMES, axis, *MAY_DIFFER.get(axis, ())}]
     others = trials.astype(dict.fromkeys(same, str)).groupby(same, sort=False, dropna=False).ngroup()
     keyed = trials.assign(others=others, is_unfit=trials["trial_id"].isin(list(unfit)))
     first = keyed.sort_values("is_unfit", kind="stable").drop_duplicates(["others", axis])

@@ -149,10 +149,9 @@ def _matrices(findings: Findings, split: str) -> list[Table | None]:
     once = frame.iloc[:0]
     if len(frame) and frame["input_quality"].nunique() > 1:
         once = frame.drop_duplicates(["made_on", "network", "loss", "training_quality"])
-    is_open = split in ("validation", run.deciding_split)
     by_quality = replace(shown, cell=_means_cell, part_title=lambda row: f"JPEG-{row['input_quality']} restored")
     return [
-        lay_out("bytes_at_parity", once, replace(shown, cell=_parity_cell, is_open=is_open), words),
+        lay_out("bytes_at_parity", once, replace(shown, cell=_parity_cell), words),
         lay_out("networks_at_quality", frame, replace(by_quality, is_open=split == "validation"), words),
     ]
 

@@ -95,7 +95,7 @@ class Part:
 
     @property
     def levels(self) -> list[list[tuple[str, int]]]:
-        """The levels of the heads, each of texts and how many columns these span; where nothing lies across an empty one."""
+        """The levels of the heads: texts, and how many columns these span; one, empty, where nothing lies across."""
         *above, last = list(zip(*self.heads, strict=True)) or [()]
         spans = [[(text, len(list(same))) for text, same in groupby(level)] for level in above]
         return [*spans, [(text, 1) for text in last]]
