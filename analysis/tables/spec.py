@@ -167,11 +167,9 @@ def _part(layout: Layout, columns: tuple[Column, ...], across: tuple[str, ...], 
     cells: dict[tuple[Any, ...], dict[tuple[Any, ...], Cell]] = {}
     for row in rows:
         place, side = (tuple(row[name] for name in names) for names in (across, [c.source for c in columns]))
-        if place not in heads:
-            heads[place] = (layout.head(row),) if layout.head else _head(across, place)
-        if side not in sides:
-            sides[side], cells[side] = tuple(column.cell(row) for column in columns), {}
-        cells[side][place] = layout.cell(row)
+        heads.setdefault(place, (layout.head(row),) if layout.head else _head(across, place))
+        sides.setdefault(side, tuple(column.cell(row) for column in columns))
+        cells.setdefault(side, {})[place] = layout.cell(row)
     blank = Cell(layout.blank)
     lines = tuple((*sides[side], *(own.get(place, blank) for place in heads)) for side, own in cells.items())
     return Part(title, columns, tuple(heads.values()), lines)
