@@ -206,7 +206,7 @@ def _average_metric(sides: Floats, cells: Grouping, metric: str) -> dict[str, ND
         **{"step": step, "margin": gain / step, "reaches": gain >= 0},
         **{"gain": gain, "gain_low": gained.low, "gain_high": gained.high},
         **{"change": found.mean, "change_sd": found.sd, "change_low": found.low, "change_high": found.high},
-        **{"n_changed": found.n, "n_improved": cells.of(changed).count(direction * change > 0)},
+        **{"n_changed": found.n, "n_improved": cells.of(changed).of(direction * change > 0).counts},
     }
 
 

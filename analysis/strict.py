@@ -27,12 +27,10 @@ LOSS_TITLES = {"psnr_db": "dB of PSNR", "ssim": "of SSIM"}
 WORSE_DB, WORSE_SHARE = 0.5, 0.005
 RULE = (
     "from the reference's files down, one quality of the model's encoder after the other, by their bytes, until the "
-    "first that fails: in every camera system "
-    f"and by every seed, the mean of whole images is demonstrated to lose less than {LOSSES['psnr_db']} dB of PSNR and "
-    f"{LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds over fields), and at most "
-    f"{WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper 97.5 % bound). One model "
-    "is "
-    "judged, the best on validation images, on images that no choice was made on"
+    "first that fails: in every camera system and by every seed, the mean of whole images is demonstrated to lose less "
+    f"than {LOSSES['psnr_db']} dB of PSNR and {LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds "
+    f"over fields), and at most {WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper "
+    "97.5 % bound). One model is judged, the best on validation images, on images that no choice was made on"
 )
 
 
@@ -84,8 +82,8 @@ class StrictPick:
         return (
             f"By the strict rule {self.written[0].lower()}{self.written[1:]} is demonstrated: restored by "
             f"{self.model}, it is not worse than JPEG-{self.reference_quality} in any camera system{seeds}. "
-            f"Its files are {self.saved.estimate:.1f} % "
-            f"smaller{bounds}." + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
+            f"Its files are {self.saved.estimate:.1f} % smaller{bounds}."
+            + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
         )
 
 

@@ -35,9 +35,8 @@ class Study:
 
     trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, merit (of the ranking), ...; cells: as
     `analysis.cells.cells_of` returns them; columns `printed` and `mislabelled` hold the digits that a source printed,
-    and whether under another metric's
-    name. unfit: trial_id -> in a word why it is kept out of what is best and of conclusions. planned: axis -> the
-    values that were to be compared; not_run: a value that could not be, -> why.
+    and whether under another metric's name. unfit: trial_id -> in a word why it is kept out of what is best and of
+    conclusions. planned: axis -> the values that were to be compared; not_run: a value that could not be, -> why.
     """
 
     trials: pd.DataFrame

@@ -118,7 +118,7 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
     columns = (trained if len(trained) else chosen)[["loss", "training_quality"]].drop_duplicates()
     columns = columns.sort_values(["loss", "training_quality"], key=study.rank)
     names = ["split", "network", "trial_id", "status", "unfit", "n_trials"]
-    of_split = {record.spec.split: record.trial_id for record in (*run.baselines[:1], *run.baselines)}
+    of_split = {record.spec.split: record.trial_id for record in run.baselines}
     first = next(iter(of_split.values()), None)
     made_on = list(chosen["split"].unique()) if first else []
     jpeg = [(split, BASELINE_LABEL, of_split.get(split, first), "completed", "", 1) for split in made_on]
