@@ -37,21 +37,21 @@ def cells_of(run: Run) -> pd.DataFrame:
     as_written = {(r.spec.encoder, r.spec.split): r.trial_id for r in run.trials if r.spec.returns_input}
     own = [record for record in run.trials if record.spec.encoder is not None]
     inputs = {record.trial_id: as_written.get((record.spec.encoder, record.spec.split), "") for record in own}
-    return average(run.scores, baselines, run.reference_quality, (False, True), run.images.groups or None, inputs)
+    return average(run.scores, baselines, run.reference_quality, True, run.images.groups or None, inputs)
 
 
 def average(
     scores: pd.DataFrame,
     baseline_ids: Collection[str],
     reference_quality: int,
-    by_system: Sequence[bool] = (False,),
+    by_system: bool = False,
     groups: Mapping[int, int] | None = None,
     inputs: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Average every trial's scores, and those of JPEG as it is over the same images.
 
     scores: as in `analysis.run.Run`; baseline_ids: the trials that are JPEG as it is, one for each split of the run;
-    by_system: whether over each camera system, over all, or both; groups: image -> group of images that belong
+    by_system: whether over each camera system besides; groups: image -> group of images that belong
     together, for the intervals; inputs: trial -> the trial that scored its input, where that is not JPEG as it is.
     Returns a row per metric, trial_id, KEYS and system (ALL, or each):
     mean, reference_mean: over the same images; a score that is no number makes its mean NaN. sd, low, high: over
@@ -75,8 +75,7 @@ def average(
         beside.append(entered.scores[entered.places(rows, rows["input_quality"])])
         sides = {metric: _sides(rows[metric].to_numpy(np.float64), beside, metric) for metric in METRICS}
         shared = {"trial_id": str(trial_id), "system": ALL, "reference_bytes": beside[0][:, -1]}
-        for split_up in by_system:
-            keys = [*KEYS, *(["system"] if split_up else [])]
+        for keys in [KEYS, [*KEYS, "system"]] if by_system else [KEYS]:
             parts += _average_cells(rows, sides, shared, keys, groups)
     columns = ["trial_id", *KEYS, "system", "metric", *MEASURED]
     if not parts:
@@ -111,18 +110,9 @@ def parity_of(cells: pd.DataFrame, metrics: Collection[str] = METRICS) -> pd.Dat
     """
     rows = cells[(cells["region"] == "full") & cells["metric"].isin(list(metrics))]
     keys = ["trial_id", "split", "system"]
-    points = (
-        rows.assign(is_unknown=rows["margin"].isna())
-        .groupby([*keys, "input_quality"], observed=True, as_index=False)
-        .agg(
-            margin=("margin", "min"),
-            is_unknown=("is_unknown", "any"),
-            mean_bytes=("mean_bytes", "first"),
-            reference_bytes=("reference_bytes", "first"),
-        )
-    )
-    points["margin"] = points["margin"].mask(points["is_unknown"])
-    table = []
+    by_quality, table = rows.groupby([*keys, "input_quality"], observed=True), []
+    points = by_quality[["mean_bytes", "reference_bytes"]].first()
+    points = points.assign(margin=by_quality["margin"].min(skipna=False))
     for key, own in points.groupby(keys, observed=True):
         share = float(bytes_at_parity(own["mean_bytes"], own["margin"], own["reference_bytes"].mean()))
         sizes = own["mean_bytes"] / own["reference_bytes"]
@@ -216,7 +206,7 @@ def _average_metric(sides: Floats, cells: Grouping, metric: str) -> dict[str, ND
         **{"step": step, "margin": gain / step, "reaches": gain >= 0},
         **{"gain": gain, "gain_low": gained.low, "gain_high": gained.high},
         **{"change": found.mean, "change_sd": found.sd, "change_low": found.low, "change_high": found.high},
-        **{"n_changed": found.n, "n_improved": cells.of(changed).count(direction * change > 0)},
+        **{"n_changed": found.n, "n_improved": cells.of(changed).of(direction * change > 0).counts},
     }
 
 

@@ -46,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _report(arguments: Sequence[str]) -> str:
-    options = _parse(arguments)
+    parser = _Parser(prog="python -m analysis", description="Write the report of a run.")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a search, or a CSV file of means")
+    parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder of the report (default: RUN/report)")
+    options = parser.parse_args(arguments)
     if options.run.is_file():
         essence, page = report_printed(options.run, options.out or options.run.with_suffix(".report"))
         return f"{essence}\nreport: {page}"
@@ -80,10 +83,3 @@ def summarise(findings: Findings) -> str:
         shown = trials[:N_TRIALS_PRINTED]
         parts.append({**part, "n_more": len(trials) - len(shown), "unequal": fidelity_sentence(shown)})
     return render("summary.txt", findings=findings, parts=parts, sizes=sizes_frame(findings).to_dict("records"))
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="python -m analysis", description="Write the report of a run.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a search, or a CSV file of means")
-    parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder of the report (default: RUN/report)")
-    return parser.parse_args(arguments)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -168,17 +169,11 @@ def _points(
     whole = cells[cells["region"] == "full"]
     psnr, ssim = (whole[whole["metric"] == metric].set_index(POINT) for metric in ("psnr_db", "ssim"))
     measured = files[files["region"] == "full"].groupby(POINT)
-    points = pd.DataFrame(
-        {
-            "n_images": measured["image"].nunique(),
-            "mean_bytes": measured["file_bytes"].mean(),
-            "decode_ms": measured["decode_ms"].mean(),
-            "psnr_db": psnr["mean"],
-            "ssim": ssim["mean"],
-            "n_reached": cells.groupby(POINT)["reaches"].sum(),
-            "reaches_all": whole.groupby(POINT)["reaches"].all(),
-        }
-    ).reset_index()
+    points = measured[["file_bytes", "decode_ms"]].mean().rename(columns={"file_bytes": "mean_bytes"})
+    points = points.assign(n_images=measured["image"].nunique(), psnr_db=psnr["mean"], ssim=ssim["mean"])
+    points["n_reached"] = cells.groupby(POINT)["reaches"].sum()
+    points["reaches_all"] = whole.groupby(POINT)["reaches"].all()
+    points = points.reset_index()
     points["kind"] = [JPEG if n == JPEG else CODEC if n in codec_names else RESTORED for n in points["name"]]
     return points.merge(restoring, left_on="name", right_index=True, how="left")[POINT_COLUMNS]
 
@@ -187,23 +182,20 @@ def _ways(
     files: pd.DataFrame, cells: pd.DataFrame, points: pd.DataFrame, run: Run
 ) -> tuple[pd.DataFrame, tuple[float, float]]:
     """Return the ways, and the interval of the best codec's bytes at parity minus the best restorer's."""
+    reaching = points["mean_bytes"].where(points["reaches_all"]).sort_values(kind="stable")  # others come last
+    ways = points.loc[reaching.index].drop_duplicates("name")
+    ways = ways.assign(setting=ways["setting"].where(ways["reaches_all"]))
     shares = {term: parity_of(cells, metrics).set_index("trial_id") for term, metrics in TERMS.items()}
-    rows = []
-    for (name, kind), own in points.groupby(["name", "kind"]):
-        reached = own[own["reaches_all"]].sort_values("mean_bytes")
-        at = reached.iloc[0] if len(reached) else own.iloc[0]
-        row: dict[str, Any] = {"name": name, "kind": kind, "setting": at["setting"] if len(reached) else np.nan}
-        row |= {f"share_{term}": share["share"].get(str(name), np.nan) for term, share in shares.items()}
-        row |= {name: at[name] for name in ("decode_ms", "restore_ms", "restored_on", "n_images")}
-        rows.append(row | {"is_measured": bool(shares["all"]["is_measured"].get(str(row["name"]), False))})
-    ways = pd.DataFrame(rows).sort_values(["share_all", "name"], ignore_index=True)
+    ways = ways.assign(**{f"share_{term}": ways["name"].map(share["share"]) for term, share in shares.items()})
+    ways["is_measured"] = ways["name"].map(shares["all"]["is_measured"]).eq(True)
+    ways = ways.sort_values(["share_all", "name"], ignore_index=True)
     restorers = ways.loc[ways["kind"] == RESTORED, "name"].head(N_RESTORERS)
     wanted = [*ways.loc[ways["kind"] != RESTORED, "name"], *restorers]
     samples = _resampled(files[files["name"].isin(wanted) & (files["region"] == "full")], run)
     for term in TERMS:
         bounds = {name: np.nanquantile(found[term], (0.025, 0.975)) for name, found in samples.items()}
-        for place, side in enumerate(("low", "high")):
-            ways[f"{term}_{side}"] = [bounds[n][place] if n in bounds else np.nan for n in ways["name"]]
+        of_ways = np.stack([bounds.get(name, np.full(2, np.nan)) for name in ways["name"]])
+        ways[f"{term}_low"], ways[f"{term}_high"] = of_ways.T
     best = [next(iter(ways.loc[ways["kind"] == kind, "name"]), None) for kind in (CODEC, RESTORED)]
     gap = (np.nan, np.nan)
     if all(name in samples for name in best):
@@ -233,14 +225,11 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
     has_step = (JPEG, STEP_QUALITY) in means["psnr_db"].columns  # else the reference twice: no unit of margin
     levels = (run.reference_quality, STEP_QUALITY if has_step else run.reference_quality)
     reference, unit = ({metric: means[metric][(JPEG, quality)] for metric in METRICS} for quality in levels)
-    found: dict[str, dict[str, Floats]] = {}
-    for name in dict.fromkeys(wide["file_bytes"].columns.get_level_values("name")):
-        found[str(name)] = {}
-        for term, metrics in TERMS.items():
-            own = {metric: means[metric][name].to_numpy() for metric in metrics}
-            margins = smallest_margin(own, reference, unit)
-            sizes = means["file_bytes"][name].to_numpy()
-            found[str(name)][term] = bytes_at_parity(sizes, margins, means["file_bytes"][(JPEG, run.reference_quality)])
+    sizes, found = means["file_bytes"], dict[str, dict[str, Floats]]()
+    for name, (term, metrics) in product(sizes.columns.unique("name"), TERMS.items()):
+        margins = smallest_margin({metric: means[metric][name].to_numpy() for metric in metrics}, reference, unit)
+        share = bytes_at_parity(sizes[name].to_numpy(), margins, sizes[(JPEG, run.reference_quality)])
+        found.setdefault(str(name), {})[term] = share
     return found
 
 

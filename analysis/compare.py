@@ -37,9 +37,12 @@ class RunPair:
     @property
     def names(self) -> tuple[str, str]:
         """Return what the two runs are called: their folders, or their whole paths where these agree."""
-        paths = [findings.run.path.resolve() for findings in (self.a, self.b)]
-        first, second = paths
+        first, second = (findings.run.path.resolve() for findings in (self.a, self.b))
         return (first.name, second.name) if first.name != second.name else (str(first), str(second))
+
+    @property
+    def sides(self) -> tuple[tuple[str, Findings], ...]:
+        return ("A", self.a), ("B", self.b)
 
     @cached_property
     def in_both(self) -> list[tuple[TrialRecord, TrialRecord]]:
@@ -50,8 +53,7 @@ class RunPair:
     def only_in(self, side: str) -> list[TrialRecord]:
         """Return the trained trials that only "A" or only "B" has."""
         shared = {own.trial_id for own, _ in self.in_both}
-        findings = self.a if side == "A" else self.b
-        return [record for record in findings.run.trials if record.trial_id not in shared]
+        return [record for record in dict(self.sides)[side].run.trials if record.trial_id not in shared]
 
     def paired(self, trial_a: str, trial_b: str) -> pd.DataFrame:
         """Return a row per split, image, input quality and region that both trials have: METRICS, and the same with _b.
@@ -104,9 +106,10 @@ def difference(pairs: pd.DataFrame, metric: str) -> dict[str, Any]:
     }
 
 
-def deciding_split(pairs: pd.DataFrame) -> str:
-    """Return the split to compare two trials on: test where both have it."""
-    return "test" if (pairs["split"] == "test").any() else "validation"
+def deciding_rows(pairs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the split to compare two trials on, test where both have it, and its rows."""
+    split = "test" if (pairs["split"] == "test").any() else "validation"
+    return split, pairs[pairs["split"] == split]
 
 
 def _rows(run: Run, trial_id: str) -> pd.DataFrame:
@@ -128,7 +131,9 @@ def _common_images(a: Run, b: Run, same_pack: bool) -> tuple[pd.DataFrame, int]:
     jpeg_b = _jpeg(b).rename(columns={"image": "image_b"}).assign(image=lambda rows: rows["image_b"])
     shared = ["split", key, "input_quality"]
     both = _jpeg(a).merge(jpeg_b[[*shared, "image_b", "jpeg_bytes", *METRICS]], on=shared, suffixes=("", "_b"))
-    both["agrees"] = _agrees(both)
+    scores, others = (both[names].to_numpy(np.float64) for names in ([*METRICS], [f"{name}_b" for name in METRICS]))
+    agree = np.isclose(scores, others, rtol=SAME, atol=0, equal_nan=True).all(axis=1)
+    both["agrees"] = agree & (both["jpeg_bytes"] == both["jpeg_bytes_b"])
     judged = both.groupby([*KEY, "image_b"])["agrees"].all().reset_index()
     apart = judged[~judged["agrees"]]
     if not same_pack:
@@ -137,14 +142,6 @@ def _common_images(a: Run, b: Run, same_pack: bool) -> tuple[pd.DataFrame, int]:
     images = every[0].merge(every[1], on=KEY).assign(image_b=lambda rows: rows["image"])
     is_apart = pd.MultiIndex.from_frame(images[KEY]).isin(pd.MultiIndex.from_frame(apart[KEY]))
     return images[~is_apart].reset_index(drop=True), len(apart)
-
-
-def _agrees(both: pd.DataFrame) -> "pd.Series[bool]":
-    agrees = both["jpeg_bytes"] == both["jpeg_bytes_b"]
-    for metric in METRICS:
-        one, other = both[metric].to_numpy(np.float64), both[f"{metric}_b"].to_numpy(np.float64)
-        agrees &= np.isclose(one, other, rtol=SAME, atol=0, equal_nan=True)
-    return agrees
 
 
 def _notes(images: pd.DataFrame, n_other: int, prints: Sequence[str]) -> list[str]:

@@ -44,12 +44,12 @@ class Pick:
     """
 
     reference_quality: int
-    quality: int | None
-    trial_id: str | None
-    saved: Interval | None
-    n_images: int
-    closest: tuple[str, int] | None
-    reason: str
+    quality: int | None = None
+    trial_id: str | None = None
+    saved: Interval | None = None
+    n_images: int = 0
+    closest: tuple[str, int] | None = None
+    reason: str = ""
     warnings: tuple[str, ...] = ()
     mean_bytes: float | None = None
     reference_bytes: float | None = None
@@ -96,19 +96,17 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     table, reference = candidates_of(run, cells, suspects), run.reference_quality
     missing = _missing(run, cells, table, suspects)
     if missing:
-        return Pick(reference, None, None, None, 0, None, missing)
+        return Pick(reference, reason=missing)
     passing = table[table["passes"]]
     best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
     trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
-    warnings = _warnings(run, n_images)
+    pick = Pick(reference, n_images=n_images, closest=(trial_id, quality), warnings=_warnings(run, n_images))
     if passing.empty:
-        reason = _shortfall(best, cells, reference)
-        return Pick(reference, None, None, None, n_images, (trial_id, quality), reason, warnings)
+        return replace(pick, reason=_shortfall(best, cells, reference))
     pairs = pairs_with_reference(run, [trial_id])
-    pick = Pick(reference, quality, trial_id, None, n_images, (trial_id, quality), "", warnings)
+    saved = bytes_of(pairs[pairs["input_quality"] == quality])
     spec = next(record.spec for record in run.records if record.trial_id == trial_id)
-    pick = replace(pick, encoder=spec.encoder_at(quality))
-    return replace(pick, **bytes_of(pairs[pairs["input_quality"] == quality]))
+    return replace(pick, quality=quality, trial_id=trial_id, encoder=spec.encoder_at(quality), **saved)
 
 
 def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
@@ -117,24 +115,25 @@ def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
     return rows.sort_values("region", ascending=False, kind="stable", ignore_index=True)  # whole images first
 
 
-def to_json(pick: Pick, strict: StrictPick) -> str:
-    """Return both picks as strict JSON: that by means, and under "strict" the other; "in_words" says it.
+def as_json(pick: Pick, strict: StrictPick) -> dict[str, Any]:
+    """Return both picks as JSON can hold them: that by means, and under "strict" the other; "in_words" says it.
 
     Both have quality, trial_id, mean_bytes and reference_bytes, null where nothing is picked.
     """
-    words = " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
     strictly = {"rule": STRICT_RULE, **asdict(strict), "trial_id": strict.trial_id, "in_words": strict.sentence()}
     facts = {"rule": RULE, **asdict(pick), "saved_percent": pick.saved and pick.saved.estimate}
-    return json.dumps(finite({**facts, "strict": strictly, "in_words": words}), indent=2, allow_nan=False)
+    told: dict[str, Any] = finite({**facts, "strict": strictly, "in_words": in_words(pick, strict)})
+    return told
+
+
+def in_words(pick: Pick, strict: StrictPick) -> str:
+    """Say both answers, and why to doubt them."""
+    return " ".join((pick.sentence(), *pick.warnings, strict.sentence()))
 
 
 def finite(value: Any) -> Any:
     """Return what JSON can hold of a value: numbers that are not finite become None, at any depth."""
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.loads(json.dumps(value), parse_constant=lambda name: None)
 
 
 def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:

@@ -39,7 +39,6 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise RunError(str(error)) from error
     except ValueError as error:
         raise RunError(f"{RUN_FACTS} must be JSON, found {error} in {path}; name another run") from error
-    facts = facts if isinstance(facts, dict) else {}
     dataset: dict[str, Any] = facts["dataset"] if isinstance(facts.get("dataset"), dict) else {}
     missing = [name for name in FACTS if name not in facts] + [name for name in DATASET_FACTS if name not in dataset]
     rule = f"must name {', '.join(missing)}, and does not" if missing else _wrong(facts, dataset)
@@ -55,10 +54,8 @@ def _wrong(facts: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
             if name in found and not fits(found[name], kind):
                 return f"must give {name} as {describe(kind)}, found {str(found[name])[:60]!r}"
     axes, sizes = facts.get("space_definition", {}).get("axes", {}), dataset["mean_jpeg_bytes"]
-    reference, lacking = (
-        facts["reference_quality"],
-        [subset for subset in ("validation", "test") if subset not in dataset["scored"]],
-    )
+    reference = facts["reference_quality"]
+    lacking = [subset for subset in ("validation", "test") if subset not in dataset["scored"]]
     are_told = all({"what", "why"} <= set(item) for item in facts.get("left_out", []))
     are_split = all({"subsets", "scored"} <= set(split) for split in dataset.get("splits", {}).values())
     are_sizes = all(name.isdecimal() and math.isfinite(size) and size > 0 for name, size in sizes.items())

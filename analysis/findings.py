@@ -22,7 +22,6 @@ class Findings:
 
     study: its trials and cells; oddities: what means give away; suspects: trial_id -> in a word why it cannot be best.
     pick, strict: the decision by means, and by what can be demonstrated. codecs: other ways to save bytes.
-    best: the trial that figures show: the pick's, else the best finalist, else the best trial that was scored.
     notes: the run's own, then those of its scores.
     """
 
@@ -33,7 +32,6 @@ class Findings:
     pick: Pick
     strict: StrictPick
     codecs: CodecComparison
-    best: TrialRecord | None
     notes: tuple[str, ...]
 
     @property
@@ -57,7 +55,15 @@ class Findings:
 
     def able(self, split: str) -> list[TrialRecord]:
         """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""
-        return able_of(self.run, self.suspects, split)
+        able = [record for record in self.run.trials if record.status in ALIVE and record.trial_id not in self.suspects]
+        return [record for record in able if self.run.has_scores(record, split)]
+
+    @cached_property
+    def best(self) -> TrialRecord | None:
+        """The trial that figures show: the pick's, else the best finalist, else the best trial that was scored."""
+        able = [*self.able("test"), *self.able("validation")]
+        picked = [record for record in able if record.trial_id == self.pick.trial_id]
+        return next(iter([*picked, *able]), None)
 
 
 def find(run: Run) -> Findings:
@@ -71,17 +77,4 @@ def find(run: Run) -> Findings:
     notes = [*run.notes, *cell_notes(cells), *codecs.notes]
     odd = [trial_id for trial_id in strict.trial_ids if trial_id in suspects]
     notes += [f"The model that the strict rule judges is suspect: {', '.join(odd)}; see the suspects."] if odd else []
-    best = _best(run, suspects, pick)
-    return Findings(run, study_of(run, cells, suspects), oddities, suspects, pick, strict, codecs, best, tuple(notes))
-
-
-def able_of(run: Run, suspects: Mapping[str, str], split: str) -> list[TrialRecord]:
-    """Return the trials of a run with scores of a split that can be shown as the best one, the best first."""
-    able = [record for record in run.trials if record.status in ALIVE and record.trial_id not in suspects]
-    return [record for record in able if run.has_scores(record, split)]
-
-
-def _best(run: Run, suspects: Mapping[str, str], pick: Pick) -> TrialRecord | None:
-    able = [*able_of(run, suspects, "test"), *able_of(run, suspects, "validation")]
-    picked = [record for record in able if record.trial_id == pick.trial_id]
-    return next(iter([*picked, *able]), None)
+    return Findings(run, study_of(run, cells, suspects), oddities, suspects, pick, strict, codecs, tuple(notes))

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,9 +83,11 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         training_quality=pd.Series([q if q == RANDOM else int(q) for q in text["training_quality"]], dtype=object),
         input_quality=text["input_quality"].astype(int),
         mean=text["value"].astype(float),
-        printed=[_digits(value) for value in text["value"]],
+        # 4.8e-05 is written as 0.000048: the digits as they are, the exponent spelt out
+        printed=[f"{Decimal(value):f}" if "e" in value.lower() else value for value in text["value"]],
     )
-    rows["model"] = [_model(row) for row in rows.to_dict("records")]
+    parts = [rows["loss"], rows["output_activation"], "q" + text["training_quality"]]
+    rows["model"] = rows["architecture"].str.cat(parts, sep="-")
     rows["trial_id"] = rows["model"] + "-table" + rows["table"].astype(str)
     twice = rows[rows.duplicated(CELL)]
     if len(twice):
@@ -99,19 +101,6 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise RunError(f"{path} must be a CSV file, found {error}; name a run directory or a table") from error
-
-
-def _digits(cell: str) -> str:
-    """Write 4.8e-05 as 0.000048: the digits as they are, the exponent spelt out."""
-    mantissa, _, exponent = cell.strip().lower().partition("e")
-    if not exponent:
-        return mantissa
-    decimals = len(mantissa.partition(".")[2]) - int(exponent)
-    return f"{float(cell):.{max(0, decimals)}f}"
-
-
-def _model(row: Mapping[Any, Any]) -> str:
-    return "-".join((row["architecture"], row["loss"], row["output_activation"], f"q{row['training_quality']}"))
 
 
 REFERENCE_QUALITY = 75
@@ -138,16 +127,14 @@ class Reference:
 def read_reference() -> Reference:
     """Read the constants that are shipped beside this file."""
     rows = _shipped("thesis_reference.csv")
-    value = rows.set_index(["table", "row", "column"])["value"].astype(float).to_dict()
-    by_row = {table: rows[rows["table"] == table] for table in ("1", "7")}
-    images = {
-        split: int(value[("2", *(TINY if split == "tiny" else LARGE))]) for split in ("tiny", "data100", "data101")
-    }
+    value = rows.set_index(["table", "row", "column"])["value"].astype(float)
+    sizes, epochs = (value.xs(of, level=("table", "column")) for of in (("1", "mean_size"), ("7", "epochs")))
+    tiny, large = (int(value[("2", *scored)]) for scored in (TINY, LARGE))
     return Reference(
         requirements={ours: value[("3", printed, "full360")] for printed, ours in METRICS.items()},
-        sizes_kb={int(quality): value[("1", quality, "mean_size")] for quality in by_row["1"]["row"].unique()},
-        n_images=images,
-        epochs={model.lower(): int(value[("7", model, "epochs")]) for model in by_row["7"]["row"]},
+        sizes_kb={int(str(quality)): size for quality, size in sizes.items()},
+        n_images={"tiny": tiny, "data100": large, "data101": large},
+        epochs={str(model).lower(): int(n) for model, n in epochs.items()},
         rows=rows,
         bold=_shipped("thesis_bold.csv"),
     )
@@ -164,11 +151,6 @@ BOLD = "bold is not the best"
 UNKNOWN = ["sd", "low", "high"]
 
 
-def scored_split(split: str) -> str:
-    """Say which images a trial of a split was scored on: tiny has no test images."""
-    return "validation" if split == "tiny" else "test"
-
-
 def means_of(printed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return means and trials as `analysis.suspects.examine` takes them; no two trials are of one origin."""
     means = printed[["trial_id", "split", "input_quality", "metric", "mean"]].rename(columns={"trial_id": "trial"})
@@ -179,14 +161,9 @@ def means_of(printed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def examine_printed(printed: pd.DataFrame, reference: Reference) -> tuple[Oddity, ...]:
     """Examine printed means; what they are compared with is Table 3, and what they have in common."""
     means, trials = means_of(printed)
-    inputs = pd.DataFrame(
-        [
-            {"split": split, "region": REGION, "input_quality": REFERENCE_QUALITY, "metric": metric, "mean": mean}
-            for split in printed["split"].unique()
-            if split != "tiny"  # Table 3 is of the large splits
-            for metric, mean in reference.requirements.items()
-        ]
-    )
+    large = printed.loc[printed["split"] != "tiny", ["split"]].drop_duplicates()  # Table 3 is of the large splits
+    asked = pd.DataFrame(list(reference.requirements.items()), columns=["metric", "mean"])
+    inputs = large.merge(asked, how="cross").assign(region=REGION, input_quality=REFERENCE_QUALITY)
     found = examine(means, trials, inputs, {})
     return (*found, *_examine_bold(printed, reference.bold))
 
@@ -200,10 +177,12 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     )
     unknown = dict.fromkeys(("margin", "merit", "psnr_gain_db"), np.nan)
     trials = trials.assign(global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown)
-    trials["epochs_run"] = [_epochs(row, reference) for row in trials.to_dict("records")]
-    trials["epochs_allowed"] = trials["epochs_run"].where(trials["split"] == "tiny")
+    is_tiny, is_data100 = (trials["split"] == split for split in ("tiny", "data100"))  # data101's are not printed
+    epochs = (trials["architecture"] + "-" + trials["training_quality"].astype(str)).map(reference.epochs)
+    trials["epochs_run"] = epochs.where(is_data100).mask(is_tiny, TINY_EPOCHS)
+    trials["epochs_allowed"] = trials["epochs_run"].where(is_tiny)
     cells = printed[["trial_id", "input_quality", "metric", "mean", "printed"]].assign(
-        split=printed["split"].map(scored_split),
+        split=np.where(printed["split"] == "tiny", "validation", "test"),  # tiny has no test images
         region=REGION,
         system=ALL,
         n_images=printed["split"].map(reference.n_images).astype(int),
@@ -212,14 +191,6 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
         **dict.fromkeys(UNKNOWN, np.nan),
     )
     return Study(trials, cells, unfit, {"loss": LOSSES, "architecture": list(printed["architecture"].unique())}, {})
-
-
-def _epochs(trial: Mapping[Any, Any], reference: Reference) -> float:
-    """Return the epochs run: Table 5 for tiny, Table 7 for data100; data101's are not printed."""
-    if trial["split"] == "tiny":
-        return TINY_EPOCHS
-    model = f"{trial['architecture']}-{trial['training_quality']}"
-    return reference.epochs.get(model, np.nan) if trial["split"] == "data100" else np.nan
 
 
 def _examine_bold(printed: pd.DataFrame, bold: pd.DataFrame) -> list[Oddity]:

@@ -1,6 +1,5 @@
 """The decision by printed tables, by the thesis' own rule: what reaches Table 3, and the lowest quality of it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,7 +21,6 @@ LIMITS = (
     "Table 3 is measured on other images than the test images that it is compared with."
 )
 
-
 PLACE = ["name", "model", "input_quality", "split", "metric"]
 
 
@@ -37,17 +35,17 @@ class PrintedPick:
 
     reference_quality: int
     qualities: tuple[int, ...]
-    quality: int | None
-    model: str | None
-    trials: tuple[str, ...]
-    saved_percent: float | None
-    evidence: tuple[Mapping[str, Any], ...]
-    reason: str
+    quality: int | None = None
+    model: str | None = None
+    trials: tuple[str, ...] = ()
+    saved_percent: float | None = None
+    evidence: tuple[Mapping[Any, Any], ...] = ()
+    reason: str = ""
     warning: str = LIMITS
 
-    def to_json(self) -> str:
-        """Return the pick as strict JSON."""
-        return json.dumps({"rule": RULE, **asdict(self)}, indent=2, allow_nan=False)
+    def as_json(self) -> dict[str, Any]:
+        """Return the pick as JSON can hold it."""
+        return {"rule": RULE, **asdict(self)}
 
     def sentence(self) -> str:
         """Say the answer in plain words."""
@@ -90,7 +88,7 @@ def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
     if passing.empty:
         shortfall = "no model reaches what Table 3 asks on every split."
         reason = shortfall if n_wanted else "the file has no means of test images."
-        return PrintedPick(REFERENCE_QUALITY, qualities, None, None, (), None, (), reason)
+        return PrintedPick(REFERENCE_QUALITY, qualities, reason=reason)
     quality = min(int(quality) for quality, _ in passing.index)
     named = [model for where, model in passing.index if where == quality]
     there = fit[(fit["input_quality"] == quality) & fit["model"].isin(named)]
@@ -98,14 +96,6 @@ def choose(judged: pd.DataFrame, reference: Reference) -> PrintedPick:
     own = there[there["model"] == model].sort_values("split", kind="stable")
     sizes = reference.sizes_kb
     saved = 100 * (1 - sizes[quality] / sizes[REFERENCE_QUALITY]) if quality in sizes else None
-    evidence = tuple(own[["split", "metric", "mean", "required", "trial_id"]].to_dict("records"))
-    return PrintedPick(
-        reference_quality=REFERENCE_QUALITY,
-        qualities=qualities,
-        quality=quality,
-        model=str(own["name"].iloc[0]),
-        trials=tuple(own["trial_id"].unique()),
-        saved_percent=saved,
-        evidence=tuple({str(name): value for name, value in row.items()} for row in evidence),
-        reason="",
-    )
+    evidence = own[["split", "metric", "mean", "required", "trial_id"]].to_dict("records")
+    name, trials = str(own["name"].iloc[0]), tuple(own["trial_id"].unique())
+    return PrintedPick(REFERENCE_QUALITY, qualities, quality, name, trials, saved, tuple(evidence))

@@ -58,8 +58,11 @@ def read_records(path: Path) -> tuple[tuple[TrialRecord, ...], list[str]]:
             records += [_record(line, ignored)] if line.strip() else []
         except ValueError as error:
             notes.append(f"Line {number} of {RECORDS} is no trial record ({error}): its trial is not shown.")
+    if not records and not notes:
+        raise RunError(f"a report needs an ended trial, found none in {path}; wait for the search, or {RESUME} {path}")
     if not records:
-        raise _nothing(path, notes)
+        rule = "No other line is one; read the run with the lowq version that made it"
+        raise RunError(f"{path}: {notes[0]} {rule}")
     notes += [f"In {RECORDS}, {what} ({count} times)." for what, count in sorted(ignored.items())]
     if torn:
         notes.append(
@@ -82,12 +85,6 @@ def read_earlier_splits(path: Path) -> tuple[str, ...]:
         except ValueError:
             continue  # whoever wrote it, this reader does not need it
     return tuple(sorted(splits))
-
-
-def _nothing(path: Path, notes: list[str]) -> RunError:
-    if notes:
-        return RunError(f"{path}: {notes[0]} No other line is one; read the run with the lowq version that made it")
-    return RunError(f"a report needs an ended trial, found none in {path}; wait for the search, or {RESUME} {path}")
 
 
 def _record(line: str, ignored: Counter[str]) -> TrialRecord:
@@ -190,11 +187,6 @@ def written(encoder: str | None, quality: int | None) -> str:
 def file_title(family: str | None, quality: int) -> str:
     """Name the files of a family of encoders at a quality in a picture's title; no family: JPEG as Pillow writes it."""
     return f"JPEG-{quality}" if family is None else f"{family} at {quality}"
-
-
-def short_heading(record: TrialRecord) -> str:
-    """Name a trial in lines that are short enough for a terminal."""
-    return heading(record, "{loss}\nq{quality}")
 
 
 def fidelity_sentence(records: Sequence[TrialRecord]) -> str:

@@ -81,10 +81,9 @@ class Run:
         own = [item for item in self.baselines if record is not None and item.spec.split == record.spec.split]
         return next(iter([*own, *self.baselines]), None)
 
-    def has_scores(self, record: TrialRecord, split: str | None = None) -> bool:
-        """Say whether a trial has scores, of a split if one is named."""
-        splits = (split,) if split else ("validation", "test")
-        return any((record.trial_id, name) in self._scored for name in splits)
+    def has_scores(self, record: TrialRecord, split: str) -> bool:
+        """Say whether a trial has scores of a split."""
+        return (record.trial_id, split) in self._scored
 
     @cached_property
     def choice_images(self) -> frozenset[int]:

@@ -67,10 +67,6 @@ class Grouping:
         """The number of values of each cell."""
         return np.bincount(self.cell, minlength=self.n)
 
-    def count(self, values: NDArray[np.bool_]) -> Places:
-        """Count the values of each cell that are true."""
-        return np.bincount(self.cell[values], minlength=self.n)
-
     def mean(self, values: Floats) -> Floats:
         """Return the mean of each cell; NaN where it is empty or holds a NaN."""
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -13,17 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis import statistics
 from analysis.records import written
 from analysis.run import Run
-from analysis.statistics import (
-    LEAST_GROUPS,
-    Interval,
-    bootstrap_mean,
-    bootstrap_ratio,
-    groups_for_mean,
-    groups_for_share,
-    share_upper_bound,
-)
+from analysis.statistics import Interval
 from models.names import METRIC_DIRECTIONS
 from search.records import TrialRecord
 from search.space.spec import TrialSpec
@@ -34,12 +27,10 @@ LOSS_TITLES = {"psnr_db": "dB of PSNR", "ssim": "of SSIM"}
 WORSE_DB, WORSE_SHARE = 0.5, 0.005
 RULE = (
     "from the reference's files down, one quality of the model's encoder after the other, by their bytes, until the "
-    "first that fails: in every camera system "
-    f"and by every seed, the mean of whole images is demonstrated to lose less than {LOSSES['psnr_db']} dB of PSNR and "
-    f"{LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds over fields), and at most "
-    f"{WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper 97.5 % bound). One model "
-    "is "
-    "judged, the best on validation images, on images that no choice was made on"
+    "first that fails: in every camera system and by every seed, the mean of whole images is demonstrated to lose less "
+    f"than {LOSSES['psnr_db']} dB of PSNR and {LOSSES['ssim']} of SSIM against the reference (one-sided 97.5 % bounds "
+    f"over fields), and at most {WORSE_SHARE:.1%} of the fields to hold an image more than {WORSE_DB} dB worse (upper "
+    "97.5 % bound). One model is judged, the best on validation images, on images that no choice was made on"
 )
 
 
@@ -91,8 +82,8 @@ class StrictPick:
         return (
             f"By the strict rule {self.written[0].lower()}{self.written[1:]} is demonstrated: restored by "
             f"{self.model}, it is not worse than JPEG-{self.reference_quality} in any camera system{seeds}. "
-            f"Its files are {self.saved.estimate:.1f} % "
-            f"smaller{bounds}." + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
+            f"Its files are {self.saved.estimate:.1f} % smaller{bounds}."
+            + (f" The next quality is not demonstrated: {self.reason}" if self.reason else "")
         )
 
 
@@ -108,7 +99,8 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
     every = pairs_with_reference(run, trial_ids)
     pairs = every[~every["image"].isin(list(run.choice_images))]
     n_seen = every["image"].nunique() - pairs["image"].nunique()
-    pick = StrictPick(run.reference_quality, _name(repeats), trial_ids, n_seen=n_seen)
+    name = trial_ids[0] if len(trial_ids) == 1 else f"{trial_ids[0]} and {len(trial_ids) - 1} more of its kind"
+    pick = StrictPick(run.reference_quality, name, trial_ids, n_seen=n_seen)
     sizes = every.groupby("input_quality")[["jpeg_bytes", "reference_bytes"]].mean()
     smaller = sizes[sizes["jpeg_bytes"] < sizes["reference_bytes"]].sort_values("jpeg_bytes", ascending=False)
     if smaller.empty:
@@ -159,19 +151,17 @@ def pairs_with_reference(run: Run, trial_ids: Sequence[str]) -> pd.DataFrame:
     own = whole.loc[whole["trial_id"].isin(list(trial_ids)), ["trial_id", "input_quality", "system", *columns]]
     pairs = own.merge(reference.drop_duplicates("image"), on="image", suffixes=("", "_reference"))
     pairs = pairs.astype({"trial_id": str, "input_quality": int, "image": int, "system": str})
-    gains = {}
     for name in LOSSES:
         ours, theirs = pairs[name], pairs[f"{name}_reference"]
-        gains[name] = METRIC_DIRECTIONS[name] * (ours - theirs).mask(ours == theirs, 0.0)
-    fields = run.images.fields_of(pairs["image"])
-    return pairs.assign(group=fields, reference_bytes=pairs["jpeg_bytes_reference"], **gains)
+        pairs[name] = METRIC_DIRECTIONS[name] * (ours - theirs).mask(ours == theirs, 0.0)
+    return pairs.assign(group=run.images.fields_of(pairs["image"]), reference_bytes=pairs["jpeg_bytes_reference"])
 
 
 def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
     """Return mean_bytes and reference_bytes of the files of pairs, and as saved the percent of bytes between them."""
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
-    saved = bootstrap_ratio(fewer, reference, images["group"]).in_percent
+    saved = statistics.bootstrap_ratio(fewer, reference, images["group"]).in_percent
     means = {"mean_bytes": float(images["jpeg_bytes"].mean()), "reference_bytes": float(reference.mean())}
     return {"saved": saved, **means}
 
@@ -195,19 +185,20 @@ def judge(run: Run, trial_ids: Sequence[str], pairs: pd.DataFrame, quality: int)
 
 
 def _judged(rows: pd.DataFrame) -> dict[str, Any]:
-    intervals = {name: _interval(rows, name) for name in LOSSES}
+    finite = {name: rows[~np.isinf(rows[name])] for name in LOSSES}  # not so of an image identical to its original
+    intervals = {name: statistics.bootstrap_mean(own[name], own["group"]) for name, own in finite.items()}
     is_worse = ~(rows["psnr_db"] >= -WORSE_DB)  # so an unknown one is
     n_images, n_fields = len(rows), rows["group"].nunique()
     n_worse = rows.loc[is_worse, "group"].nunique()
-    bound = share_upper_bound(n_worse, n_fields) if n_fields else 1.0
+    bound = statistics.share_upper_bound(n_worse, n_fields) if n_fields else 1.0
     fails = _fails(intervals, n_fields, n_worse, bound)
     fields_needed = _fields_needed(intervals, n_fields, n_worse) if fails else None
-    per_field = n_images / n_fields if n_fields else 1.0
+    per_field, parts = n_images / n_fields if n_fields else 1.0, ("estimate", "low", "high")
     return {
         "n_images": n_images,
         "n_fields": n_fields,
         "n_left_out": int(np.isinf(rows["psnr_db"]).sum()),
-        **{f"{name}_{part}": getattr(found, part) for name, found in intervals.items() for part in BOUNDS},
+        **{f"{name}_{part}": getattr(found, part) for name, found in intervals.items() for part in parts},
         "n_worse": n_worse,
         "worse_share_bound": bound,
         "passes": not fails,
@@ -215,14 +206,6 @@ def _judged(rows: pd.DataFrame) -> dict[str, Any]:
         "fields_needed": fields_needed,
         "images_needed": None if fields_needed is None else math.ceil(fields_needed * per_field),
     }
-
-
-BOUNDS = ("estimate", "low", "high")
-
-
-def _interval(rows: pd.DataFrame, name: str) -> Interval:
-    finite = rows[~np.isinf(rows[name])]  # the PSNR of an image identical to its original, on one side
-    return bootstrap_mean(finite[name], finite["group"])
 
 
 def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound: float) -> list[str]:
@@ -233,7 +216,7 @@ def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound
         if not interval.low > -LOSSES[name]:
             found = "unknown" if math.isnan(interval.estimate) else f"{interval.estimate:+.4f} in the mean"
             reach = f", {interval.low:+.4f} at worst" if interval.has_bounds else ""
-            few = ", too few fields for a bound" if interval.n_groups < LEAST_GROUPS else ""
+            few = ", too few fields for a bound" if interval.n_groups < statistics.LEAST_GROUPS else ""
             fails.append(
                 f"a loss of {LOSSES[name]} {LOSS_TITLES[name]} or more cannot be excluded ({found}{reach}{few})"
             )
@@ -246,9 +229,9 @@ def _fails(intervals: Mapping[str, Interval], n_fields: int, n_worse: int, bound
 
 
 def _fields_needed(intervals: Mapping[str, Interval], n_fields: int, n_worse: int) -> int | None:
-    needed = [groups_for_share(n_worse / n_fields if n_fields else 0, WORSE_SHARE)]
+    needed = [statistics.groups_for_share(n_worse / n_fields if n_fields else 0, WORSE_SHARE)]
     if n_fields:
-        needed += [groups_for_mean(interval, -LOSSES[name]) for name, interval in intervals.items()]
+        needed += [statistics.groups_for_mean(interval, -LOSSES[name]) for name, interval in intervals.items()]
     return None if None in needed else max(number for number in needed if number is not None)
 
 
@@ -269,8 +252,3 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:
     return replace(record.spec, seed=0, split="tiny", parent=None), str(sorted(getattr(record, "others", {}).items()))
-
-
-def _name(repeats: Sequence[TrialRecord]) -> str:
-    first = repeats[0].trial_id
-    return first if len(repeats) == 1 else f"{first} and {len(repeats) - 1} more of its kind"

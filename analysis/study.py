@@ -35,9 +35,8 @@ class Study:
 
     trials: trial_id, AXES, status, epochs_run, epochs_allowed, margin, merit (of the ranking), ...; cells: as
     `analysis.cells.cells_of` returns them; columns `printed` and `mislabelled` hold the digits that a source printed,
-    and whether under another metric's
-    name. unfit: trial_id -> in a word why it is kept out of what is best and of conclusions. planned: axis -> the
-    values that were to be compared; not_run: a value that could not be, -> why.
+    and whether under another metric's name. unfit: trial_id -> in a word why it is kept out of what is best and of
+    conclusions. planned: axis -> the values that were to be compared; not_run: a value that could not be, -> why.
     """
 
     trials: pd.DataFrame
@@ -59,9 +58,9 @@ class Study:
             return sorted({*planned, *tried}, key=by_size)
         return [*planned, *sorted(set(tried) - set(planned), key=by_size)]
 
-    def rank(self, axis: str, column: "pd.Series[Any]") -> "pd.Series[int]":
-        """Return the place of each value in the order of its axis."""
-        return column.map({value: rank for rank, value in enumerate(self.values(axis))})
+    def rank(self, column: "pd.Series[Any]") -> "pd.Series[int]":
+        """Return the place of each value in the order of the axis that the column is named after, to sort by."""
+        return column.map({value: rank for rank, value in enumerate(self.values(str(column.name)))})
 
     @cached_property
     def chosen(self) -> pd.DataFrame:
@@ -76,9 +75,7 @@ class Study:
         best = {"is_fit": False, "images_seen": False, "epochs_run": False, "merit": False, "trial_id": True}
         ranked = trials.sort_values(list(best), ascending=list(best.values()))
         ranked["n_trials"] = ranked.groupby(list(AXES), sort=False, dropna=False)["trial_id"].transform("size")
-        first = ranked.drop_duplicates(list(AXES))
-        order = [self.rank(axis, first[axis]) for axis in AXES]
-        return first.iloc[pd.MultiIndex.from_arrays(order).argsort()].reset_index(drop=True)
+        return ranked.drop_duplicates(list(AXES)).sort_values(list(AXES), key=self.rank, ignore_index=True)
 
 
 def study_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Study:
@@ -93,7 +90,18 @@ def study_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Stud
 
 def trials_frame(records: Sequence[TrialRecord]) -> pd.DataFrame:
     """Tabulate records in their order: outcome, cost, every setting."""
-    return pd.DataFrame([_row(record) for record in records], columns=None if records else ["trial_id", *AXES])
+    first = ("margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel")
+    then, last = ("restore_ms", "weights_bytes", "seconds"), ("trained_batch_size", "device", "error")
+    rows: list[dict[str, object]] = []
+    for record in records:
+        settings = settings_of(record)
+        told: dict[str, object] = {"trial_id": record.trial_id, "status": record.status.value}
+        told |= {"epochs_run": record.epochs_run, "epochs_allowed": settings.pop("epochs")}
+        told |= {name: getattr(record, name) for name in first} | {"bytes_at_parity": bytes_at_parity(record)}
+        told |= {name: getattr(record, name) for name in then}
+        told |= {name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()}
+        rows.append(told | {name: getattr(record, name) for name in last})
+    return pd.DataFrame(rows, columns=None if records else ["trial_id", *AXES])
 
 
 def by_size(value: Any) -> tuple[bool, bool, float, str]:
@@ -106,15 +114,3 @@ def by_size(value: Any) -> tuple[bool, bool, float, str]:
 def is_filter(architecture: str) -> bool:
     """Say whether what is called so is trained by nobody: JPEG as it is, or the linear filter."""
     return architecture in (BASELINE, LINEAR)
-
-
-def _row(record: TrialRecord) -> dict[str, object]:
-    settings = settings_of(record)
-    told: dict[str, object] = {"trial_id": record.trial_id, "status": record.status.value}
-    told |= {"epochs_run": record.epochs_run, "epochs_allowed": settings.pop("epochs")}
-    first = ("margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel")
-    then, last = ("restore_ms", "weights_bytes", "seconds"), ("trained_batch_size", "device", "error")
-    told |= {name: getattr(record, name) for name in first} | {"bytes_at_parity": bytes_at_parity(record)}
-    told |= {name: getattr(record, name) for name in then}
-    told |= {name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()}
-    return told | {name: getattr(record, name) for name in last}

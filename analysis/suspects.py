@@ -13,6 +13,7 @@ from scipy.sparse import csgraph, csr_array
 
 from analysis.cells import ALL
 from analysis.run import LINEAR, Run
+from models.names import METRICS
 from search.records import DEAD_EPOCHS, DEAD_STEPS, TrialRecord, had_its_chance
 
 DEAD, NEAR_DEAD, DIVERGED, DUPLICATED = "dead", "near-dead", "diverged", "duplicated"
@@ -33,7 +34,6 @@ PRINTED = 0.02  # an MSE of two printed digits may be this share too low
 
 PLACE = ["split", "region"]
 ROW = ["trial", *PLACE, "input_quality"]
-METRICS = ["mae", "mse", "psnr_db", "ssim"]
 MSE_BESIDE_PSNR = "mse_beside_psnr"  # over the images that the mean PSNR is over: identical ones are in neither
 
 
@@ -122,10 +122,9 @@ def split_leaks(images: pd.DataFrame) -> tuple[Oddity, ...]:
     findings = []
     for split in [column for column in images.columns if column not in ("image", "name", "system", "group")]:
         used = images[images[split] != ""]
-        sides = used.groupby("group")[split].nunique()
-        across = used[used["group"].isin(sides.index[sides > 1])]
-        trained = across[across[split] == "train"]["group"].unique()
-        judged = across[(across[split] != "train") & across["group"].isin(trained)]
+        across = used[used.groupby("group")[split].transform("nunique") > 1]
+        is_trained = across[split] == "train"
+        judged = across[~is_trained & across["group"].isin(across.loc[is_trained, "group"])]
         if not across.empty:
             sentence = (
                 f"{across['group'].nunique()} groups of near-duplicate images stand on more than one side of {split}; "
@@ -202,9 +201,13 @@ def _origin(record: TrialRecord, tried: Mapping[str, TrialRecord]) -> str:
 
 
 def _as_meant(means: pd.DataFrame) -> tuple[pd.DataFrame, "pd.Series[bool]"]:
-    """Return the means by ROW with swapped labels put right, and which rows were."""
+    """Return the means by ROW with swapped labels put right, and which rows were.
+
+    They were where MSE is above MAE at every quality, while what is called MAE is what the mean PSNR implies of an MSE.
+    """
     table = _by_metric(means, ROW)
-    swapped = _is_swapped(table)
+    as_mse = table["mae"] / 10 ** (-table["psnr_db"] / 10)
+    swapped = _everywhere((table["mse"] > table["mae"]) & as_mse.between(1 - PRINTED, HEAVY), as_mse.notna())
     table.loc[swapped, ["mae", "mse", MSE_BESIDE_PSNR]] = table.loc[swapped, ["mse", "mae", "mae"]].to_numpy()
     return table, swapped
 
@@ -213,10 +216,6 @@ def _by_metric(means: pd.DataFrame, row: list[str]) -> pd.DataFrame:
     wide = means.pivot(index=row, columns="metric", values="mean").reindex(columns=[*METRICS, MSE_BESIDE_PSNR])
     wide[MSE_BESIDE_PSNR] = wide[MSE_BESIDE_PSNR].fillna(wide["mse"])
     return wide.astype(float)
-
-
-def _only(names: list[str], index: pd.Index) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(index.to_frame(index=False)[names])
 
 
 def _tail_factor(table: pd.DataFrame) -> "pd.Series[float]":
@@ -232,13 +231,6 @@ def _everywhere(claim: "pd.Series[bool]", known: "pd.Series[bool]", at_least: in
     keys = ["trial", *PLACE]
     holds = (claim | ~known).groupby(level=keys).transform("all")
     return holds & (known.groupby(level=keys).transform("sum") >= at_least) & known
-
-
-def _is_swapped(table: pd.DataFrame) -> "pd.Series[bool]":
-    """MSE above MAE at every quality, while what is called MAE is what the mean PSNR implies of an MSE."""
-    as_mse = table["mae"] / 10 ** (-table["psnr_db"] / 10)
-    odd = (table["mse"] > table["mae"]) & as_mse.between(1 - PRINTED, HEAVY)
-    return _everywhere(odd, as_mse.notna())
 
 
 def _twins(table: pd.DataFrame, origin: "pd.Series[str]") -> list[pd.DataFrame]:
@@ -265,9 +257,9 @@ def _inferred(table: pd.DataFrame, twins: list[pd.DataFrame], network: "pd.Serie
 
 def _beside(table: pd.DataFrame, known: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
     """Return the means of the input of each row; inferred ones on a split and region of which nothing is known."""
-    elsewhere = ~_only(PLACE, inferred.index).isin(_only(PLACE, known.index))
+    elsewhere = ~inferred.droplevel("input_quality").index.isin(known.droplevel("input_quality").index)
     inputs = pd.concat([known, inferred[elsewhere]]) if len(known) else inferred
-    return inputs.reindex(_only(ROW[1:], table.index)).set_axis(table.index)
+    return inputs.reindex(table.droplevel("trial").index).set_axis(table.index)
 
 
 def _duplicated(twins: list[pd.DataFrame]) -> list[Oddity]:
@@ -288,14 +280,10 @@ def _listed(kind: str, rows: "pd.Series[bool]", text: str, sizes: "pd.Series[flo
     findings = []
     for trial in marked.index.unique("trial"):
         places = marked.index[marked.index.get_level_values("trial") == trial]
-        size = 0.0 if sizes is None else max(sizes[places], key=_extremity)
+        # the farthest from 1, on either side; one that is not positive cannot be farther
+        size = 0.0 if sizes is None else max(sizes[places], key=lambda f: abs(math.log(f)) if f > 0 else math.inf)
         findings.append(Oddity(kind, (trial,), _where(places), f"{trial}: {text.format(size)} ({_where(places)})"))
     return findings
-
-
-def _extremity(factor: float) -> float:
-    """Return how far a factor is from 1, on either side; one that is not positive cannot be farther."""
-    return abs(math.log(factor)) if factor > 0 else math.inf
 
 
 def _where(places: pd.Index) -> str:

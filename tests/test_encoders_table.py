@@ -8,7 +8,6 @@ import pytest
 from analysis.findings import find
 from analysis.run import open_run
 from analysis.tables.encoders import encoders_frame, encoders_table
-from analysis.tables.spec import lay_out
 from search.records import TrialRecord, append_record
 from search.space.spec import FILTER, TrialSpec, TrialStatus
 from tests.run_fixture import plan, write_run
@@ -43,7 +42,7 @@ def test_each_encoder_has_its_best_value_of_each_way_and_ranks_are_compared(tmp_
     assert frame.loc["jpeg"].to_list() == pytest.approx([1.0, 0.9, 0.7, 0.8])
     assert frame.loc["avif", "filter"] == pytest.approx(0.6)
     assert frame["network"].isna().to_list() == [False, False, True, True]
-    table = lay_out(encoders_table(findings), findings)
+    table = encoders_table(findings)
     assert table is not None
     assert table.below == ("Ranks alone and with the linear filter: Spearman's correlation -1.00 over 4 encoders.",)
 
@@ -61,4 +60,4 @@ def test_a_network_is_held_against_the_filter_of_its_own_files(tmp_path: Path) -
 
 def test_a_run_of_the_packs_own_files_has_no_such_table(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan()])))
-    assert lay_out(encoders_table(findings), findings) is None
+    assert encoders_table(findings) is None

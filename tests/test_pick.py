@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.cells import cells_of
-from analysis.decide import FEW_IMAGES, METRIC_TITLES, Pick, candidates_of, choose, evidence_of, finite, to_json
+from analysis.decide import FEW_IMAGES, METRIC_TITLES, Pick, as_json, candidates_of, choose, evidence_of, finite
 from analysis.findings import find
 from analysis.run import open_run
 from models.names import METRICS
@@ -141,7 +141,7 @@ def test_trial_with_a_score_that_is_not_a_number_is_not_picked(tmp_path: Path) -
     write_scores(run, trial.spec.trial_id, scores)
     pick = _choose(run)
     assert pick.quality is None
-    json.loads(to_json(pick, find(open_run(run)).strict))
+    json.dumps(as_json(pick, find(open_run(run)).strict), allow_nan=False)
 
 
 def test_infinite_psnr_neither_makes_nor_breaks_a_pick(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_candidates_list_every_finalist_and_lower_quality(tmp_path: Path) -> Non
 
 def test_pick_as_json_says_what_the_pick_says(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan()])))
-    read = json.loads(to_json(findings.pick, findings.strict))
+    read = as_json(findings.pick, findings.strict)
     assert (read["quality"], read["trial_id"], read["saved_percent"]) == (50, findings.pick.trial_id, pytest.approx(30))
     assert read["saved"]["low"] is None  # four images are too few for an interval
     assert read["rule"] != read["strict"]["rule"]

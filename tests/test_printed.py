@@ -178,7 +178,7 @@ def test_a_file_without_test_images_decides_nothing(tmp_path: Path) -> None:
     findings = find_printed(_changed(tmp_path, lambda rows: rows[rows["dataset"] == "tinydata"]))
     assert findings.pick.sentence() == "No JPEG quality can be picked: the file has no means of test images."
     assert "judged" not in printed_tables(findings)
-    assert json.loads(findings.pick.to_json())["quality"] is None
+    assert findings.pick.as_json()["quality"] is None
 
 
 def test_an_unknown_column_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,12 +7,13 @@ import pytest
 
 from analysis.findings import find
 from analysis.run import open_run
-from analysis.tables.safety import BEYOND, MEASURES, safety_table
-from analysis.tables.spec import lay_out
+from analysis.tables.safety import BEYOND, safety_table
+from analysis.tables.spec import read_catalogue
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, write_model_file
 from tests.model_fixture import drawn_model_file
 from tests.run_fixture import plan, write_run
 
+MEASURES = read_catalogue()["safety"]["measures"]
 CARD = {name: 0.5 for name in MEASURES} | {
     "quality": 50,
     "n_images": 4,
@@ -42,7 +43,7 @@ def test_every_measure_of_a_finalist_stands_beside_its_limit(run: Path) -> None:
     first, second = findings.run.finalists
     write_card(run, first.trial_id, CARD)
     (run / FINALISTS_IN_RUN / f"{second.trial_id}{SUFFIX}").write_bytes(b"damaged")
-    table = lay_out(safety_table(), findings)
+    table = safety_table(findings)
     assert table is not None
     (part,) = table.parts
     assert len(part.heads) == 1
@@ -56,4 +57,4 @@ def test_every_measure_of_a_finalist_stands_beside_its_limit(run: Path) -> None:
 
 
 def test_a_run_without_cards_has_no_such_table(run: Path) -> None:
-    assert lay_out(safety_table(), find(open_run(run))) is None
+    assert safety_table(find(open_run(run))) is None

@@ -64,23 +64,21 @@ def worst_inputs(gallery: Gallery, files: str) -> list[list[Subplot]]:
 
     files: what the files are called, such as JPEG-50.
     """
-    return [_worst(gallery, files, image) for image in range(len(gallery.worst_original))]
-
-
-def _worst(gallery: Gallery, files: str, image: int) -> list[Subplot]:
-    original, degraded = gallery.worst_original[image], gallery.worst_degraded[image]
-    place = worst_place(to_luma(original) - to_luma(degraded))
-    mse = float(np.mean(np.square(original.astype(np.float64) - degraded))) / 255**2
-    title = f"{short_name(gallery.worst_names[image])}\n{short_name(gallery.worst_systems[image])}"
-    row = [Subplot(original, title, f"MSE {mse:.2e} as {files}", frame=place)]
-    versions = {files: degraded}
-    if gallery.worst_restored is not None:
-        versions["restored"] = gallery.worst_restored[image]
-    for name, version in versions.items():
-        error = (to_luma(original) - to_luma(version))[place]
-        row.append(Subplot(version[place], name, psnr_text(original, version)))
-        row.append(Subplot(error, f"original minus {name}", f"RMS {rms(error):.2f} here", is_error=True))
-    return row
+    rows = []
+    for image, (original, degraded) in enumerate(zip(gallery.worst_original, gallery.worst_degraded, strict=True)):
+        place = worst_place(to_luma(original) - to_luma(degraded))
+        mse = float(np.mean(np.square(original.astype(np.float64) - degraded))) / 255**2
+        title = f"{short_name(gallery.worst_names[image])}\n{short_name(gallery.worst_systems[image])}"
+        row = [Subplot(original, title, f"MSE {mse:.2e} as {files}", frame=place)]
+        versions = {files: degraded}
+        if gallery.worst_restored is not None:
+            versions["restored"] = gallery.worst_restored[image]
+        for name, version in versions.items():
+            error = (to_luma(original) - to_luma(version))[place]
+            row.append(Subplot(version[place], name, psnr_text(original, version)))
+            row.append(Subplot(error, f"original minus {name}", f"RMS {rms(error):.2f} here", is_error=True))
+        rows.append(row)
+    return rows
 
 
 @given(_gallery)

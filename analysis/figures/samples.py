@@ -35,18 +35,12 @@ CHANNELS = ("Y, luma", "Cb, blueness", "Cr, redness")
 
 def of_best(findings: Findings) -> Samples | str:
     """Return the samples of the best trial, or why there are none."""
-    return samples_of(findings, findings.best) if findings.best else NO_SAMPLES
+    return samples_of(findings, findings.best)
 
 
-def of_any(findings: Findings) -> Samples | str:
-    """Return the samples of the best trial or of JPEG as it is, or why there are none."""
-    record = findings.best or findings.run.baseline_of(None)
-    return NO_SAMPLES if record is None else samples_of(findings, record)
-
-
-def samples_of(findings: Findings, record: TrialRecord) -> Samples | str:
+def samples_of(findings: Findings, record: TrialRecord | None) -> Samples | str:
     """Return the samples of a trial, or why there are none."""
-    return read_samples(findings.run.path, record.trial_id, record.spec.encoder)
+    return read_samples(findings.run.path, record.trial_id, record.spec.encoder) if record else NO_SAMPLES
 
 
 def before_after(findings: Findings) -> dict[str, Any] | None:
@@ -175,7 +169,7 @@ def split_channels(samples: Samples, name: str, quality: int) -> list[list[Subpl
     return rows
 
 
-@given(of_any)
+@given(lambda findings: samples_of(findings, findings.best or findings.run.baseline_of(None)))
 def equalised(findings: Findings, samples: Samples) -> Drawn:
     """Draw JPEG's blocks by quality (figure 1 of the thesis)."""
     name = usual_images(samples)[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from analysis.codecs import JPEG, RESTORED, points_of_cells, title_of
 from analysis.decide import Pick
 from analysis.figures.compared import Compared, compared, shared_rows
 from analysis.figures.picture import Drawn, counted, given, take_picture
-from analysis.figures.style import COLOURS, LEVEL, add_legend, label_plainly, look, new_figure, tidy
+from analysis.figures.style import COLOURS, LEVEL, finish, label_plainly, look, new_figure, tidy
 from analysis.figures.violins import relative_rows
 from analysis.findings import Findings
 from analysis.records import label
@@ -26,6 +27,7 @@ N_RESTORERS = 3  # beside other codecs
 # (1977). The thesis gives no rule for the 0.4 % that it calls outliers.
 FAR_OUT = 3.0
 N_NAMES = 8
+RING: dict[str, Any] = {"linestyle": "none", "color": "#000000", "markersize": 14, "markerfacecolor": "none"}
 UNSHARED = "JPEG as it is and the trials share no scored image"
 
 
@@ -79,13 +81,9 @@ def draw_quality_curve(table: pd.DataFrame, pick: Pick, strict: StrictPick, spli
         for name, marker, trials, quality in rings:
             at = own[own["trial_id"].isin(trials) & (own["input_quality"] == quality)]
             if len(at):
-                (ring,) = panel.plot(at["x"], at["mean"], linestyle="none", marker=marker, color="#000000", label=name)
-                ring.set(markersize=14, markerfacecolor="none")
+                panel.plot(at["x"], at["mean"], label=name, marker=marker, **RING)
         panel.set(xlabel="JPEG quality of the input", ylabel=title, xticks=sorted(table["input_quality"].unique()))
-        tidy(panel)
-    add_legend(figure)
-    n_images = table["n_images"].max()
-    figure.suptitle(f"Mean over {n_images} {split} images with its 95 % interval, whole image", fontsize=11)
+    finish(figure, f"Mean over {table['n_images'].max()} {split} images with its 95 % interval, whole image")
     return figure
 
 
@@ -129,13 +127,11 @@ def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figu
         panel.axvline(n_bytes, **LEVEL)
     picked = points[(points["name"] == pick.trial_id) & (points["setting"] == pick.quality)]
     if not picked.empty:
-        (ring,) = panel.plot(picked["mean_bytes"], picked["psnr_db"], linestyle="none", marker="o", color="#000000")
-        ring.set(markersize=14, markerfacecolor="none", label=f"the pick: quality {pick.quality}")
+        text = f"the pick: quality {pick.quality}"
+        panel.plot(picked["mean_bytes"], picked["psnr_db"], label=text, marker="o", **RING)
     panel.set(xscale="log", xlabel="mean bytes of a file", ylabel="mean PSNR, dB")
     label_plainly(panel.xaxis, "{x:,.0f}")
-    tidy(panel)
-    add_legend(figure)
-    figure.suptitle(f"{points['n_images'].max()} {split} images, whole image", fontsize=11)
+    finish(figure, f"{points['n_images'].max()} {split} images, whole image")
     return figure
 
 

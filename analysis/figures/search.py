@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.figures.picture import Drawn, counted, take_picture
-from analysis.figures.style import COLOURS, LEVEL, add_legend, label_plainly, look, new_figure, tidy
+from analysis.figures.style import COLOURS, LEVEL, finish, label_plainly, look, new_figure
 from analysis.findings import Findings
 from analysis.ranking import Ranking
 from analysis.records import fidelity_sentence, label
@@ -149,8 +149,6 @@ def draw_learning_curves(table: pd.DataFrame, named: dict[str, str], axis: Margi
                 above.plot(curve["epoch"], curve["validation_loss"], linestyle="--", **line)
         above.set(title=f"trained on {loss}", yscale="log" if (own["loss"].dropna() > 0).all() else "linear")
         below.set_xlabel("epoch")
-        for panel in (above, below):
-            tidy(panel)
         below.label_outer()
     grid[0, 0].set_ylabel("loss")
     lines = [Line2D([], [], color=COLOURS[place], label=text) for place, text in enumerate(named.values())]
@@ -159,10 +157,8 @@ def draw_learning_curves(table: pd.DataFrame, named: dict[str, str], axis: Margi
     if table.loc[table["trial_id"].isin(list(named)), "validation_loss"].notna().any():
         lines.append(Line2D([], [], color="#000000", linestyle="--", label="validation loss"))
     ends = [status for status in STATUS_MARKERS if (table["status"] == status.value).any()]
-    add_legend(
-        figure, *lines, *(_mark(STATUS_MARKERS[s], s.value) for s in ends), *grid[1, 0].get_legend_handles_labels()[0]
-    )
-    figure.suptitle(f"Learning curves of {table['trial_id'].nunique()} trials", fontsize=11)
+    lines += [*(_mark(STATUS_MARKERS[s], s.value) for s in ends), *grid[1, 0].get_legend_handles_labels()[0]]
+    finish(figure, f"Learning curves of {table['trial_id'].nunique()} trials", *lines)
     return figure
 
 
@@ -218,12 +214,10 @@ def draw_search_history(table: pd.DataFrame, axis: MarginAxis) -> Figure:
         below.axhline(epochs, **LEVEL)
     below.set_ylim(bottom=0)
     below.set(xlabel="trial, in order of ending", ylabel="epochs")
-    for panel in (above, below):
-        tidy(panel, "y")
     below.xaxis.get_major_locator().set_params(integer=True)
-    add_legend(figure)
     spent, allowed = int(table["epochs_run"].sum()), int(table["epochs_allowed"].sum())
-    figure.suptitle(f"{len(table)} trials, {spent} epochs of the {allowed} that all would take to the end", fontsize=11)
+    title = f"{len(table)} trials, {spent} epochs of the {allowed} that all would take to the end"
+    finish(figure, title, lines="y")
     return figure
 
 
@@ -245,9 +239,16 @@ def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS)
     """Tabulate the trials that are alive and have a margin: trial_id, architecture, status, value, COSTS (NaN where
     unknown), and whether they are on the front of each of COSTS."""
     able = [record for record in records if record.status in ALIVE and record.margin is not None]
-    names = [[record.trial_id, record.spec.architecture, str(record.status), ranking.value(record)] for record in able]
-    costs = [[getattr(record, cost) or None for cost in COSTS] for record in able]
-    rows = [[*own, *spent] for own, spent in zip(names, costs, strict=True)]
+    rows = [
+        (
+            r.trial_id,
+            r.spec.architecture,
+            str(r.status),
+            ranking.value(r),
+            *(getattr(r, name) or None for name in COSTS),
+        )
+        for r in able
+    ]
     table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "value", *COSTS])
     table = table.astype(dict.fromkeys(["value", *COSTS], float))
     fronts = {f"front_{name}": on_pareto_front(table[name], ranking.sign * table["value"]) for name in COSTS}
@@ -273,12 +274,10 @@ def draw_quality_and_cost(table: pd.DataFrame, axis: MarginAxis) -> Figure:
                 panel.plot(own[cost], axis.clip(own["value"]), markerfacecolor=fill, label="_points", **style)
         panel.set(xscale="log", xlabel=title)
         label_plainly(panel.xaxis, EngFormatter(sep=" "))
-        tidy(panel)
         panel.label_outer()
     names = [Line2D([], [], label=name, **style) for name, style in looks.items()]
     hollow = [_mark("o", "hollow: stopped", markerfacecolor="none")] if is_stopped.any() else []
-    add_legend(figure, *names, *hollow)
-    figure.suptitle(f"Quality and cost of {len(table)} trials", fontsize=11)
+    finish(figure, f"Quality and cost of {len(table)} trials", *names, *hollow)
     return figure
 
 

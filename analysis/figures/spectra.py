@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.figures.picture import Drawn, given, take_picture
 from analysis.figures.pixels import N_LEVELS, to_luma, to_ycbcr
 from analysis.figures.samples import best_title, looked_at, of_best, usual_images
-from analysis.figures.style import COLOURS, JPEG_COLOUR, add_legend, new_figure, tidy
+from analysis.figures.style import COLOURS, JPEG_COLOUR, finish, new_figure
 from analysis.findings import Findings
 from analysis.pictures import Samples
 
@@ -71,12 +71,8 @@ def mean_spectra(samples: Samples, names: Sequence[str], quality: int) -> dict[s
         errors = {side: lumas["original"] - luma for side, luma in lumas.items() if side != "original"}
         for tables, planes in zip(found.values(), (lumas, errors), strict=True):
             tables.append(pd.DataFrame({side: radial_spectrum(windowed(p))["power"] for side, p in planes.items()}))
-    return {title: _mean(tables) for title, tables in found.items()}
-
-
-def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    table = pd.concat(tables).groupby(level=0).mean()
-    return table[(table.index > 0) & (table.index <= 0.5)]
+    means = {title: pd.concat(tables).groupby(level=0).mean() for title, tables in found.items()}
+    return {title: table[(table.index > 0) & (table.index <= 0.5)] for title, table in means.items()}
 
 
 def value_histograms(samples: Samples, names: Sequence[str], quality: int) -> dict[str, pd.DataFrame]:
@@ -99,7 +95,5 @@ def draw_lines(tables: Mapping[str, pd.DataFrame], title: str, x_label: str, y_l
         for side in table:
             axes.plot(table.index, table[side].where(table[side] > 0), label=side, **SIDES[str(side)])
         axes.set(title=name, xlabel=x_label, ylabel=y_label, yscale="log" if (table > 0).any(axis=None) else "linear")
-        tidy(axes)
-    add_legend(figure)
-    figure.suptitle(title, fontsize=11)
+    finish(figure, title)
     return figure

@@ -32,7 +32,7 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     return figure
 
 
-def tidy(panel: Axes, lines: Literal["both", "x", "y"] = "both") -> None:
+def tidy(panel: Axes, lines: Literal["both", "y"] = "both") -> None:
     """Draw a pale grid below what is drawn, and no frame above and at the right."""
     panel.grid(axis=lines, color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
@@ -46,9 +46,12 @@ def label_plainly(axis: Axis, form: Any, marks: Sequence[float] = (1, 2, 5)) -> 
     axis.set_minor_locator(NullLocator())
 
 
-def add_legend(figure: Figure, *more: Any) -> None:
-    """Put a legend below a figure: what its first panel and then more handles are labelled."""
+def finish(figure: Figure, title: str, *more: Any, lines: Literal["both", "y"] = "both") -> None:
+    """Tidy a figure's panels, put its title above and a legend below: of its first panel, then of more handles."""
+    for panel in figure.axes:
+        tidy(panel, lines)
     handles = [*figure.axes[0].get_legend_handles_labels()[0], *more]
     longest = max((len(str(handle.get_label())) for handle in handles), default=0)
     n_columns = 1 if longest > 55 else 2 if longest > 25 else 4
     figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
+    figure.suptitle(title, fontsize=11)

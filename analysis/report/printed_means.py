@@ -1,7 +1,6 @@
 """The report of printed means: one page with the decision, the rebuilt tables and what is suspect in them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +12,10 @@ from analysis.report.page import render
 from analysis.report.report import require_report_place, write_folder
 from analysis.study import Study
 from analysis.suspects import Oddity, inferred_inputs
-from analysis.tables.appendix import study_tables
+from analysis.tables.appendix import rebuilt_tables, study_tables
 from analysis.tables.conclusions import conclusions_table
 from analysis.tables.decision import suspects_table
-from analysis.tables.spec import Cell, Table, TableSpec, lay_out_all, spec_of
+from analysis.tables.spec import Cell, Layout, Table, by_name, lay_out
 from models.names import METRICS
 
 SOURCE = (
@@ -27,7 +26,6 @@ SCORED = (
     "Trials on tiny were scored on its validation images, as it has no others, and those on data100 and data101 on "
     "test images, all at full size. Numbers are shown with the digits of the file: zeros at their end may be lost."
 )
-REBUILT = "table_"  # how the files of rebuilt tables begin
 SECTIONS = {
     **{"decision": "Decision and suspects", "tables": "Tables as printed", "comparison": "Comparison"},
     "method": "Source and notes",
@@ -63,7 +61,7 @@ def report_printed(path: Path, out: Path) -> tuple[str, Path]:
     findings = find_printed(path)
     tables, pick = printed_tables(findings), findings.pick
     odd = ["judged", "suspects", "inputs"]
-    rebuilt = [name for name in tables if name.startswith(REBUILT)]
+    rebuilt = [table.name for table in tables.values() if table.section == "tables"]
     around = [name for name in tables if name not in (*rebuilt, *odd, "reference")]
     page = render(
         "plain.html",
@@ -82,51 +80,29 @@ def report_printed(path: Path, out: Path) -> tuple[str, Path]:
         trials.setdefault(oddity.kind, []).extend(oddity.trials)
     lines = [f"{kind} ({len(names)}): {', '.join(names)}" for kind, names in trials.items()]
     lines += [*(f"note: {note}" for note in findings.notes), f"pick: {pick.sentence()} {pick.warning}"]
-    return "\n".join(lines), write_folder(page, pick.to_json(), tables, out)
+    return "\n".join(lines), write_folder(page, pick.as_json(), tables, out)
 
 
 def printed_tables(findings: PrintedFindings) -> dict[str, Table]:
     """Return every table: what was judged, the rebuilt ones in their order, what follows from them, constants."""
     required = findings.reference.requirements
     asked = ", ".join(f"{METRIC_TITLES[metric]} {required[metric]:g}" for metric in METRICS if metric in required)
-    specs = [
-        spec_of(
-            "judged",
-            _judged_frame,
-            words={"asked": asked},
-            cell=lambda row: Cell(str(row["printed"]), row["mean"], reaches=bool(row["reaches"])),
-        ),
-        *sorted(_rebuilt(findings), key=lambda spec: spec.name),
-        conclusions_table(),
-        *study_tables(),
-        suspects_table(),
-        spec_of("inputs", lambda findings: inferred_inputs(*means_of(findings.printed))),
-        spec_of("reference", lambda findings: findings.reference.rows),
-    ]
-    return lay_out_all(specs, findings)
+    judged = Layout(cell=lambda row: Cell(str(row["printed"]), row["mean"], reaches=bool(row["reaches"])))
+    return by_name(
+        [
+            lay_out("judged", _judged_frame(findings.judged), judged, {"asked": asked}),
+            *rebuilt_tables(findings.study),
+            conclusions_table(findings.study),
+            *study_tables(findings.study),
+            suspects_table(findings.oddities, len(findings.study.trials)),
+            lay_out("inputs", inferred_inputs(*means_of(findings.printed))),
+            lay_out("reference", findings.reference.rows),
+        ]
+    )
 
 
-def _rebuilt(findings: PrintedFindings) -> list[TableSpec]:
-    """Return a table under its number for each part of a layout all of whose trials are printed under that number."""
-    owners, specs = findings.study.trials.set_index("trial_id")["table"].to_dict(), []
-    for spec in study_tables():
-        frame = spec.frame(findings) if spec.per else pd.DataFrame()
-        for _, own in frame.groupby("place", sort=False) if len(frame) else ():
-            numbers = {owners[trial] for trial in own["trial_id"].dropna()}
-            if len(numbers) == 1:
-                (number,) = numbers
-                title = f"Table {number}: {spec.part_title(own.iloc[0].to_dict())}"
-                rebuilt = replace(spec, name=f"{REBUILT}{number:02d}", title=title, frame=_always(own))
-                specs.append(replace(rebuilt, section="tables", per=(), is_open=True))
-    return specs
-
-
-def _always(frame: pd.DataFrame) -> Callable[[object], pd.DataFrame]:
-    return lambda owner: frame
-
-
-def _judged_frame(findings: PrintedFindings) -> pd.DataFrame:
-    keys, judged = ["input_quality", "name", "split"], findings.judged
+def _judged_frame(judged: pd.DataFrame) -> pd.DataFrame:
+    keys = ["input_quality", "name", "split"]
     if judged.empty:
         return judged
     n_reached = judged.groupby(keys)["reaches"].transform("sum")

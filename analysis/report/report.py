@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from analysis import strict
 from analysis.checks import RunError
-from analysis.decide import RULE, to_json
+from analysis.decide import RULE, as_json
 from analysis.figures.catalogue import CATALOGUE, draw_figures
 from analysis.figures.picture import Picture
 from analysis.figures.samples import before_after
@@ -25,12 +26,6 @@ from analysis.tables.spec import Table
 from analysis.tables.write import WRITERS
 
 PAGE, PICK, CELLS = "index.html", "pick.json", "tables/cells.parquet"
-GROUPS = {  # how the names of tables begin that are folded together, and under which title
-    "quality_": "Every mean by quality and model",
-    "relative_": "What restoring changes of each image",
-    "appendix_": "Losses beside each other, in the layout of the thesis",
-    "training_quality_": "Training qualities beside each other, in the layout of the thesis",
-}
 
 
 def write_report(findings: Findings, out: Path) -> Path:
@@ -43,21 +38,16 @@ def write_report(findings: Findings, out: Path) -> Path:
     pictures, picture_notes = draw_figures(findings)
     drawn_in = [spec.section for spec in CATALOGUE if spec.title in pictures]
     told = {"data", *drawn_in, *(table.section for table in tables.values())}
-    groups = {title: [name for name in tables if name.startswith(start)] for start, title in GROUPS.items()}
     page = render(
         "run.html",
         title=f"How low can the JPEG quality go? Run {findings.run.path.resolve().name}",
         sections={name: title for name, title in SECTIONS.items() if name in told} | {"method": "Method and notes"},
         findings=findings,
-        under_linear=sorted(findings.under_linear),
         slider=before_after(findings),
         figures=CATALOGUE,
         pictures=pictures,
         tables=tables,
-        groups=groups,
-        grouped=[name for names in groups.values() for name in names],
         notes=[*findings.notes, *picture_notes, *findings.left_out],
-        errors=[f"{record.trial_id}: {record.error}" for record in findings.run.trials if record.error],
         finalists=[label(record) for record in findings.run.finalists],
         rule_by_means=RULE,
         strict_rule=strict.RULE,
@@ -65,12 +55,12 @@ def write_report(findings: Findings, out: Path) -> Path:
         worse_share=strict.WORSE_SHARE,
     )
     drawn = [picture for own in pictures.values() for picture in own]
-    return write_folder(page, to_json(findings.pick, findings.strict), tables, out, drawn, findings.cells)
+    return write_folder(page, as_json(findings.pick, findings.strict), tables, out, drawn, findings.cells)
 
 
 def write_folder(
     page: str,
-    pick: str,
+    pick: Mapping[str, Any],
     tables: Mapping[str, Table],
     out: Path,
     pictures: Iterable[Picture] = (),
@@ -96,7 +86,7 @@ def write_folder(
             (partial / "figures" / f"{picture.name}.png").write_bytes(picture.png)
             (partial / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
         (partial / PAGE).write_text(f"{page}\n", encoding="utf-8")
-        (partial / PICK).write_text(f"{json.dumps(json.loads(pick), indent=2)}\n", encoding="utf-8")
+        (partial / PICK).write_text(f"{json.dumps(pick, indent=2, allow_nan=False)}\n", encoding="utf-8")
         if out.exists():
             out.rename(earlier)
         partial.rename(out)

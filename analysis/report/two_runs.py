@@ -1,6 +1,5 @@
 """What two runs say beside each other: tables, short text for the terminal, and a folder of page and tables."""
 
-import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,50 +7,56 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare import RunPair, deciding_split, difference
-from analysis.decide import METRIC_TITLES, to_json
-from analysis.findings import Findings
+from analysis.compare import RunPair, deciding_rows, difference
+from analysis.decide import METRIC_TITLES, as_json, in_words
 from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
 from analysis.tables.formats import GAIN_DIGITS, TOO_FEW, is_missing, write_bounds, write_value
-from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, lay_out_all, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, by_name, lay_out
 from analysis.tables.write import to_text
 from models.names import METRICS
 from search.records import TrialRecord
 
 ABSENT = "not told"
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
-PRINTED_METRICS, PRINTED_COLUMNS = ("psnr_db", "ssim"), (Column("quality", "input_quality"), Column("images", "n_both"))
-NO_WORDS = {"split": "", "named": ""}
+PRINTED_METRICS = ("psnr_db", "ssim")
 BETTER = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
 CHANCE = "Both were chosen by validation images such as these: the better one may be so by chance."
 
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
     """Return the tables by the names of their files; one that would be empty is not there."""
-    return lay_out_all(_catalogue(pair), pair)
+    best = _best_frame(pair)
+    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in pair.sides if f.best)
+    words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
+    chance = () if words["split"] == "test" else (CHANCE,)
+    return by_name(
+        [
+            lay_out("best_of_each", best, Layout(cell=_difference_cell, below=lambda frame: chance), words),
+            lay_out("picks", _picks_frame(pair), Layout({"saved": _saved})),
+            lay_out("trials_in_both", _shared_frame(pair), Layout(cell=_difference_cell)),
+            lay_out("settings", _settings_frame(pair)),
+        ]
+    )
 
 
 def summarise_pair(pair: RunPair, tables: Mapping[str, Table]) -> str:
     """Say in plain text what differs between two runs, and whether their best trials can be told apart."""
     words: dict[str, Any] = {"pair": pair, "legend": _legend(pair), "answers": _answers(pair)}
-    words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in _sides(pair) if found.best is None]}
-    short = _settings_frame(pair).head(N_ROWS_PRINTED).map(_shortened)
-    words |= {"settings": _text(spec_of("settings", lambda pair: short), pair)}
-    words |= {"n_more": len(tables["settings"].frame) - N_ROWS_PRINTED if "settings" in tables else 0}
+    words |= {"trials": trials_lines(pair, tables), "lacking": [s for s, found in pair.sides if found.best is None]}
+    if "settings" in tables:
+        settings = tables["settings"].frame
+        first = settings.head(N_ROWS_PRINTED).astype(str)
+        short = lay_out("settings", first.map(textwrap.shorten, width=N_LETTERS_PRINTED, placeholder="..."))
+        words |= {"settings": short and to_text(short), "n_more": len(settings) - N_ROWS_PRINTED}
     if "best_of_each" in tables:
         best = tables["best_of_each"]
         rows = best.frame[best.frame["metric"].isin(PRINTED_METRICS) & (best.frame["region"] == "full")]
-        shown = spec_of("best_of_each", lambda pair: rows, words=NO_WORDS, rows=PRINTED_COLUMNS, cell=_difference_cell)
-        words |= {"best": _text(shown, pair), "title": best.title, "chance": best.below[1:]}
+        shown = lay_out("best_printed", rows, Layout(cell=_difference_cell))
+        words |= {"best": shown and to_text(shown), "title": best.title, "chance": best.below[1:]}
         words |= {"told_apart": told_apart(rows)}
     return render("pair.txt", **words)
-
-
-def _text(spec: TableSpec, pair: RunPair) -> str:
-    table = lay_out(spec, pair)
-    return to_text(table) if table else ""
 
 
 def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
@@ -68,8 +73,8 @@ def write_pair(pair: RunPair, tables: Mapping[str, Table], out: Path) -> Path:
         tables=tables,
         notes=pair.notes,
     )
-    picks = {side: json.loads(to_json(findings.pick, findings.strict)) for side, findings in _sides(pair)}
-    return write_folder(page, json.dumps(picks), tables, out)
+    picks = {side: as_json(findings.pick, findings.strict) for side, findings in pair.sides}
+    return write_folder(page, picks, tables, out)
 
 
 def told_apart(rows: pd.DataFrame) -> str:
@@ -91,25 +96,11 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
         better = rows.loc[rows["metric"] == "psnr_db", "better"]
         counts = ", ".join(f"{(better == side).sum()} {what}" for side, what in BETTER.items())
         lines[0] += f" By PSNR of whole images: {counts}."
-    for side, findings in _sides(pair):
+    for side, findings in pair.sides:
         records, measure = pair.only_in(side), findings.run.ranking.measure
         best = f", the best of them by {measure} {records[0].trial_id}" if records else ""
         lines.append(f"Trials in {side} alone: {len(records)}{best}.")
     return lines
-
-
-def _catalogue(pair: RunPair) -> list[TableSpec]:
-    best = _best_frame(pair)
-    named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in _sides(pair) if f.best)
-    words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
-    chance = () if words["split"] == "test" else (CHANCE,)
-    show: dict[str, Any] = {"cell": _difference_cell}
-    return [
-        spec_of("best_of_each", lambda pair: best, words=words, below=lambda pair, frame: chance, **show),
-        spec_of("picks", _picks_frame, {"saved": _saved}),
-        spec_of("trials_in_both", _shared_frame, **show),
-        spec_of("settings", _settings_frame),
-    ]
 
 
 def _best_frame(pair: RunPair) -> pd.DataFrame:
@@ -117,10 +108,9 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
     best_a, best_b = pair.a.best, pair.b.best
     if best_a is None or best_b is None:
         return pd.DataFrame()
-    pairs = pair.paired(best_a.trial_id, best_b.trial_id)
-    split = deciding_split(pairs)
+    split, pairs = deciding_rows(pair.paired(best_a.trial_id, best_b.trial_id))
     rows: list[dict[str, Any]] = []
-    for (quality, region), group in pairs[pairs["split"] == split].groupby(["input_quality", "region"]):
+    for (quality, region), group in pairs.groupby(["input_quality", "region"]):
         place = {"split": split, "region": region, "input_quality": quality, "n_both": group["image"].nunique()}
         for metric in METRICS:
             means = {"mean_a": group[metric].mean(), "mean_b": group[f"{metric}_b"].mean()}
@@ -133,7 +123,7 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
 def _picks_frame(pair: RunPair) -> pd.DataFrame:
     """Tabulate the decisions of either run by either rule: run, rule, quality, trial_id, saved..., n_images, answer."""
     rows = []
-    for side, findings in _sides(pair):
+    for side, findings in pair.sides:
         pick, strict = findings.pick, findings.strict
         by_means = (pick.quality, pick.trial_id, pick.saved, " ".join((pick.sentence(), *pick.warnings)))
         strictly = (strict.quality, strict.model or None, strict.saved, strict.sentence())
@@ -150,9 +140,7 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
     for own, other in pair.in_both:
         same = own == other
         pairs = pair.paired(own.trial_id, other.trial_id)
-        pairs = pairs[pairs["region"] == "full"]
-        split = deciding_split(pairs)
-        pairs = pairs[pairs["split"] == split]
+        split, pairs = deciding_rows(pairs[pairs["region"] == "full"])
         facts = {"trial_id": own.trial_id, "words_a": _words(own), "images": f"{pairs['image'].nunique()} {split}"}
         facts |= {"words_b": "the same record: taken over" if same else _words(other)}
         for metric in METRICS:
@@ -162,7 +150,7 @@ def _shared_frame(pair: RunPair) -> pd.DataFrame:
 
 def _settings_frame(pair: RunPair) -> pd.DataFrame:
     """Tabulate the facts of run.json that differ: setting, A, B."""
-    flat = [dict(_flat("", findings.run.facts)) for _, findings in _sides(pair)]
+    flat = [dict(_flat("", findings.run.facts)) for _, findings in pair.sides]
     rows = {name: tuple(facts.get(name, ABSENT) for facts in flat) for name in dict.fromkeys([*flat[0], *flat[1]])}
     rows = {name: values for name, values in rows.items() if values[0] != values[1]}
     once = {name for name in rows if rows.get(name.removeprefix("options.")) != rows[name] or "options." not in name}
@@ -188,13 +176,8 @@ def _saved(row: Row, name: str) -> Cell:
     return Cell(f"{row[name]:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row[name])
 
 
-def _sides(pair: RunPair) -> tuple[tuple[str, Findings], ...]:
-    return (("A", pair.a), ("B", pair.b))
-
-
 def _answers(pair: RunPair) -> list[str]:
-    found = [(side, findings.pick, findings.strict) for side, findings in _sides(pair)]
-    return [f"{side}: {' '.join((pick.sentence(), *pick.warnings, strict.sentence()))}" for side, pick, strict in found]
+    return [f"{side}: {in_words(findings.pick, findings.strict)}" for side, findings in pair.sides]
 
 
 def _legend(pair: RunPair) -> str:
@@ -204,10 +187,6 @@ def _legend(pair: RunPair) -> str:
 
 def _words(record: TrialRecord) -> str:
     return f"{fidelity(record)}, {record.status}, margin {write_value(record.margin, '+.3f')}"
-
-
-def _shortened(value: object) -> str:
-    return textwrap.shorten(str(value), N_LETTERS_PRINTED, placeholder="...")
 
 
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ that each trial ran are its Table 7.
 """
 
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ from analysis.tables.formats import (
     is_missing,
     write_spread,
 )
-from analysis.tables.spec import Cell, Row, TableSpec, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.space.spec import TrialStatus
 
@@ -45,38 +46,51 @@ SPREAD = (
 LEFT_OUT = "(-1): one image is left out, which is identical to its original and so has an infinite PSNR."
 MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
 DOWN = ["input_quality", "metric"]
+SPLITS = ("validation", "test")
+# By the axis that lies across: the words of their entry in the catalogue.
+LAYOUTS = {
+    "loss": {"across": "loss", "name": "appendix", "words": "Losses"},
+    "training_quality": {"across": "training_quality", "name": "training_quality", "words": "Training qualities"},
+}
 OF_TRIAL = ["trial_id", "status", "epochs_run", "epochs_allowed", "unfit", "n_trials"]
 
 
-def study_tables() -> list[TableSpec]:
+def study_tables(study: Study) -> list[Table | None]:
     """Return the tables in the thesis' layout, of a run's study or of a printed source's."""
-    axes = (("appendix", "loss", "Losses"), ("training_quality", "training_quality", "Training qualities"))
     layouts = [
-        spec_of(
+        lay_out(
             "layout",
-            partial(layout_frame, across=across, split=split),
-            words={"words": words, "split": split},
-            name=f"{name}_{split}",
-            across=(across,),
-            head=partial(_head, across=across),
-            cell=_layout_cell,
-            part_title=partial(_part_title, across=across, split=split),
-            below=layout_below,
+            layout_frame(study, across, split),
+            _layout(across, part_title=partial(_part_title, across=across, split=split)),
+            {**LAYOUTS[across], "split": split},
         )
-        for name, across, words in axes
-        for split in ("validation", "test")
+        for across, split in product(LAYOUTS, SPLITS)
     ]
-    epochs = spec_of(
-        "epochs",
-        lambda owner: chosen_frame(owner.study, "training_quality"),
-        head=lambda row: (f"trained at {row['training_quality']}",),
+    epochs = Layout(
+        head=lambda row: f"trained at {row['training_quality']}",
         cell=_epochs_cell,
         blank=NOT_RUN,
-        below=lambda owner, frame: (
-            (CHOICE, "In brackets: of how many trials.") if (frame["n_trials"] > 1).any() else ()
-        ),
+        below=lambda frame: (CHOICE, "In brackets: of how many trials.") if (frame["n_trials"] > 1).any() else (),
     )
-    return [*layouts, epochs]
+    return [*layouts, lay_out("epochs", chosen_frame(study, "training_quality"), epochs)]
+
+
+def rebuilt_tables(study: Study) -> list[Table | None]:
+    """Return a table under its number for each part of a layout all of whose trials are printed under that number."""
+    numbers, tables = study.trials.set_index("trial_id")["table"].to_dict(), {}
+    for across, split in product(LAYOUTS, SPLITS):
+        frame = layout_frame(study, across, split)
+        for _, own in frame.groupby("place", sort=False) if len(frame) else ():
+            of_trials = {numbers[trial] for trial in own["trial_id"].dropna()}
+            if len(of_trials) == 1:
+                (number,) = of_trials
+                words = {"number": number, "part": _part_title(own.iloc[0].to_dict(), across, split), "across": across}
+                tables[number] = lay_out("rebuilt", own, _layout(across), words)
+    return [tables[number] for number in sorted(tables)]
+
+
+def _layout(across: str, **more: Any) -> Layout:
+    return Layout(head=partial(_head, across=across), cell=_layout_cell, below=layout_below, **more)
 
 
 def chosen_frame(study: Study, across: str) -> pd.DataFrame:
@@ -95,14 +109,14 @@ def chosen_frame(study: Study, across: str) -> pd.DataFrame:
     return table.assign(status=status.fillna(NOT_RUN), unfit=unfit.fillna(""), n_trials=n_trials)
 
 
-def layout_frame(owner: Any, across: str, split: str) -> pd.DataFrame:
+def layout_frame(study: Study, across: str, split: str) -> pd.DataFrame:
     """Tabulate every cell of every part of a layout, whole images. across: the axis that lies across; split: of scores.
 
     Returns `chosen_frame` by DOWN, with MEASURED, printed and mislabelled (where a source printed digits), holds (MEAN,
     or why there is none), is_best (in its row of the part) and is_best_of_all (of all parts whose trials saw the same
     split; what is mislabelled has no part in it). A part with too few means to tell anything is not there.
     """
-    columns, cells = chosen_frame(owner.study, across), owner.study.cells
+    columns, cells = chosen_frame(study, across), study.cells
     if columns.empty:
         return columns
     kept = ["trial_id", *DOWN, *MEASURED, *(name for name in ("printed", "mislabelled") if name in cells)]
@@ -151,7 +165,7 @@ def spread_cell(row: Row) -> Cell:
     return Cell(text + left_out, row["mean"], reaches=bool(row.get("reaches")))
 
 
-def spread_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
+def spread_below(frame: pd.DataFrame) -> tuple[str, ...]:
     """Say what a cell holds, and over how many images."""
     counts = frame.loc[frame["n_images"] > 0, "n_images"]
     over = "no" if counts.empty else f"{counts.min()}" if counts.nunique() == 1 else f"{counts.min()} to {counts.max()}"
@@ -159,9 +173,9 @@ def spread_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
     return (f"{start} Over {over} images.", *([LEFT_OUT] if (frame["n_left_out"] > 0).any() else []))
 
 
-def layout_below(owner: Any, frame: pd.DataFrame) -> tuple[str, ...]:
+def layout_below(frame: pd.DataFrame) -> tuple[str, ...]:
     """Say what a cell holds, over how many images, and what its marks mean."""
-    first, *more = spread_below(owner, frame)
+    first, *more = spread_below(frame)
     lines = [f"{first} Bold: the best of its row; {BEST_OF_ALL} the best of all parts."]
     means = frame.loc[frame["holds"] == MEAN, ["status", "unfit"]].drop_duplicates()
     lines += legend("".join(mark_of(row) for row in means.to_dict("records")))
@@ -200,12 +214,12 @@ def _ended(row: Row) -> list[str]:
     return [status, row["unfit"] if row["unfit"] != status else ""]
 
 
-def _head(row: Row, across: str) -> tuple[str, ...]:
+def _head(row: Row, across: str) -> str:
     if row["status"] == NOT_RUN:
-        return (f"{row[across]}\n{NOT_RUN}",)
+        return f"{row[across]}\n{NOT_RUN}"
     epochs = f"{_epochs(row)} epochs" if _epochs(row) else ""
     others = f"1 of {row['n_trials']} trials" if row["n_trials"] > 1 else ""
-    return ("\n".join(filter(None, (str(row[across]), epochs, *_ended(row), others))),)
+    return "\n".join(filter(None, (str(row[across]), epochs, *_ended(row), others)))
 
 
 def _epochs_cell(row: Row) -> Cell:

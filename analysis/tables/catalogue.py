@@ -8,14 +8,18 @@ from analysis.tables.decision import decision_tables, suspects_table
 from analysis.tables.encoders import encoders_table
 from analysis.tables.models import model_tables
 from analysis.tables.safety import safety_table
-from analysis.tables.spec import Table, lay_out_all
+from analysis.tables.spec import Table, by_name
 
 SECTIONS = {"decision": "Decision", "comparison": "Comparison", "safety": "Safety", "trials": "Trials", "data": "Data"}
 
 
 def tables_of(findings: Findings) -> dict[str, Table]:
     """Lay out every table that a run has anything for, by the names of their files."""
-    specs = [*decision_tables(findings), *model_tables(findings), conclusions_table(), safety_table(), *study_tables()]
-    return lay_out_all(
-        [*specs, *trials_tables(findings), encoders_table(findings), suspects_table(), *data_tables(findings)], findings
+    study = findings.study
+    return by_name(
+        [
+            *(*decision_tables(findings), *model_tables(findings), conclusions_table(study), safety_table(findings)),
+            *(*study_tables(study), *trials_tables(findings), encoders_table(findings)),
+            *(suspects_table(findings.oddities, len(study.trials)), *data_tables(findings)),
+        ]
     )

@@ -5,7 +5,6 @@ A pair counts where both of its trials are alive; of the others the table says h
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
 from itertools import combinations
 from typing import Any
 
@@ -16,15 +15,8 @@ from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
 from analysis.tables.formats import TOO_FEW, write_bounds
-from analysis.tables.spec import Cell, Row, TableSpec, spec_of
-from search.space.spec import TrialSpec
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 
-AXES = {
-    "loss": "loss",
-    "output_activation": "activation",
-    "training_quality": "training quality",
-    "architecture": "network",
-}
 MARGIN = "margin"
 MEASURES = {"psnr_db": "+.2f", "ssim": "+.4f", MARGIN: "+.3f"}  # higher is better; how they are written
 # Networks have batch sizes of their own where memory asks for it.
@@ -33,19 +25,17 @@ NO_PARTNER, NOT_SCORED = "without a partner", "not scored"
 UNEQUAL = "In some pairs the two were not trained equally long: their difference may be one of training."
 
 
-def conclusions_table() -> TableSpec:
+def conclusions_table(study: Study) -> Table | None:
     """Return the table of conclusions, of a run's study or of a printed source's."""
-    return spec_of(
-        "conclusions",
-        lambda owner: conclusions_frame(owner.study),
-        {
-            "axis": lambda row, name: Cell(AXES[row[name]]),
-            "pairs": _show_pairs,
-            "not used": _show_not_used,
-            "difference": _show_difference,
-        },
-        below=lambda owner, frame: (UNEQUAL,) if frame["n_unequal"].any() else (),
-    )
+    axes = read_catalogue()["conclusions"]["axes"]
+    shows = {
+        "axis": lambda row, name: Cell(axes[row[name]]),
+        "pairs": _show_pairs,
+        "not used": _show_not_used,
+        "difference": _show_difference,
+    }
+    layout = Layout(shows, below=lambda frame: (UNEQUAL,) if frame["n_unequal"].any() else ())
+    return lay_out("conclusions", conclusions_frame(study), layout)
 
 
 def conclusions_frame(study: Study) -> pd.DataFrame:
@@ -60,7 +50,7 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
     tried = study.trials[~study.trials["architecture"].map(is_filter)]
     epochs_run, measured = study.trials.set_index("trial_id")["epochs_run"], _measured(study)
     scored, rows = set(measured["psnr_db"].index), []
-    for axis in AXES:
+    for axis in read_catalogue()["conclusions"]["axes"]:
         groups, found = _groups(tried, axis, study.unfit), []
         for first, second in combinations([value for value in study.values(axis) if value in groups], 2):
             both = groups[[first, second]].dropna(how="all")
@@ -79,9 +69,7 @@ def conclusions_frame(study: Study) -> pd.DataFrame:
 
 def _groups(trials: pd.DataFrame, axis: str, unfit: Mapping[str, str]) -> pd.DataFrame:
     """Return trials that agree in all other settings, a row each, by their value on the axis: alive before others."""
-    known = [field.name for field in fields(TrialSpec)]
-    settings = [*known, *(name for name in trials if name not in OUTCOMES and name not in known)]
-    same = [name for name in settings if name in trials and name not in {axis, *MAY_DIFFER.get(axis, ())}]
+    same = [name for name in trials if name not in {*OUTCOMES, axis, *MAY_DIFFER.get(axis, ())}]
     others = trials.astype(dict.fromkeys(same, str)).groupby(same, sort=False, dropna=False).ngroup()
     keyed = trials.assign(others=others, is_unfit=trials["trial_id"].isin(list(unfit)))
     first = keyed.sort_values("is_unfit", kind="stable").drop_duplicates(["others", axis])

@@ -12,41 +12,41 @@ from analysis.statistics import Grouping, means_of, on_pareto_front
 from analysis.study import AXES, BASELINE, trials_frame
 from analysis.tables.appendix import spread_below, spread_cell, with_holds
 from analysis.tables.formats import NOT_TRIED, is_missing
-from analysis.tables.spec import Cell, Row, TableSpec, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from models.names import METRICS, REGIONS
 
+TINY = "tiny has no test images of its own: data101's stand in, and it never draws from them."
 SUBSETS = ("train", "validation", "test")
 KB_BYTES = 1000
 RAW_BYTES_PER_PIXEL = 3
 N_VALUES_LISTED = 4  # of more, the range or the number
 NO_VALUE = {"patience": "none: every epoch is trained", "epoch_images": "all", "clip_norm": "not clipped"}
-SETTINGS = {
-    **{"architecture": "network", "training_images": "training images", "epoch_images": "images in an epoch"},
-    **{"epochs_allowed": "epochs at most", "crop_px": "side of the training crop, px", "patience": "patience, epochs"},
-    "clip_norm": "largest gradient norm",
-}
 
 
-def trials_tables(findings: Findings) -> list[TableSpec]:
+def trials_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of trials, networks and settings."""
     words = {"first": findings.run.ranking.words, "size_px": findings.run.facts["dataset"]["size_px"]}
-    named = {"setting": lambda row, name: Cell(SETTINGS.get(row[name], row[name].replace("_", " ")), row[name])}
+    names = read_catalogue()["configuration"]["names"]
+    named = {"setting": lambda row, name: Cell(names.get(row[name], row[name].replace("_", " ")), row[name])}
     shows = {"setting": _setting, "epochs": lambda row, name: Cell(f"{row[name]}/{row['epochs_allowed']}")}
+    values = Layout(named, cell=lambda row: Cell(str(row["values"])))
     return [
-        spec_of("trials", all_trials_frame, shows, words),
-        spec_of("networks", networks_frame, words=words),
-        spec_of("configuration", configuration_frame, named, cell=lambda row: Cell(str(row["values"]))),
+        lay_out("trials", all_trials_frame(findings), Layout(shows), words),
+        lay_out("networks", networks_frame(findings), words=words),
+        lay_out("configuration", configuration_frame(findings), values),
     ]
 
 
-def data_tables(findings: Findings) -> list[TableSpec]:
+def data_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of images and files."""
     words = {"reference": f"JPEG-{findings.run.reference_quality}", "split": findings.run.deciding_split}
+    splits = splits_frame(findings)
+    tiny = (TINY,) if (splits["split"] == "tiny").any() else ()
     return [
-        spec_of("requirements", requirements_frame, words=words, cell=spread_cell, below=spread_below),
-        spec_of("sizes", sizes_frame, words=words),
-        spec_of("sizes_by_system", system_sizes_frame, {"size": _size}, words),
-        spec_of("splits", splits_frame, {"count": _count}, below=_splits_below),
+        lay_out("requirements", requirements_frame(findings), Layout(cell=spread_cell, below=spread_below), words),
+        lay_out("sizes", sizes_frame(findings), words=words),
+        lay_out("sizes_by_system", system_sizes_frame(findings), Layout({"size": _size}), words),
+        lay_out("splits", splits, Layout({"count": _count}, below=lambda frame: tiny)),
     ]
 
 
@@ -129,14 +129,10 @@ def requirements_frame(findings: Findings) -> pd.DataFrame:
     run, cells = findings.run, findings.cells
     trained_on = cells["trial_id"].map({record.trial_id: record.spec.split for record in run.baselines})
     is_reference = (cells["input_quality"] == run.reference_quality) & (cells["split"] == run.deciding_split)
-    table = with_holds(cells.assign(trained_on=trained_on, status="")[is_reference & trained_on.notna()]).drop(
-        columns="reaches"
-    )
-    ranks = {name: place for place, name in enumerate((*reversed(REGIONS), *METRICS))}
+    own = cells.drop(columns="reaches").assign(trained_on=trained_on, status="")[is_reference & trained_on.notna()]
+    rank = {name: place for place, name in enumerate((*reversed(REGIONS), *METRICS))}
     order = ["trained_on", "system", "region", "metric"]
-    return table.sort_values(
-        order, key=lambda column: column.map(lambda name: ranks.get(name, name)), ignore_index=True
-    )
+    return with_holds(own).sort_values(order, key=lambda names: names.map(lambda n: rank.get(n, n)), ignore_index=True)
 
 
 def sizes_frame(findings: Findings) -> pd.DataFrame:
@@ -194,11 +190,6 @@ def splits_frame(findings: Findings) -> pd.DataFrame:
                 rows.append((split, subset, str(system), len(part), None, part["group"].nunique()))
     table = pd.DataFrame(rows, columns=["split", "subset", "system", "n_images", "n_scored", "n_fields"])
     return table.astype({"n_scored": "Int64", "n_fields": "Int64"})
-
-
-def _splits_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
-    tiny = "tiny has no test images of its own: data101's stand in, and it never draws from them."
-    return (tiny,) if (frame["split"] == "tiny").any() else ()
 
 
 def _count(row: Row, name: str) -> Cell:

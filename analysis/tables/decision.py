@@ -1,6 +1,7 @@
 """The tables that a decision rests on, and what the means give away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -9,6 +10,7 @@ from analysis.codecs import RESTORED, TITLES, title_of
 from analysis.decide import METRIC_TITLES, N_REQUIREMENTS, RULE, candidates_of, evidence_of
 from analysis.findings import Findings
 from analysis.records import fidelity_sentence
+from analysis.suspects import Oddity
 from analysis.tables.formats import (
     GAIN_DIGITS,
     MEAN,
@@ -21,10 +23,10 @@ from analysis.tables.formats import (
     write_value,
 )
 from analysis.tables.models import N_TRIALS
-from analysis.tables.spec import Cell, Row, TableSpec, spec_of
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 
 
-def decision_tables(findings: Findings) -> list[TableSpec]:
+def decision_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of the decisions and of other codecs."""
     pick, unequal = findings.pick, fidelity_sentence(findings.run.finalists)
     words = {
@@ -33,31 +35,25 @@ def decision_tables(findings: Findings) -> list[TableSpec]:
         "whose": f"quality {pick.closest[1]}, {pick.closest[0]}" if pick.closest else "",
     }
     few = bool(findings.codecs.ways["all_low"].isna().all())  # else only the best restorers have an interval
-    make = partial(spec_of, shows=SHOWS | {"share": partial(_share, few=few)}, words=words)
-    return [
-        make("strict_steps", lambda owner: pd.DataFrame([dict(step) for step in owner.strict.steps])),
-        make("evidence", lambda owner: evidence_of(owner.cells, owner.pick)),
-        make("codecs", _codecs_frame, below=_codecs_below),
-        make("candidates", lambda owner: candidates_of(owner.run, owner.cells, owner.suspects)),
-        make(
-            "codec_settings",
-            lambda owner: owner.codecs.points.sort_values(["kind", "name", "setting"], ignore_index=True),
-        ),
-    ]
+    layout = Layout(SHOWS | {"share": partial(_share, few=few)})
+    frames = {
+        "strict_steps": pd.DataFrame(list(findings.strict.steps)),
+        "evidence": evidence_of(findings.cells, pick),
+        "codecs": _codecs_frame(findings),
+        "candidates": candidates_of(findings.run, findings.cells, findings.suspects),
+        "codec_settings": findings.codecs.points.sort_values(["kind", "name", "setting"], ignore_index=True),
+    }
+    below = {"codecs": replace(layout, below=lambda frame: _codecs_below(findings))}
+    return [lay_out(entry, frame, below.get(entry, layout), words) for entry, frame in frames.items()]
 
 
-def suspects_table() -> TableSpec:
+def suspects_table(oddities: Sequence[Oddity], n_trials: int) -> Table | None:
     """Return the table of what means give away, of a run or of a printed source."""
-
-    def frame(owner: Findings) -> pd.DataFrame:
-        rows = [(o.kind, " ".join(o.trials), o.where, o.kept_out, o.sentence) for o in owner.oddities]
-        return pd.DataFrame(rows, columns=["kind", "trials", "where", "kept_out", "sentence"])
-
-    def below(owner: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
-        out = {trial for trials in frame.loc[frame["kept_out"], "trials"] for trial in trials.split()}
-        return (f"{len(out)} of {len(owner.study.trials)} trials are kept out of what is best, and of conclusions.",)
-
-    return spec_of("suspects", frame, below=below)
+    rows = [(o.kind, " ".join(o.trials), o.where, o.kept_out, o.sentence) for o in oddities]
+    frame = pd.DataFrame(rows, columns=["kind", "trials", "where", "kept_out", "sentence"])
+    out = {trial for oddity in oddities if oddity.kept_out for trial in oddity.trials}
+    below = f"{len(out)} of {n_trials} trials are kept out of what is best, and of conclusions."
+    return lay_out("suspects", frame, Layout(below=lambda frame: (below,)))
 
 
 def _with_bound(row: Row, name: str) -> Cell:
@@ -130,7 +126,7 @@ def _codecs_frame(findings: Findings) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(missing)], ignore_index=True) if missing and len(table) else table
 
 
-def _codecs_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+def _codecs_below(findings: Findings) -> tuple[str, ...]:
     points = findings.codecs.points
     tried = points[points["kind"] == "codec"].groupby("name")["setting"].agg(["min", "max"])
     listed = ", ".join(f"{TITLES.get(str(name), name)} {row['min']} to {row['max']}" for name, row in tried.iterrows())

@@ -4,17 +4,16 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from analysis.findings import Findings
-from analysis.tables.spec import TableSpec, spec_of
+from analysis.tables.spec import Layout, Table, lay_out
 
 LEAST_RANKED = 4  # encoders, for a correlation of ranks
 WAYS = {"alone": "alone", "filter": "with the linear filter", "network": "with the best network"}
 
 
-def encoders_table(findings: Findings) -> TableSpec:
+def encoders_table(findings: Findings) -> Table | None:
     """Return the table of the encoders that a run tried."""
-    return spec_of(
-        "encoders", encoders_frame, words={"reference": f"JPEG-{findings.run.reference_quality}"}, below=_below
-    )
+    reference = f"JPEG-{findings.run.reference_quality}"
+    return lay_out("encoders", encoders_frame(findings), Layout(below=_below), {"reference": reference})
 
 
 def encoders_frame(findings: Findings) -> pd.DataFrame:
@@ -41,7 +40,7 @@ def encoders_frame(findings: Findings) -> pd.DataFrame:
     return table.sort_values(["network", "filter"], ignore_index=True)
 
 
-def _below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+def _below(frame: pd.DataFrame) -> tuple[str, ...]:
     lines = []
     for one, other in (("alone", "filter"), ("filter", "network")):
         both = frame[[one, other]].dropna()

@@ -1,6 +1,7 @@
 """The tables that set models beside each other: every mean, what restoring changes, and networks in a matrix."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from analysis.cells import ALL
 from analysis.findings import Findings
-from analysis.records import BASELINE_LABEL, fidelity_sentence, heading, short_heading
+from analysis.records import BASELINE_LABEL, fidelity_sentence, heading
 from analysis.run import LINEAR
 from analysis.study import CHOICE, is_filter
 from analysis.tables.appendix import legend, mark_of, spread_below, spread_cell, with_holds
@@ -22,7 +23,7 @@ from analysis.tables.formats import (
     write_mean,
     write_spread,
 )
-from analysis.tables.spec import Cell, Column, Row, Table, TableSpec, lay_out, spec_of
+from analysis.tables.spec import Cell, Column, Layout, Row, Table, lay_out
 from models.names import METRICS
 from search.records import TrialRecord
 
@@ -30,11 +31,11 @@ N_TRIALS = 24  # that a table has a column or rows for, the best; cells.parquet 
 MATRIX_METRICS = ("psnr_db", "ssim")
 
 
-def model_tables(findings: Findings) -> list[TableSpec]:
+def model_tables(findings: Findings) -> list[Table | None]:
     """Return the tables of networks and models side by side."""
     splits = ("test", "validation")
-    matrices = [spec for split in reversed(splits) for spec in _matrices(findings, split)]
-    means = [spec for split in splits for region in REGION_WORDS for spec in _models(findings, split, region)]
+    matrices = [table for split in reversed(splits) for table in _matrices(findings, split)]
+    means = [table for split in splits for region in REGION_WORDS for table in _models(findings, split, region)]
     return [*matrices, *means]
 
 
@@ -46,20 +47,17 @@ def columns_of(findings: Findings, split: str, n_trials: int = N_TRIALS) -> list
 
 def summary_table(findings: Findings, records: Sequence[TrialRecord], split: str) -> Table | None:
     """Lay out a row per quality and a column per record: mean PSNR, mean SSIM, and how many of the 8 means reach."""
-
-    def frame(findings: Findings) -> pd.DataFrame:
-        both = pd.concat([models_frame(findings, split, region, records) for region in REGION_WORDS])
-        rows = []
-        for (quality, trial_id), own in both[both["system"] == ALL].groupby(["input_quality", "trial_id"], sort=False):
-            means = own[: len(METRICS)].set_index("metric")["mean"].to_dict()
-            shown = " ".join(write_mean(metric, means[metric]) for metric in MATRIX_METRICS)
-            has_mean = (own["holds"] == MEAN).any()
-            text = f"{shown} {own['reaches'].sum()}/{len(own)}" if has_mean else own["holds"].iloc[0]
-            rows.append((quality, trial_id, text))
-        return pd.DataFrame(rows, columns=["input_quality", "trial_id", "text"])
-
-    heads = _heads(records, short_heading)
-    return lay_out(spec_of("summary", frame, head=heads, cell=lambda row: Cell(row["text"])), findings)
+    both = pd.concat([models_frame(findings, split, region, records) for region in REGION_WORDS])
+    rows = []
+    for (quality, trial_id), own in both[both["system"] == ALL].groupby(["input_quality", "trial_id"], sort=False):
+        means = own[: len(METRICS)].set_index("metric")["mean"].to_dict()
+        shown = " ".join(write_mean(metric, means[metric]) for metric in MATRIX_METRICS)
+        has_mean = (own["holds"] == MEAN).any()
+        text = f"{shown} {own['reaches'].sum()}/{len(own)}" if has_mean else own["holds"].iloc[0]
+        rows.append((quality, trial_id, text))
+    frame = pd.DataFrame(rows, columns=["input_quality", "trial_id", "text"])
+    short = partial(heading, settings="{loss}\nq{quality}")  # enough so for a terminal
+    return lay_out("summary", frame, Layout(head=_heads(records, short), cell=lambda row: Cell(row["text"])))
 
 
 def models_frame(findings: Findings, split: str, region: str, records: Sequence[TrialRecord]) -> pd.DataFrame:
@@ -118,10 +116,9 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
     chosen = study.chosen.assign(network=[_network(row) for row in study.chosen.to_dict("records")])
     trained = chosen[~chosen["architecture"].map(is_filter)]
     columns = (trained if len(trained) else chosen)[["loss", "training_quality"]].drop_duplicates()
-    order = [study.rank(axis, columns[axis]) for axis in ("loss", "training_quality")]
-    columns = columns.iloc[pd.MultiIndex.from_arrays(order).argsort()]
+    columns = columns.sort_values(["loss", "training_quality"], key=study.rank)
     names = ["split", "network", "trial_id", "status", "unfit", "n_trials"]
-    of_split = {record.spec.split: record.trial_id for record in (*run.baselines[:1], *run.baselines)}
+    of_split = {record.spec.split: record.trial_id for record in run.baselines}
     first = next(iter(of_split.values()), None)
     made_on = list(chosen["split"].unique()) if first else []
     jpeg = [(split, BASELINE_LABEL, of_split.get(split, first), "completed", "", 1) for split in made_on]
@@ -131,8 +128,7 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
         columns.merge(linear[[*names, "training_quality"]], on="training_quality"),
         trained[[*names, "loss", "training_quality"]],
     ]
-    table = pd.concat(parts, ignore_index=True).rename(columns={"split": "made_on"})
-    table = table.iloc[study.rank("split", table["made_on"]).argsort(kind="stable")]
+    table = pd.concat(parts).sort_values("split", key=study.rank, kind="stable").rename(columns={"split": "made_on"})
     under = table["trial_id"].isin(findings.under_linear)
     marks = [mark_of(row) for row in table[["status", "unfit"]].to_dict("records")]
     return table.assign(mark=[f"{mark}{'↓' * is_under}" for mark, is_under in zip(marks, under, strict=True)])
@@ -145,68 +141,50 @@ def _network(row: Row) -> str:
     return ", ".join(filter(None, (row["architecture"], "" if activation == "none" else activation, direct)))
 
 
-def _matrices(findings: Findings, split: str) -> list[TableSpec]:
-    run, reference = findings.run, f"JPEG-{findings.run.reference_quality}"
-    more: dict[str, Any] = {"words": {"split": split, "reference": reference}, "blank": NOT_TRIED}
-    more |= {"below": _matrix_below}
-    if len(run.baselines) > 1:
-        more["rows"] = (Column("made on", "made_on"), Column("network", "network"))
-
-    def parity(findings: Findings) -> pd.DataFrame:
-        frame = matrix_frame(findings, split)
-        if frame.empty or frame["input_quality"].nunique() < 2:
-            return frame.iloc[:0]
-        return frame.drop_duplicates(["made_on", "network", "loss", "training_quality"])
-
-    is_open = split in ("validation", run.deciding_split)
-    title, at_quality = lambda row: f"JPEG-{row['input_quality']} restored", partial(matrix_frame, split=split)
-    by_quality = {"cell": _means_cell, "part_title": title, "is_open": split == "validation", **more}
+def _matrices(findings: Findings, split: str) -> list[Table | None]:
+    run, words = findings.run, {"split": split, "reference": f"JPEG-{findings.run.reference_quality}"}
+    rows = (Column("made on", "made_on"), Column("network", "network")) if len(run.baselines) > 1 else ()
+    shown = Layout(rows=rows, blank=NOT_TRIED, below=_matrix_below)
+    frame = matrix_frame(findings, split)
+    once = frame.iloc[:0]
+    if len(frame) and frame["input_quality"].nunique() > 1:
+        once = frame.drop_duplicates(["made_on", "network", "loss", "training_quality"])
+    by_quality = replace(shown, cell=_means_cell, part_title=lambda row: f"JPEG-{row['input_quality']} restored")
     return [
-        spec_of("bytes_at_parity", parity, name=f"bytes_at_parity_{split}", cell=_parity_cell, is_open=is_open, **more),
-        spec_of("networks_at_quality", at_quality, name=f"networks_{split}", **by_quality),
+        lay_out("bytes_at_parity", once, replace(shown, cell=_parity_cell), words),
+        lay_out("networks_at_quality", frame, replace(by_quality, is_open=split == "validation"), words),
     ]
 
 
-def _models(findings: Findings, split: str, region: str) -> list[TableSpec]:
+def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
     run, records, where = findings.run, columns_of(findings, split), f"{split} split, {REGION_WORDS[region]}"
     n_trials = len(run.finalists if split == "test" else run.trials)
     more = f"The best {N_TRIALS} of {n_trials} trials; tables/cells.parquet holds all."
     further = (more,) if n_trials > N_TRIALS else ()
-    more_words = {"where": where, "reference": f"JPEG-{run.reference_quality}", "unequal": fidelity_sentence(records)}
-    crossed: dict[str, Any] = {"words": more_words, "head": _heads(records, heading), "part_title": _system_title}
-
-    def changes(findings: Findings) -> pd.DataFrame:
-        restored = [record for record in records if not record.spec.is_baseline]
-        table = models_frame(findings, split, region, restored)
-        return table if table["n_changed"].sum() else table.iloc[:0]
-
+    words = {"split": split, "region": region, "where": where, "reference": f"JPEG-{run.reference_quality}"}
+    words["unequal"] = fidelity_sentence(records)
+    means = models_frame(findings, split, region, records)
+    changes = models_frame(findings, split, region, [record for record in records if not record.spec.is_baseline])
+    shown = Layout(
+        head=_heads(records, heading),
+        cell=spread_cell,
+        part_title=lambda row: f"Camera system {row['system']}" if row["system"] else "All camera systems",
+        below=lambda frame: (*spread_below(frame), *further),
+    )
     return [
-        spec_of(
-            "quality",
-            partial(models_frame, split=split, region=region, records=records),
-            name=f"quality_{split}_{region}",
-            cell=spread_cell,
-            below=lambda owner, frame: (*spread_below(owner, frame), *further),
-            **crossed,
-        ),
-        spec_of(
+        lay_out("quality", means, shown, words),
+        lay_out(
             "relative",
-            changes,
-            name=f"relative_{split}_{region}",
-            cell=_change_cell,
-            below=lambda owner, frame: further,
-            **crossed,
+            changes if changes["n_changed"].sum() else changes.iloc[:0],
+            replace(shown, cell=_change_cell, below=lambda frame: further),
+            words,
         ),
     ]
 
 
-def _heads(records: Sequence[TrialRecord], name: Callable[[TrialRecord], str]) -> Callable[[Row], tuple[str, ...]]:
-    heads = {record.trial_id: (name(record),) for record in records}
+def _heads(records: Sequence[TrialRecord], name: Callable[[TrialRecord], str]) -> Callable[[Row], str]:
+    heads = {record.trial_id: name(record) for record in records}
     return lambda row: heads[row["trial_id"]]
-
-
-def _system_title(row: Row) -> str:
-    return f"Camera system {row['system']}" if row["system"] else "All camera systems"
 
 
 def _parity_cell(row: Row) -> Cell:
@@ -223,7 +201,7 @@ def _means_cell(row: Row) -> Cell:
     return Cell(text, row["psnr_db"], bool(row["is_best"]), marks=row["mark"])
 
 
-def _matrix_below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+def _matrix_below(frame: pd.DataFrame) -> tuple[str, ...]:
     has_linear = (frame["network"] == "linear filter").any()
     linear = ", the linear filter in those of its own training quality" if has_linear else ""
     lines = [

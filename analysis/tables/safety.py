@@ -7,24 +7,11 @@ import pandas as pd
 
 from analysis.findings import Findings
 from analysis.records import label
-from analysis.tables.spec import Cell, Column, Row, TableSpec
+from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, ModelFileError, read_model_file
 
-# A measure of the card -> how the table calls it, and how its number is written.
-MEASURES: Mapping[str, tuple[str, str]] = {
-    "amplification": ("largest growth of a change of one level in every pixel", ".2f"),
-    "least_contrast_of_jpeg75": ("contrast of the worst faint spot, as a share of JPEG-75's", ".0%"),
-    "least_contrast_of_own_jpeg": ("its contrast, as a share of that in the file restored", ".0%"),
-    "least_detectability_of_jpeg75": ("detectability of the worst faint spot, as a share of JPEG-75's", ".0%"),
-    "least_detectability_of_own_jpeg": ("its detectability, as a share of that in the file restored", ".0%"),
-    "least_right_sign": ("share of invented coefficients with the right sign", ".1%"),
-    "least_slope": ("slope of the truth on what was invented", ".2f"),
-    "worse_windows": ("share of windows worse than JPEG-75's 99.9th percentile", ".2%"),
-    "worst_window": ("squared error of the worst window, as a multiple of that", ".2f"),
-    "false_spots_above_jpeg75": ("false spots a megapixel of flat background, above JPEG-75's", "+.1f"),
-    "least_reproduced": ("share of coefficients that come back when compressed again", ".2%"),
-}
 PSNR = {"jpeg": "JPEG as it is", "off": "restored, not projected", "wide": "restored and projected"}
+COLUMNS = ("measure", "limit", "number", "form", "is_beyond")
 NONE, BEYOND = "none", "\u2021"
 SOURCES = (
     "Detectability: the d' of a channelised Hotelling observer with Laguerre-Gauss channels (Gallas and Barrett, JOSA "
@@ -33,20 +20,9 @@ SOURCES = (
 )
 
 
-def safety_table() -> TableSpec:
+def safety_table(findings: Findings) -> Table | None:
     """Return the table of safety, a column for each finalist."""
-    return TableSpec(
-        "safety",
-        "safety",
-        "What a finalist may do to what is looked for, beside JPEG-75",
-        _frame,
-        rows=(Column("measure", "measure", is_wide=True), Column("proposed limit", "limit")),
-        across=("trial",),
-        cell=_cell,
-        caption="Measured on a few test images by the search and kept in the finalists' model files; `python -m models "
-        "safety FILE PACK` measures on more. The limits are proposals, no standard. docs/restoring.md explains each.",
-        below=_below,
-    )
+    return lay_out("safety", _frame(findings), Layout(cell=_cell, below=_below))
 
 
 def _frame(findings: Findings) -> pd.DataFrame:
@@ -65,18 +41,15 @@ def _frame(findings: Findings) -> pd.DataFrame:
 def _rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     proposed, beyond = card.get("proposed", {}), card.get("beyond_proposed", ())
     rows = []
-    for name, (words, form) in MEASURES.items():
-        limit = ""
-        if name in proposed:
-            limit = f"{'at least' if name.startswith('least_') else 'at most'} {proposed[name]:{form}}"
-        rows.append({"measure": words, "limit": limit, "number": card.get(name), "form": form})
-        rows[-1]["is_beyond"] = name in beyond
+    for name, (words, form) in read_catalogue()["safety"]["measures"].items():
+        bound = "at least" if name.startswith("least_") else "at most"
+        limit = f"{bound} {proposed[name]:{form}}" if name in proposed else ""
+        rows.append((words, limit, card.get(name), form, name in beyond))
     for quality, means in card.get("projection", {}).items():
-        for way, words in PSNR.items():
-            row = {"measure": f"PSNR at quality {quality}, {words}, dB", "limit": "", "form": ".3f", "is_beyond": False}
-            rows.append({**row, "number": means.get(f"psnr_db_{way}")})
+        psnr = f"PSNR at quality {quality}"
+        rows += [(f"{psnr}, {words}, dB", "", means.get(f"psnr_db_{way}"), ".3f", False) for way, words in PSNR.items()]
     said = {"quality": card.get("quality"), "n_images": card.get("n_images")}
-    return [{**row, **said} for row in rows]
+    return [{**dict(zip(COLUMNS, row, strict=True)), **said} for row in rows]
 
 
 def _cell(row: Row) -> Cell:
@@ -86,7 +59,7 @@ def _cell(row: Row) -> Cell:
     return Cell(format(number, row["form"]), number, marks=BEYOND if row["is_beyond"] else "")
 
 
-def _below(findings: Findings, frame: pd.DataFrame) -> tuple[str, ...]:
+def _below(frame: pd.DataFrame) -> tuple[str, ...]:
     qualities, counts = (sorted(frame[name].dropna().unique()) for name in ("quality", "n_images"))
     over = f"Of files of JPEG quality {', '.join(map(str, qualities))}, on {', '.join(map(str, counts))} test images."
     return (over, *([f"{BEYOND} beyond the proposed limit."] if frame["is_beyond"].any() else []), SOURCES)

@@ -1,10 +1,12 @@
 """What a table is: a frame of numbers, columns that say how these are shown, and a layout of cells made of both."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -13,6 +15,7 @@ from analysis.decide import METRIC_TITLES
 from analysis.tables.formats import is_missing, write_value
 
 Row = Mapping[Any, Any]  # of a frame: column -> value
+WIDE = "wide"  # of a column: it holds sentences
 
 
 @dataclass(frozen=True)
@@ -49,54 +52,25 @@ class Column:
 
 
 @dataclass(frozen=True)
-class TableSpec:
-    """A table of the catalogue.
+class Layout:
+    """What the entry of a table in the catalogue does not tell of how its frame is shown, or tells otherwise.
 
-    frame: makes the numbers of whatever it is of; rows: what stands at the side, or all columns where nothing lies
-    across; across: columns of the frame whose values lie across, a head of as many levels; cell: shows a place of
-    those, blank one that is not in the frame. per: columns of the frame, a part of the table for each combination.
-    below: lines to read with it. is_open: unfolded on the page.
+    shows: how columns are shown that FORMATS does not know; rows: columns in place of the entry's. head: names what
+    lies across, cell shows a place of it, blank one that is not in the frame. part_title: names a part. below: lines
+    to read with the table. is_open: unfolded on the page.
     """
 
-    name: str
-    section: str
-    title: str
-    frame: Callable[[Any], pd.DataFrame]
-    rows: tuple[Column, ...]
-    across: tuple[str, ...] = ()
+    shows: Mapping[str, Callable[[Row, str], Cell]] = field(default_factory=dict)
+    rows: tuple[Column, ...] = ()
+    head: Callable[[Row], str] | None = None
     cell: Callable[[Row], Cell] = lambda row: Cell("")
-    head: Callable[[Row], tuple[str, ...]] | None = None
     blank: str = ""
-    per: tuple[str, ...] = ()
     part_title: Callable[[Row], str] = lambda row: ""
-    caption: str = ""
-    below: Callable[[Any, pd.DataFrame], Sequence[str]] = lambda owner, frame: ()
+    below: Callable[[pd.DataFrame], Sequence[str]] = lambda frame: ()
     is_open: bool = False
 
 
-def spec_of(
-    entry: str,
-    frame: Callable[[Any], pd.DataFrame],
-    shows: Mapping[str, Callable[[Row, str], Cell]] | None = None,
-    words: Mapping[str, Any] | None = None,
-    **more: Any,
-) -> TableSpec:
-    """Return the table of an entry of catalogue.toml. shows: how its columns are shown that FORMATS does not know.
-
-    words: what stands in the braces of its texts; more: fields of TableSpec that the entry does not tell, or others.
-    """
-    listed, shows, words = read_catalogue()[entry], shows or {}, words or {}
-    title, caption = (listed.get(name, "").format(**words) for name in ("title", "caption"))
-    columns = []
-    for head, source, *formats in listed["columns"]:
-        way = formats[0] if formats else ""
-        column = Column(head.format(**words), source, "" if way in shows else way, shows.get(way))
-        columns.append(replace(column, format="", is_wide=True) if way == "wide" else column)
-    layout = {name: tuple(listed[name]) for name in ("across", "per") if name in listed}
-    lines, more_lines = listed.get("below", []), more.pop("below", lambda owner, frame: ())
-    fields = {"name": entry, "rows": tuple(columns), "caption": caption, "is_open": listed.get("open", False), **layout}
-    fields |= {"section": listed["section"], "title": title, "frame": frame}
-    return TableSpec(**{**fields, "below": lambda owner, frame: (*lines, *more_lines(owner, frame)), **more})
+PLAIN = Layout()
 
 
 @cache
@@ -119,10 +93,17 @@ class Part:
         """The heads of all columns, the levels of each on lines of their own."""
         return [*(column.title for column in self.side), *("\n".join(filter(None, head)) for head in self.heads)]
 
+    @property
+    def levels(self) -> list[list[tuple[str, int]]]:
+        """The levels of the heads: texts, and how many columns these span; one, empty, where nothing lies across."""
+        *above, last = list(zip(*self.heads, strict=True)) or [()]
+        spans = [[(text, len(list(same))) for text, same in groupby(level)] for level in above]
+        return [*spans, [(text, 1) for text in last]]
+
 
 @dataclass(frozen=True)
 class Table:
-    """A laid-out table. frame: its numbers; parts: what is shown of them."""
+    """A laid-out table. frame: its numbers; parts: what is shown of them; group: what it is folded with others of."""
 
     name: str
     section: str
@@ -133,46 +114,65 @@ class Table:
     parts: tuple[Part, ...]
     is_crossed: bool
     is_open: bool = False
+    group: str = ""
 
     @property
     def n_rows(self) -> int:
         return sum(len(part.lines) for part in self.parts)
 
 
-def lay_out(spec: TableSpec, owner: Any) -> Table | None:
-    """Lay a table out; None where its owner has nothing for it."""
-    frame = spec.frame(owner)
+def lay_out(
+    entry: str, frame: pd.DataFrame, layout: Layout = PLAIN, words: Mapping[str, Any] = MappingProxyType({})
+) -> Table | None:
+    """Lay a frame out as an entry of catalogue.toml says; None where it is empty.
+
+    words: what stands in the braces of the entry's texts, name of the table included.
+    """
     if frame.empty:
         return None
-    groups = [own for _, own in frame.groupby(list(spec.per), sort=False, dropna=False)] if spec.per else [frame]
-    parts, below = tuple(_part(spec, own) for own in groups), tuple(spec.below(owner, frame))
-    is_crossed = bool(spec.across)
-    return Table(spec.name, spec.section, spec.title, spec.caption, below, frame, parts, is_crossed, spec.is_open)
+    told = read_catalogue()[entry]
+    texts = {part: told.get(part, "").format(**words) for part in ("section", "title", "caption", "group")}
+    across = tuple(column.format(**words) for column in told.get("across", ()))
+    columns = layout.rows or tuple(_column(column, layout, words) for column in told["columns"])
+    groups = [own for _, own in frame.groupby(told["per"], sort=False, dropna=False)] if "per" in told else [frame]
+    return Table(
+        name=told.get("name", entry).format(**words),
+        below=(*told.get("below", ()), *layout.below(frame)),
+        frame=frame,
+        parts=tuple(_part(layout, columns, across, own) for own in groups),
+        is_crossed=bool(across),
+        is_open=layout.is_open or told.get("open", False),
+        **texts,
+    )
 
 
-def lay_out_all(specs: Sequence[TableSpec], owner: Any) -> dict[str, Table]:
-    """Lay out every table that its owner has anything for, by the names of their files."""
-    return {table.name: table for spec in specs if (table := lay_out(spec, owner))}
+def by_name(tables: Iterable[Table | None]) -> dict[str, Table]:
+    """Return the tables that there is anything for, by the names of their files."""
+    return {table.name: table for table in tables if table}
 
 
-def _part(spec: TableSpec, frame: pd.DataFrame) -> Part:
+def _column(told: Sequence[str], layout: Layout, words: Mapping[str, Any]) -> Column:
+    head, source, way = [*told, ""][:3]
+    form = "" if way in layout.shows or way == WIDE else way
+    return Column(head.format(**words), source, form, layout.shows.get(way), is_wide=way == WIDE)
+
+
+def _part(layout: Layout, columns: tuple[Column, ...], across: tuple[str, ...], frame: pd.DataFrame) -> Part:
     rows = frame.to_dict("records")
-    title = spec.part_title(rows[0]) if spec.per else ""
-    if not spec.across:
-        return Part(title, spec.rows, (), tuple(tuple(column.cell(row) for column in spec.rows) for row in rows))
+    title = layout.part_title(rows[0])
+    if not across:
+        return Part(title, columns, (), tuple(tuple(column.cell(row) for column in columns) for row in rows))
     heads: dict[tuple[Any, ...], tuple[str, ...]] = {}
     sides: dict[tuple[Any, ...], tuple[Cell, ...]] = {}
     cells: dict[tuple[Any, ...], dict[tuple[Any, ...], Cell]] = {}
     for row in rows:
-        place, side = (tuple(row[name] for name in names) for names in (spec.across, [c.source for c in spec.rows]))
-        if place not in heads:
-            heads[place] = spec.head(row) if spec.head else _head(spec.across, place)
-        if side not in sides:
-            sides[side], cells[side] = tuple(column.cell(row) for column in spec.rows), {}
-        cells[side][place] = spec.cell(row)
-    blank = Cell(spec.blank)
+        place, side = (tuple(row[name] for name in names) for names in (across, [c.source for c in columns]))
+        heads.setdefault(place, (layout.head(row),) if layout.head else _head(across, place))
+        sides.setdefault(side, tuple(column.cell(row) for column in columns))
+        cells.setdefault(side, {})[place] = layout.cell(row)
+    blank = Cell(layout.blank)
     lines = tuple((*sides[side], *(own.get(place, blank) for place in heads)) for side, own in cells.items())
-    return Part(title, spec.rows, tuple(heads.values()), lines)
+    return Part(title, columns, tuple(heads.values()), lines)
 
 
 def _head(across: tuple[str, ...], place: tuple[Any, ...]) -> tuple[str, ...]:
