@@ -29,7 +29,7 @@ from search.engine import searcher, surrogate
 from search.engine.early_stopping import Brackets, Rungs
 from search.space.spec import TrialSpec
 
-N_SEEDS = 20
+N_SEEDS = 60
 N_SEEDS_TO_FILL = 3  # for the tables, which take longer
 GRACE, REDUCTION = 2, 3
 MOST = 0.15  # of the grid's epochs, for finding; more is counted as never
