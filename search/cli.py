@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from search.cluster.node_check import Check, check_nodes, without_bad_nodes
 from search.cluster.placement import describe_unplaceable, require_placeable
 from search.cluster.preflight import fault_table, node_table
 from search.engine.driver import run_search
+from search.engine.interrupt import interrupt, told_to_end
 from search.engine.lock import locked
 from search.engine.run_directory import create_run, note_resumed
 from search.progress.live import LiveTable
@@ -34,15 +34,14 @@ from search.task import Task
 RUNS_FOLDER = Path("runs")
 ROOT = Path(__file__).resolve().parents[1]
 RESTORER = Path("restorer", "restorer.lowq")
-_told_to_end = threading.Event()  # by SIGTERM, which comes once: a KeyboardInterrupt raised in a destructor is lost
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     began = time.monotonic()
-    _told_to_end.clear()
-    on_end = signal.signal(signal.SIGTERM, _interrupt)
+    told_to_end.clear()
+    on_end = signal.signal(signal.SIGTERM, interrupt)
     try:
         options = _parser().parse_args(arguments, argparse.Namespace(began=began))
         return _main(options, shlex.join(["python", "search/run.py", *arguments]))
@@ -58,12 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         disconnect()
         signal.signal(signal.SIGTERM, on_end)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """Have SIGTERM act as Ctrl-C."""
-    _told_to_end.set()
-    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,7 +124,7 @@ def _main(options: argparse.Namespace, command: str) -> int:
 def _plan(options: argparse.Namespace, command: str) -> int:
     """Say what is asked for and, unless that was all, do it."""
     task = make_task(options, command)
-    signal.signal(signal.SIGTERM, _interrupt)  # again: Ray has put its own in place
+    signal.signal(signal.SIGTERM, interrupt)  # again: Ray has put its own in place
     print(_introduction(task), flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
@@ -175,7 +168,7 @@ def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
             finished = run_search(run, task, (Lines(_print, quiet), scalars), _no_print if quiet else _print)
     except KeyboardInterrupt:
         finished = False
-    if not finished or _told_to_end.is_set():
+    if not finished or told_to_end.is_set():
         name = shlex.quote(str(run))
         print(
             f"lowq: interrupted; what ended is safe: `python -m analysis {name}` reads it, --resume {name} goes on",

@@ -1,4 +1,7 @@
-"""The commands that README.md and docs/ name are ones that lowq takes. (Those of cluster.md are run: tests/cluster.)"""
+"""The commands that README.md and docs/ name are ones that lowq takes.
+
+Those of cluster.md are run, by tests/cluster; those of analysis/ have no options.
+"""
 
 import argparse
 import re
@@ -8,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from analysis import cli as of_analysis
 from datasets import cli as of_datasets
 from models import cli as of_models
 from search import cli as of_search
@@ -20,7 +22,6 @@ COMMAND = re.compile(r"python (?:-m (datasets|models|analysis)|search/run\.py) (
 PARSERS: dict[str, Callable[[list[str]], argparse.Namespace]] = {
     "datasets": lambda words: of_datasets._parser().parse_args(words),
     "models": lambda words: of_models._parser().parse_args(words),
-    "analysis": of_analysis._parse,
     "": lambda words: of_search._parser().parse_args(words),
 }
 
@@ -33,7 +34,7 @@ def commands() -> Iterator[tuple[str, str, str]]:
             yield page.name, program, re.sub(r"\\\|\S+|\.\.\.|[][]", " ", whole).strip()
 
 
-@pytest.mark.parametrize(("page", "program", "arguments"), [c for c in commands() if not c[2].startswith("compare")])
+@pytest.mark.parametrize(("page", "program", "arguments"), [command for command in commands() if command[1] in PARSERS])
 def test_a_command_of_a_page_is_taken(page: str, program: str, arguments: str) -> None:
     PARSERS[program](shlex.split(arguments))
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ import pytest
 
 from datasets.packed import PackedDataset
 from search import cli
+from search.engine.interrupt import interrupt, results, told_to_end
 from search.records import read_records
 from tests.search_process import ENDS_S, epochs_told, run_in, start, start_smoke
 
@@ -76,11 +76,28 @@ def test_a_sigterm_whose_interrupt_is_lost_ends_the_search_all_the_same(
 ) -> None:
     def losing(*asked: Any) -> bool:
         with suppress(KeyboardInterrupt):  # as an exception that is raised in a destructor
-            cli._interrupt(signal.SIGTERM, None)
+            interrupt(signal.SIGTERM, None)
         return True
 
     monkeypatch.setattr(cli, "run_search", losing)
-    monkeypatch.setattr(cli, "_told_to_end", threading.Event())
+    told_to_end.clear()
     code = cli._search(tmp_path, Any, Namespace(quiet=True, no_report=False))  # type: ignore[arg-type]
     assert code == 130
     assert "interrupted; what ended is safe" in capsys.readouterr().err
+
+
+def test_what_is_waited_for_ends_with_a_sigterm_whose_interrupt_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[list[str]] = []
+
+    def wait(references: list[str], **options: Any) -> tuple[list[str], list[str]]:
+        waits.append(references)
+        if len(waits) == 2:
+            told_to_end.set()
+        return [], references
+
+    monkeypatch.setattr("ray.wait", wait)
+    told_to_end.clear()
+    with pytest.raises(KeyboardInterrupt):
+        results(["one", "other"])
+    assert waits == [["one", "other"]] * 2
+    told_to_end.clear()

@@ -9,6 +9,7 @@ from datasets.whole_file import write_whole
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, NO_GPU, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.engine.interrupt import results
 from search.records import read_records
 from search.scoring.finalists import choose_finalists
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
@@ -45,7 +46,7 @@ def _try_codecs(workers: WorkerSetup, images: list[int], machine: Machine) -> li
     task = ray.remote(num_cpus=1, max_retries=MAX_FAILURES, label_selector=where(machine), **options)(_score_codecs)
     n_parts = min(N_PARTS, len(images))
     parts = [task.remote(workers, images[part::n_parts]) for part in range(n_parts)]
-    rows = [row for part in ray.get(parts) for row in part]
+    rows = [row for part in results(parts) for row in part]
     measured = sorted((row for row in rows if row["not_run"] is None), key=lambda row: row["image"])
     return [*measured, *{row["codec"]: row for row in rows if row["not_run"]}.values()]
 
@@ -59,7 +60,7 @@ def _time_restorers(workers: WorkerSetup, specs: Iterable[TrialSpec], images: li
         label_selector=where(machine),
     )
     parts = [kind(_time_restorer).remote(workers, spec, images) for spec in specs]
-    return [row for part in ray.get(parts) for row in part]
+    return [row for part in results(parts) for row in part]
 
 
 def _score_codecs(workers: WorkerSetup, images: list[int]) -> list[Row]:

@@ -11,6 +11,7 @@ from datasets.whole_file import write_whole
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.engine.interrupt import results
 from search.records import read_records
 from search.scoring.finalists import choose_finalists
 from search.scoring.gallery import N_WORST, choose_sheet
@@ -42,7 +43,7 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
         label_selector=where(task.machine),
     )
     painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst)
-    write_whole(run / GALLERY_FILE, ray.get(painted))
+    write_whole(run / GALLERY_FILE, *results([painted]))
 
 
 def _restored_by(gallery: Path) -> str | None:
