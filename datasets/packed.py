@@ -1,8 +1,6 @@
 """An opened pack: memory maps of originals and encoded files, and the index that says what each image is."""
 
 import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tokenize import TokenError
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from datasets.decoded import DecodedWindows
 from datasets.encoders.compress import compress, degrade, described_tables, show
-from datasets.encoders.encoder import Encoder, encoder_from_facts
+from datasets.encoders.encoder import Encoder
 from datasets.encoders.family import EncoderFamily
 from datasets.encoders.windows import degrade_window
 from datasets.errors import InputError, explain
@@ -23,59 +21,17 @@ from datasets.grouping.duplicates import group_thumbnails, thumbnail
 from datasets.grouping.splits import SPLITS
 from datasets.jpeg import Window, decode_jpeg, decode_window
 from datasets.pack_format import (
-    FORMAT_VERSION,
     INDEX,
-    MANIFEST,
     ORIGINALS,
     bytes_column,
     encoded_file,
-    pack_fingerprint,
+    encoders_of,
     plain_jpeg,
     plain_quality,
+    read_manifest,
 )
 
 CHUNK_BYTES = 1 << 22
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _are_counts(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_count, value.values()))
-
-
-def _is_file(value: object) -> bool:
-    return isinstance(value, dict) and _is_count(value.get("bytes")) and isinstance(value.get("sha256"), str)
-
-
-def _is_today(value: object) -> bool:
-    if not isinstance(value, dict):
-        return value is None
-    mean, optimised = value.get("mean_bytes"), value.get("mean_optimised_bytes")
-    return (
-        isinstance(value.get("encoder"), str)
-        and isinstance(mean, int | float)
-        and mean > 0
-        and isinstance(optimised, int | float | None)
-    )
-
-
-KINDS: dict[str, Callable[[Any], bool]] = {  # what a manifest must say
-    "size_px": lambda value: _is_count(value) and value > 0,
-    "qualities": lambda value: isinstance(value, list) and bool(value) and all(map(_is_count, value)),
-    "n_images": lambda value: _is_count(value) and value > 0,
-    "systems": _are_counts,
-    "subsets": lambda value: isinstance(value, dict) and all(map(_are_counts, value.values())),
-    "description": lambda value: isinstance(value, str),
-    "versions": lambda value: isinstance(value, dict) and {"pillow", "libjpeg"} <= value.keys(),
-    "files": lambda value: isinstance(value, dict) and all(map(_is_file, value.values())),
-    "fingerprint": lambda value: isinstance(value, str),
-}
-LATER_KINDS: dict[str, Callable[[Any], bool]] = {  # what it may say, and those of earlier versions do not
-    "encoders": lambda value: isinstance(value, list),
-    "today": _is_today,
-}
 
 
 @dataclass(frozen=True)
@@ -204,7 +160,7 @@ def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
     Raises InputError when the folder is no pack, or a file is missing, of another size or changed.
     """
     try:
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         for name, facts in manifest["files"].items():
             _check_file(folder / name, facts, check_hashes or name == INDEX)
         return _open(folder, manifest)
@@ -234,7 +190,7 @@ def _open(folder: Path, manifest: dict[str, Any]) -> PackedDataset:
     n_images, size_px = manifest["n_images"], manifest["size_px"]
     if originals.dtype != np.uint8 or originals.shape != (n_images, size_px, size_px, 3):
         raise ValueError(f"{ORIGINALS} holds {originals.dtype} {list(originals.shape)}")
-    files = {encoder: _encoded_files(folder, manifest, index, encoder) for encoder in _encoders(manifest)}
+    files = {encoder: _encoded_files(folder, manifest, index, encoder) for encoder in encoders_of(manifest)}
     plain = {quality: files.pop(plain_jpeg(quality)) for quality in manifest["qualities"]}
     return PackedDataset(
         folder=folder,
@@ -250,43 +206,12 @@ def _open(folder: Path, manifest: dict[str, Any]) -> PackedDataset:
     )
 
 
-def _encoders(manifest: dict[str, Any]) -> tuple[Encoder, ...]:
-    """Return the encoders of a pack; those of an earlier version have JPEG alone, as Pillow writes it by default."""
-    plain = map(plain_jpeg, manifest["qualities"])
-    return tuple(dict.fromkeys((*plain, *map(encoder_from_facts, manifest.get("encoders", ())))))
-
-
 def _encoded_files(folder: Path, manifest: dict[str, Any], index: dict[str, Any], encoder: Encoder) -> EncodedFiles:
     name = encoded_file(encoder)
     offsets = np.concatenate([[0], np.cumsum(index[bytes_column(encoder)], dtype=np.int64)])
     if len(offsets) != manifest["n_images"] + 1 or offsets[-1] != manifest["files"][name]["bytes"]:
         raise ValueError(f"{INDEX} does not fit {name}")
     return EncodedFiles(np.memmap(folder / name, np.uint8, "r"), offsets)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise InputError(f"{folder} is no pack (it has no {MANIFEST}): make one with `python -m datasets pack`")
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
-        version = manifest["format_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: pack the sources again") from error
-    if version != FORMAT_VERSION:
-        raise InputError(
-            f"{folder} has pack format {version!r:.20}, this lowq reads {FORMAT_VERSION}: pack the sources again"
-        )
-    if missing := KINDS.keys() - manifest.keys():
-        raise InputError(f"{path} is damaged (it lacks {', '.join(sorted(missing))}): pack the sources again")
-    known = {**KINDS, **{name: is_right for name, is_right in LATER_KINDS.items() if name in manifest}}
-    if wrong := [name for name, is_right in known.items() if not is_right(manifest[name])]:
-        raise InputError(f"{path} is damaged (its {', '.join(wrong)} cannot be): pack the sources again")
-    expected = {INDEX, ORIGINALS, *map(encoded_file, _encoders(manifest))}
-    fingerprint = pack_fingerprint(manifest["files"], manifest["size_px"])
-    if fingerprint != manifest["fingerprint"] or manifest["files"].keys() != expected:
-        raise InputError(f"{path} was edited: it does not fit its files; pack the sources again")
-    return manifest
 
 
 def _check_file(path: Path, facts: dict[str, Any], check_hash: bool) -> None:
