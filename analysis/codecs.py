@@ -21,9 +21,10 @@ from models.parity import bytes_at_parity, smallest_margin
 
 CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
 JPEG = "jpeg"  # JPEG as it is, among the codecs
+OPTIMISED = "jpeg-optimised"  # the same pixels for fewer bytes
 TITLES = {
     JPEG: BASELINE_LABEL,
-    "jpeg-optimised": "JPEG, optimised",
+    OPTIMISED: "JPEG, optimised",
     "jpeg-progressive": "JPEG, progressive",
     "jpeg-444": "JPEG, 4:4:4",
     "mozjpeg": "JPEG by mozjpeg",
@@ -74,6 +75,18 @@ class CodecComparison:
     not_run: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     verdict: str = ""
+
+    def saved_if_optimised(self, quality: int, reference_quality: int) -> float | None:
+        """Return how many percent fewer bytes optimised JPEG of a quality takes than the reference as it is stored.
+
+        None where either was not tried.
+        """
+        sizes = self.points.set_index(POINT)["mean_bytes"]
+        places = (OPTIMISED, quality), (JPEG, reference_quality)
+        if any(place not in sizes.index for place in places):
+            return None
+        now, today = (float(sizes[place]) for place in places)
+        return 100 * (1 - now / today)
 
 
 def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
@@ -151,15 +164,26 @@ def _read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> pd.DataFrame:
-    """Return the finalists' rows on the images that the codecs were tried on; decoding is that of the JPEG restored."""
+    """Return the finalists' rows on the images that the codecs were tried on; decoding is that of the JPEG restored.
+
+    Files of a pack are as Pillow writes them. Optimised Huffman tables change no pixel, so where these files were tried
+    at every quality of a finalist, their bytes are what it needs.
+    """
     scores = run.scores
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
     of_interest = (scores["split"] == "test") & scores["trial_id"].isin(able)
     rows = scores.loc[of_interest & scores["image"].isin(files["image"])].drop(columns="name")
     rows = rows.rename(columns={"trial_id": "name", "input_quality": "setting", "jpeg_bytes": "file_bytes"})
     rows = rows.astype({"name": str, "region": str, "setting": int, "image": int})
-    decoding = files.loc[files["name"] == JPEG, ["setting", "image", "region", "decode_ms"]]
-    return rows.merge(decoding, on=["setting", "image", "region"], how="left")[FILE_COLUMNS]
+    place = ["setting", "image", "region"]
+    decoding = files.loc[files["name"] == JPEG, [*place, "decode_ms"]]
+    optimised = files.loc[files["name"] == OPTIMISED, [*place, "file_bytes"]].rename(
+        columns={"file_bytes": "optimised"}
+    )
+    rows = rows.merge(decoding, on=place, how="left").merge(optimised, on=place, how="left")
+    of_pack = [record.trial_id for record in run.finalists if record.spec.encoder is None]
+    is_known = rows["optimised"].notna().groupby(rows["name"]).transform("all") & rows["name"].isin(of_pack)
+    return rows.assign(file_bytes=rows["optimised"].where(is_known, rows["file_bytes"]))[FILE_COLUMNS]
 
 
 def _points(

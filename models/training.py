@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from models.backend import fittable
 from models.blur import Tensor
 from models.errors import PerImage as Loss
 
@@ -154,8 +155,7 @@ def has_plateaued(patience: int | None, schedule: str, state: TrainingState) -> 
 def train_epoch(model: keras.Model, batches: Iterable[Batch], n_steps: int) -> float:
     """Train on n_steps batches and return the mean loss of an image; soon after a non-finite one, return that."""
     stop = [_StopAtNonFinite()]
-    generator = (batch for batch in batches)  # Keras takes no other iterator
-    history = model.fit(generator, steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=stop)
+    history = model.fit(fittable(iter(batches)), steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=stop)
     return float(history.history["loss"][0])
 
 

@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from", dest="from_run", type=Path, nargs="+", metavar="RUN", help="start from what earlier runs know"
     )
-    parser.add_argument("--top", type=int, metavar="K", help=f"how many of the best --space {FINAL} takes")
+    parser.add_argument(
+        "--top", type=int, metavar="K", help=f"how many of the best --space {FINAL} takes, or of each of --networks"
+    )
     parser.add_argument("--trial", metavar="ID", help="the one trial of --from RUN to go on with")
     parser.add_argument("--more-epochs", type=int, metavar="N", help="how many epochs to go on with it")
     parser.add_argument("--trials-per-gpu", type=int, metavar="K", help="how many share a card (default: 1)")

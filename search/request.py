@@ -190,7 +190,7 @@ def _asked(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
         options.data = options.data or require_run(run)["dataset"]["path"]
         try:
             scale = choose_scale(require_run(run)["scale"], 0)[0]
-            space = final_space(read_trained(run), scale, options.top, options.seed)
+            space = final_space(read_trained(run), scale, options.top, options.seed, options.networks)
         except ValueError as error:
             raise InputError(f"{run} cannot be finished: {error}") from error
         return Asked(_narrowed(space, options))

@@ -194,3 +194,22 @@ def test_the_command_and_the_page_say_the_verdict(tmp_path: Path, capsys: pytest
     assert f"other codecs: {sentence}" in capsys.readouterr().out
     page = (run / "report" / "index.html").read_text()
     assert page.index(sentence) < page.index('id="decision"')
+
+
+def test_a_restored_file_is_counted_with_optimised_huffman_tables_where_these_were_tried(tmp_path: Path) -> None:
+    plain = _findings(tmp_path / "plain")
+    sizes = plain.codecs.points.set_index(["name", "setting"])["mean_bytes"]
+    better = {
+        ("jpeg-optimised", quality): (round(0.9 * sizes[(ID, quality)]), dict.fromkeys(METRICS, -1.0))
+        for name, quality in sizes.index
+        if name == ID
+    }
+    found = _findings(tmp_path / "optimised", CODECS | better)
+    ways, before = (findings.codecs.ways.set_index("name") for findings in (found, plain))
+    assert ways.loc[ID, "share_all"] == pytest.approx(0.9 * before.loc[ID, "share_all"])
+    saved = 100 * (1 - 0.9 * sizes[(ID, found.pick.quality)] / sizes[("jpeg", 75)])
+    assert f"the same pixels take {saved:.1f} % fewer bytes than JPEG-75" in found.optimised_sentence()
+    assert plain.optimised_sentence() == ""
+    better.popitem()  # at some qualities alone: bytes of two kinds of files make no line
+    part = _findings(tmp_path / "part", CODECS | better).codecs.ways.set_index("name")
+    assert part.loc[ID, "share_all"] == pytest.approx(before.loc[ID, "share_all"])

@@ -1,5 +1,6 @@
 """`python -m datasets encode`: files that an encoder writes, nothing overwritten, nothing encoded twice unasked."""
 
+import io
 import json
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def test_a_run_says_by_its_pick_how_its_files_are_written(sources: Path, tmp_pat
     written = (tmp_path / "out" / "left" / "a.jpg").read_bytes()
     assert written == compress(tiny_image(0), find_encoder("jpeg-q60-c0.6"))
     assert "2 images as jpeg-q60-c0.6" in capsys.readouterr().out
+
+
+def test_what_a_run_picked_is_written_with_optimised_huffman_tables(sources: Path, tmp_path: Path) -> None:
+    (tmp_path / "run" / "report").mkdir(parents=True)
+    (tmp_path / "run" / "report" / "pick.json").write_text(json.dumps({"quality": 50, "encoder": "jpeg-q50-plain"}))
+    assert _encode(sources, "-o", tmp_path / "out", "--encoder", tmp_path / "run") == 0
+    plain = compress(tiny_image(0), find_encoder("jpeg-q50-plain"))
+    written = (tmp_path / "out" / "left" / "a.jpg").read_bytes()
+    assert len(written) < len(plain)
+    assert np.array_equal(Image.open(io.BytesIO(written)), Image.open(io.BytesIO(plain)))
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,22 @@ def test_after_a_demo_the_last_round_is_a_demo_too() -> None:
         ("native10k", 60, "tiny", seed) for seed in range(3)
     ]
     assert {s.epochs for s in specs} == {SCALES["demo"].fields["epochs"]}
+
+
+def test_of_networks_that_are_named_the_best_of_each_is_trained_again() -> None:
+    records = [
+        _record("native10k", 0.5, loss="mse"),
+        _record("jjnet", 0.4, loss="hf"),
+        _record("jjnet", 0.3, loss="mae"),
+        _record("resnet", 0.2, status=TrialStatus.STOPPED),
+    ]
+    space = final_space(records, SCALES["demo"], None, 0, ("resnet", "jjnet"))
+    found = {(parameters["architecture"], parameters["loss"]) for parameters in space.first_parameters()}
+    assert found == {("jjnet", "hf"), ("resnet", "mse")}
+    assert len(final_space(records, SCALES["demo"], 2, 0, ("jjnet",)).cells()) == 2 * 3
+
+
+def test_a_named_network_without_a_trial_that_ended_well_is_told() -> None:
+    records = [_record("jjnet", 0.5), _record("resnet", 0.5, status=TrialStatus.DEAD)]
+    with pytest.raises(ValueError, match=r"no trial of resnet completed .*; of these one did: jjnet$"):
+        final_space(records, SCALES["demo"], None, 0, ("jjnet", "resnet"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ def read_encoders(path: Path) -> tuple[Encoder, ...]:
 
 
 def picked_encoder(run: Path) -> Encoder:
-    """Return the encoder that a search picked, by its report. Raises InputError where there is none."""
+    """Return the encoder that a search picked, by its report, with optimised Huffman tables: the same pixels for less.
+
+    Raises InputError where there is none.
+    """
     file = run / PICK
     try:
         pick = json.loads(file.read_bytes())
@@ -73,7 +77,7 @@ def picked_encoder(run: Path) -> Encoder:
         raise InputError(f"{file} names no encoder: write the report anew with `python -m analysis {run}`") from error
     if name is None:
         raise InputError(f"{run} has no pick: name an encoder")
-    return find_encoder(str(name))
+    return replace(find_encoder(str(name)), optimised=True)
 
 
 def _option(name: str, word: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The final round: the best settings of a run, trained again with several seeds, at every quality on large scales."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from models.sizes import SIZE_FIELDS
 from search.records import TrialRecord, best_first
@@ -18,15 +19,20 @@ SETTING = (
 )
 
 
-def final_space(records: Sequence[TrialRecord], scale: Scale, k: int | None, seed: int) -> Space:
+def final_space(
+    records: Sequence[TrialRecord], scale: Scale, k: int | None, seed: int, networks: Sequence[str] | None = None
+) -> Space:
     """Return the space of a run's k best settings (None: as many as the scale says), by bytes at parity.
 
-    Trials that ran all their epochs come before those that did not. The thesis' scales train on a large split at every
-    quality, the small ones on their own split and at the quality that a setting was found at. Raises ValueError when
-    there is nothing to train.
+    networks: where given, the k best (None: the best) of each of these instead. Trials that ran all their epochs come
+    before those that did not. The thesis' scales train on a large split at every quality, the small ones on their own
+    split and at the quality that a setting was found at. Raises ValueError when there is nothing to train.
     """
     names = SETTING if scale.has_final_qualities else (*SETTING, "training_quality")
-    settings = _best(records, names)[: k or scale.final_top]
+    if networks is None:
+        settings = _best(records, names)[: k or scale.final_top]
+    else:
+        settings = list(chain.from_iterable(_best(_of(records, network), names)[: k or 1] for network in networks))
     if not settings:
         raise ValueError("no trial of it completed or was stopped with a margin, so there is nothing to retrain")
     axes = {name: tuple(dict.fromkeys(setting[place] for setting in settings)) for place, name in enumerate(names)}
@@ -40,6 +46,15 @@ def final_space(records: Sequence[TrialRecord], scale: Scale, k: int | None, see
         stops_early=False,
         tests_all=True,
     )
+
+
+def _of(records: Sequence[TrialRecord], network: str) -> list[TrialRecord]:
+    """Return the records of a network. Raises ValueError where it has none that can be trained again."""
+    found = [record for record in records if record.spec.architecture == network]
+    if not _best(found, SETTING):
+        known = ", ".join(sorted({record.spec.architecture for record in records if _best([record], SETTING)}))
+        raise ValueError(f"no trial of {network} completed or was stopped with a margin; of these one did: {known}")
+    return found
 
 
 def _best(records: Sequence[TrialRecord], names: Sequence[str]) -> list[tuple[object, ...]]:
