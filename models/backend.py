@@ -1,7 +1,6 @@
 """What is the backend's own: threads, GPU memory and repeatability. Imports TensorFlow only where it is the backend."""
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import keras
@@ -36,19 +35,26 @@ def value_and_gradient(function: Callable[[Any], Any]) -> Callable[[Any], tuple[
     return compiled(both)
 
 
-def fittable(batches: Iterator[Any]) -> Any:
+def fittable(batches: Generator[Any]) -> Any:
     """Return batches in the form that `fit` is to have: tuples of arrays that differ in their first axis alone.
 
     Of a generator Keras makes a dataset which TensorFlow tunes while it is read. When it ends the tuner is waited for,
     which sleeps 10 ms, then twice as long each time: an epoch of 3.4 s often took 5.1 s. Ours is not tuned.
     """
     if keras.backend.backend() == "jax":
-        return (batch for batch in batches)  # Keras takes no other iterator
+        return batches
     import tensorflow as tf
 
-    first = next(batches)
-    signature = keras.tree.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), first)
-    dataset = tf.data.Dataset.from_generator(lambda: chain([first], batches), output_signature=signature)
+    looked_at = [next(batches)]
+
+    def spec(array: Any) -> tf.TensorSpec:
+        return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+    def read() -> Iterator[Any]:
+        yield looked_at.pop()  # TensorFlow keeps this function
+        yield from batches
+
+    dataset = tf.data.Dataset.from_generator(read, output_signature=keras.tree.map_structure(spec, looked_at[0]))
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)

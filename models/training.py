@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -155,7 +156,8 @@ def has_plateaued(patience: int | None, schedule: str, state: TrainingState) -> 
 def train_epoch(model: keras.Model, batches: Iterable[Batch], n_steps: int) -> float:
     """Train on n_steps batches and return the mean loss of an image; soon after a non-finite one, return that."""
     stop = [_StopAtNonFinite()]
-    history = model.fit(fittable(iter(batches)), steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=stop)
+    with closing(batch for batch in batches) as read:  # TensorFlow would keep it, with the batches read ahead
+        history = model.fit(fittable(read), steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=stop)
     return float(history.history["loss"][0])
 
 

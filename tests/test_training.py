@@ -1,7 +1,9 @@
 """The training loop: repeatable, resumable to the bit, honest about its loss, and stored so that damage shows."""
 
+import gc
 import io
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -12,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.architectures.resnet import resnet
-from models.backend import device_name, prepare_backend
+from models.backend import device_name, fittable, prepare_backend
 from models.blur import Tensor
 from models.build import build_model, build_restorer
 from models.losses import Loss, hf, mae, mse, perceptual, vgg16_features
@@ -390,3 +392,31 @@ def test_no_epoch_after_the_first_traces_the_training_step_again() -> None:
         so_far.append(n_traced)
     assert 1 <= so_far[0] <= 3
     assert so_far == [so_far[0]] * EPOCHS
+
+
+def test_after_an_epoch_nothing_of_its_batches_is_kept() -> None:
+    # With generators that TensorFlow knew, each epoch left batches read ahead and their thread.
+    model, kept, is_closed = _model(), list[weakref.ref[NDArray[np.float32]]](), False
+    compile_model(model, _plan())
+
+    def batches() -> Iterator[Batch]:
+        nonlocal is_closed
+        try:
+            for seed in range(N_BATCHES + 1):  # one more than an epoch takes
+                pair = _pairs(seed)
+                kept.extend(map(weakref.ref, pair))
+                yield pair
+        finally:
+            is_closed = True
+
+    train_epoch(model, batches(), N_BATCHES)
+    gc.collect()
+    assert is_closed
+    assert kept
+    assert not [array for array in kept if array() is not None]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow tunes what it reads, JAX does not")
+def test_what_is_read_in_training_is_not_tuned() -> None:
+    # Until its tuner awoke, up to as long again, TensorFlow would have every other epoch wait at its end.
+    assert fittable(_batches(0)).options().autotune.enabled is False
