@@ -27,7 +27,7 @@ from models.restoring.likeness import FAR, distance
 from models.restoring.model_file import IN_RUN, SUFFIX, ModelFile, ModelFileError, read_model_file
 from models.restoring.network import load_network
 from models.restoring.reach import Reach, ReachError, find_reach
-from models.restoring.tiles import CORE_PX, Network, Tile, samples_of, tiles_of
+from models.restoring.tiles import Network, Tile, samples_of, tiles_of
 from models.restoring.trust import UNLIKE, Trust, find_trust
 
 DEFAULT_MODEL = Path(__file__).parent / "restoring" / f"default{SUFFIX}"
@@ -136,11 +136,11 @@ def restore_pixels(
     restorer: Restorer,
     jpeg: JpegFile,
     consistent: str = "wide",
-    core_px: int = CORE_PX,
+    core_px: int | None = None,
     in_place: bool = False,
     examined: Examined | None = None,
 ) -> NDArray[np.uint8]:
-    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: the side of its tiles.
+    """Restore a decoded file: uint8 [H, W, 3], not turned. core_px: of its tiles, as `tiles_of` has it.
 
     in_place: put what is restored where the file's pixels were, as soon as no tile needs them any more. examined: what
     `examine` returned of the file, where it is there.

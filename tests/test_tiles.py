@@ -135,3 +135,11 @@ def test_resolutions_must_fit(network: object, words: str) -> None:
     image = keras.Input((None, None, 3))
     with pytest.raises(ReachError, match=words):
         find_reach(keras.Model(image, network(image, None)))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("side", "largest"), [(7000, 512), (7100, 256)])
+def test_images_that_take_most_of_the_memory_have_small_tiles(side: int, largest: int) -> None:
+    cores = [tile.core for tile in tiles_of(side, side, REACHES_BY_HAND["native1k"])]
+    sides = {part.stop - part.start for core in cores for part in core}
+    assert largest / 2 < max(sides) <= largest
+    assert sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in cores) == side**2
