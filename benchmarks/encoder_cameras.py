@@ -94,7 +94,8 @@ def read_cameras(folder: Path) -> list[Camera]:
         chosen = {subset: rng.permutation(found)[: wanted[subset]] for subset, found in places.items()}
         facts = {f"n_{subset}": len(found) for subset, found in chosen.items()}
         facts |= {"size_px": size_px, "n_images": len(images), "n_fields": len(set(groups.tolist()))}
-        cameras.append(Camera(system, {subset: images[found] for subset, found in chosen.items()}, facts))
+        parts = {subset: images[found] for subset, found in chosen.items()}
+        cameras.append(Camera(system, {**parts, "training": images[places["train"]]}, facts))  # all, for a network
     return cameras
 
 

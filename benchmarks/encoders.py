@@ -1,12 +1,13 @@
 """How many bytes do files need for JPEG-75's quality, by encoder, with and without a filter that restores them?
 
-python benchmarks/encoders.py FOLDER
+python benchmarks/encoders.py FOLDER --network-minutes 15
 
 FOLDER holds a sub-folder of lossless images per camera. Each camera stands alone: near-duplicates are on one side of
 its division into training, validation and test images; filters are fitted to training images and regularised on
-validation images, which the search over quantisation tables chooses on too; what is reported is of test images. Bytes
-are those at which the means of MAE, MSE, PSNR and SSIM all reach those of JPEG-75 as Pillow writes it by default, as a
-share of its bytes. Each camera has a process of its own, with one thread.
+validation images, which the search over quantisation tables chooses on too; what is reported is of test images. The
+standard's tables with the scale of chroma that suits the filter get a network as well, trained for so many minutes.
+Bytes are those at which the means of MAE, MSE, PSNR and SSIM all reach those of JPEG-75 as Pillow writes it by default,
+as a share of its bytes. Each camera has a process of its own, with one thread.
 """
 
 import argparse
@@ -30,11 +31,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import optuna  # noqa: E402
 from encoder_cameras import SEED, Camera, Level, LinearRestorer, degrade_all, read_cameras  # noqa: E402
+from encoder_network import LADDER as QUALITIES  # noqa: E402
+from encoder_network import NETWORK, NetworkRestorer  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 
 from datasets.codecs import library, use_one_thread, why_missing  # noqa: E402
 from datasets.encoders.compress import as_codec  # noqa: E402
 from datasets.encoders.encoder import Encoder  # noqa: E402
+from datasets.encoders.family import EncoderFamily  # noqa: E402
+from datasets.encoders.names import find_encoder  # noqa: E402
 from datasets.encoders.step_tables import BOUNDS, RadialTables, ScaledTables  # noqa: E402
 from datasets.pack_format import plain_jpeg  # noqa: E402
 from models.backend import prepare_backend  # noqa: E402
@@ -198,20 +203,34 @@ def _best_by_kind(search: Search, tried: Sequence[Mapping[str, Any]], with_filte
     return {kind: search.on_test(best[kind], with_filter) for kind in chosen}
 
 
-def measure(camera: Camera, n_alone: int, n_linear: int) -> dict[str, Any]:
+def with_network(camera: Camera, encoder: str, seconds: float) -> dict[str, Any]:
+    """Return what test images need of the family of an encoder where a network restores them."""
+    family = EncoderFamily(find_encoder(encoder))
+    restorer = NetworkRestorer(camera, family, seconds)
+    levels = {subset: restorer.levels(subset) for subset in ("validation", "test")}
+    shares = {subset: round(camera.share(subset, found), 4) for subset, found in levels.items()}
+    margins = {quality: round(level.margin, 3) for quality, level in zip(QUALITIES, levels["test"], strict=True)}
+    found = {"network": NETWORK, "family": family.name, "n_steps": restorer.n_steps, **shares, "margins": margins}
+    print(f"  {camera.name}, network: {found}", flush=True)
+    return found
+
+
+def measure(camera: Camera, n_alone: int, n_linear: int, network_s: float) -> dict[str, Any]:
     """Return all that is found of a camera."""
     prepare_backend(1)
     use_one_thread()
     started = time.process_time()
     linear = LinearRestorer()
     bytes_75, means_75, _ = camera.reference("test")
-    return {
+    found = {
         **camera.facts,
         "jpeg_75": {"mean_bytes": round(bytes_75, 1), **{name: round(value, 6) for name, value in means_75.items()}},
         "codecs": compare_codecs(camera, linear),
         "tables": search_tables(camera, linear, n_alone, n_linear),
-        "processor_s": round(time.process_time() - started),
     }
+    if network_s:
+        found["network"] = with_network(camera, found["tables"]["with_linear"]["scaled"]["encoder"], network_s)
+    return {**found, "processor_s": round(time.process_time() - started)}
 
 
 def main() -> None:
@@ -220,10 +239,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--trials", type=int, default=60, help="shapes of tables tried without a restorer")
     parser.add_argument("--linear-trials", type=int, default=30, help="with the linear restorer")
+    parser.add_argument("--network-minutes", type=float, default=0.0, help="of a core, to train a network for a camera")
     options = parser.parse_args()
     found = read_cameras(options.folder)
     with ProcessPoolExecutor(len(found), get_context("spawn")) as processes:
-        numbers = processes.map(partial(measure, n_alone=options.trials, n_linear=options.linear_trials), found)
+        asked = {"n_alone": options.trials, "n_linear": options.linear_trials}
+        numbers = processes.map(partial(measure, **asked, network_s=60 * options.network_minutes), found)
         cameras = {camera.name: of_camera for camera, of_camera in zip(found, numbers, strict=True)}
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
@@ -239,6 +260,8 @@ def main() -> None:
         rows = {**of_camera["codecs"], "jpeg, tables found": tables}
         for family, row in rows.items():
             print(f"  {family:20}", row.get("not_run") or f"{row['alone']:.3f}  {row['with_linear']:.3f}")
+        if network := of_camera.get("network"):
+            print(f"  {network['family']:20} restored by {network['network']}: {network['test']:.3f}")
 
 
 if __name__ == "__main__":

@@ -133,6 +133,17 @@ def test_late_in_a_budget_they_are_trained_where_the_time_is_enough(
     assert sitting.search.confirmations(5) == tuple(replace(sitting.specs[0], seed=seed) for seed in (1, 2))
 
 
+def test_a_budget_is_searched_until_no_more_is_left_than_the_best_took(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch, budget_s=100.0)
+    sitting.search.records = [_record(sitting.specs[0], 0.8, seconds=2.0), _record(sitting.specs[1], 0.9, seconds=9.0)]
+    rounds = 1 + -(-2 // sitting.search.task.machine.n_slots)
+    for left_s, is_late in ((20.0, False), (1.3 * rounds * 2.0 + 0.1, False), (1.3 * rounds * 2.0 - 0.1, True)):
+        sitting.search.log.clock = lambda left_s=left_s: (sitting.search.log.began or 0.0) + 100.0 - left_s
+        assert (sitting.search.confirmations(5) is not None) == is_late
+
+
 def test_rungs_are_learned_of_ended_and_unfinished_trials_and_not_of_those_that_confirm_another(
     small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

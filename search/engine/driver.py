@@ -47,7 +47,8 @@ from search.trial.store import SCORES, STATE, LocalStore, curve_of
 LOGS = "logs"
 N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
 N_RETRIED = 100  # trials more than are wanted, for those that have to be proposed again
-CONFIRMING_SHARE = 0.3  # of a time budget, at its end, for training the best again with other seeds
+CONFIRMING_SHARE = 0.3  # the most of a time budget, at its end, for training the best again with other seeds
+CONFIRMING_MARGIN = 1.3  # over the time that the best took: another node may be slower
 
 
 def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: Callable[[str], None] = print) -> bool:
@@ -222,16 +223,17 @@ class Search:
         if not self.task.n_confirming:
             return None if n_left else ()
         if self.confirming is None:
-            is_late = self.log.share_of_budget() >= 1 - CONFIRMING_SHARE
+            able = [record for record in self.records if record.status is TrialStatus.COMPLETED]
+            best = best_first(record for record in able if not self.task.confirms(record.spec))
+            best = best[: self.task.scale.n_confirmed]
+            left_s = self.log.budget_left_s()
+            is_late = left_s is not None and left_s <= self._confirming_s(best)
             waits = n_left > 0 or any(spec.seed == self.task.seed for spec, _ in self.searcher.open.values())
             if waits and not is_late:
                 return None
-            left_s = self.log.budget_left_s()
-            able = [record for record in self.records if record.status is TrialStatus.COMPLETED]
-            best = best_first(record for record in able if not self.task.confirms(record.spec))
             self.confirming = tuple(
                 spec
-                for record in best[: self.task.scale.n_confirmed]
+                for record in best
                 for spec in self.task.confirming(record.spec)
                 if spec.trial_id not in self.searcher.known and (left_s is None or record.seconds <= left_s)
             )
@@ -241,6 +243,16 @@ class Search:
             if self.confirming:
                 self.say(f"training the best again with other seeds: {len(self.confirming)} trials")
         return self.confirming
+
+    def _confirming_s(self, best: Sequence[TrialRecord]) -> float:
+        """Return how long before the end of the time budget the best must be trained again, in seconds.
+
+        As long as these took, in rounds of as many as there are slots, and one more round for what is under way.
+        """
+        most_s = CONFIRMING_SHARE * (self.task.budget_s or 0.0)
+        rounds = 1 + -(-self.task.n_confirming // self.task.machine.n_slots)
+        longest_s = max((record.seconds for record in best), default=most_s)
+        return min(most_s, CONFIRMING_MARGIN * rounds * longest_s)
 
     def _stopping(self) -> EarlyStopping:
         brackets = None

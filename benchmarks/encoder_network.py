@@ -1,0 +1,79 @@
+"""A network trained for a family of encoders on one camera's images, and what it reaches on others: for encoders.py."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from encoder_cameras import SEED, Camera, Level, degrade_all, fitted
+from numpy.typing import NDArray
+
+from datasets.batches import turn
+from datasets.encoders.compress import degrade, described_tables
+from datasets.encoders.family import EncoderFamily
+from models.architectures.planes import PlaneFilter
+from models.build import build_model
+from models.evaluation import restore, to_8_bits
+from models.losses import LossOptions, make_loss
+from models.sizes import network_size
+from models.training import Batch, TrainingPlan, set_weights, train
+
+NETWORK = "native11k"
+QUALITIES = (20, 80)  # of training, as of `20-80` in a search
+LADDER = (20, 26, 32, 38, 44, 50, 56, 62, 68, 75)
+BATCH_SIZE, CROP_PX = 8, 96
+LEARNING_RATE, WARM_UP, CLIP_NORM, SSIM_WEIGHT = 2e-3, 0.05, 1.0, 2.0
+N_PROBED = 40  # steps by which the time of one is measured
+
+
+class NetworkRestorer:
+    """A network that is told its tables, trained for about so many seconds of a core on a camera's training images."""
+
+    def __init__(self, camera: Camera, family: EncoderFamily, seconds: float) -> None:
+        self.camera, self.family = camera, family
+        self.model = build_model(NETWORK, start="near_identity", size=network_size(NETWORK, told_tables=True))
+        kernel = fitted(camera, family.at(50), len(camera.images["train"]), len(camera.images["validation"]))
+        for layer in self.model.layers:
+            if isinstance(layer, PlaneFilter):
+                layer.set_filter(kernel)
+        start = self.model.get_weights()
+        self._train(N_PROBED)  # the first steps compile
+        began = time.process_time()
+        self._train(N_PROBED)
+        self.n_steps = max(N_PROBED, int(seconds * N_PROBED / (time.process_time() - began)))
+        self.model.set_weights(start)
+        self._train(self.n_steps)
+
+    def levels(self, subset: str) -> list[Level]:
+        """Return what images of a subset reach at each quality of the ladder, restored."""
+        levels = []
+        for quality in LADDER:
+            encoder = self.family.at(quality)
+            degraded = degrade_all(self.camera.images[subset], encoder)
+            restored = restore(self.model, degraded.shown, described_tables(encoder))
+            levels.append(self.camera.level(subset, degraded, to_8_bits(restored)))
+        return levels
+
+    def _train(self, n_steps: int) -> None:
+        loss = make_loss("psnr-ssim", LossOptions(ssim_weight=SSIM_WEIGHT))
+        plan = TrainingPlan(loss, 1, n_steps, LEARNING_RATE, "cosine", CLIP_NORM, warm_up=WARM_UP)
+        (state,) = train(self.model, plan, lambda epoch: self._batches(n_steps), lambda model: (0.0, {}))
+        set_weights(self.model, state.weights)
+
+    def _batches(self, n_steps: int) -> Iterator[Batch]:
+        rng = np.random.default_rng(SEED)
+        for _ in range(n_steps):
+            degraded, tables, originals = zip(*(self._sample(rng) for _ in range(BATCH_SIZE)), strict=True)
+            yield (_floats(degraded), np.stack(tables)), _floats(originals)
+
+    def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
+        """Turn an image, compress it whole, and cut a window on chroma's grid."""
+        images = self.camera.images["training"]
+        original = np.ascontiguousarray(turn(images[rng.integers(len(images))], int(rng.integers(8))))
+        encoder = self.family.at(int(rng.integers(QUALITIES[0], QUALITIES[1] + 1)))
+        top, left = (2 * int(rng.integers((side - CROP_PX) // 2 + 1)) for side in original.shape[:2])
+        window = slice(top, top + CROP_PX), slice(left, left + CROP_PX)
+        return degrade(original, encoder)[1][window], described_tables(encoder), original[window]
+
+
+def _floats(images: tuple[NDArray[np.uint8], ...]) -> NDArray[np.float32]:
+    return np.divide(np.stack(images), 255, dtype=np.float32)
