@@ -12,6 +12,7 @@ from search.space.spec import RANDOM, TrialStatus
 
 N_SEEDS = 3
 QUALITIES = (USEFUL_RANGE, RANDOM, 75, 50, 25)
+RETRAINED = (TrialStatus.COMPLETED, TrialStatus.PAUSED, TrialStatus.STOPPED)
 # What a setting is: the rest is how long, on what and in what order it was trained.
 SETTING = (
     *("architecture", "loss", "output_activation", "learning_rate", "batch_size", "schedule", "clip_norm"),
@@ -24,9 +25,10 @@ def final_space(
 ) -> Space:
     """Return the space of a run's k best settings (None: as many as the scale says), by bytes at parity.
 
-    networks: where given, the k best (None: the best) of each of these instead. Trials that ran all their epochs come
-    before those that did not. The thesis' scales train on a large split at every quality, the small ones on their own
-    split and at the quality that a setting was found at. Raises ValueError when there is nothing to train.
+    networks: where given, the k best (None: the best) of each of these instead. A trial that was stopped early counts
+    by what it had reached: what is ahead of others that went on is no worse for it. The thesis' scales train on a large
+    split at every quality, the small ones on their own split and at the quality that a setting was found at. Raises
+    ValueError when there is nothing to train.
     """
     names = SETTING if scale.has_final_qualities else (*SETTING, "training_quality")
     if networks is None:
@@ -59,7 +61,5 @@ def _of(records: Sequence[TrialRecord], network: str) -> list[TrialRecord]:
 
 def _best(records: Sequence[TrialRecord], names: Sequence[str]) -> list[tuple[object, ...]]:
     """List the settings, best first, each once."""
-    ordered: list[TrialRecord] = []
-    for statuses in ((TrialStatus.COMPLETED,), (TrialStatus.PAUSED, TrialStatus.STOPPED)):
-        ordered += best_first(record for record in records if record.status in statuses)
-    return list(dict.fromkeys(tuple(getattr(record.spec, name) for name in names) for record in ordered))
+    able = [record for record in records if record.status in RETRAINED]
+    return list(dict.fromkeys(tuple(getattr(record.spec, name) for name in names) for record in best_first(able)))
