@@ -1,6 +1,6 @@
 """What does a restorer do to a camera that it never saw, and is that recognised? Each camera is left out once.
 
-python benchmarks/cameras.py PACK --seconds 60
+python benchmarks/cameras.py PACK real --seconds 60
 
 For each camera system of the pack a native network trains on the others for so many seconds of a core. Then test images
 of the one left out are restored as `python -m models restore` does: how many are recognised (warned of), how many
@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "benchmarks" / "results" / "cameras.json"
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
@@ -113,11 +114,11 @@ def examine(restorer: Any, pack: PackedDataset, images: list[int]) -> dict[str, 
 
 
 def main() -> None:
-    """Leave each camera out, print and write results/cameras.json."""
+    """Leave each camera out, print, and write what a kind of pack gave into results/cameras.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pack", type=Path)
+    parser.add_argument("kind", choices=("real", "synthetic"))
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "cameras.json")
     options = parser.parse_args()
     from models.backend import prepare_backend
 
@@ -141,7 +142,8 @@ def main() -> None:
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")},
         "results": results,
     }
-    options.out.write_text(json.dumps(facts, indent=1) + "\n")
+    kinds = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    RESULT.write_text(json.dumps({**kinds, options.kind: facts}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
