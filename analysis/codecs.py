@@ -76,17 +76,17 @@ class CodecComparison:
     notes: tuple[str, ...] = ()
     verdict: str = ""
 
-    def saved_if_optimised(self, quality: int, reference_quality: int) -> float | None:
-        """Return how many percent fewer bytes optimised JPEG of a quality takes than the reference as it is stored.
+    def optimised_share(self, quality: int) -> float | None:
+        """Return the bytes of JPEG of a quality with optimised Huffman tables, as a share of those without.
 
         None where either was not tried.
         """
         sizes = self.points.set_index(POINT)["mean_bytes"]
-        places = (OPTIMISED, quality), (JPEG, reference_quality)
+        places = (OPTIMISED, quality), (JPEG, quality)
         if any(place not in sizes.index for place in places):
             return None
-        now, today = (float(sizes[place]) for place in places)
-        return 100 * (1 - now / today)
+        optimised, plain = (float(sizes[place]) for place in places)
+        return optimised / plain
 
 
 def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:

@@ -55,15 +55,16 @@ class Findings:
 
     def optimised_sentence(self) -> str:
         """Say what the picked files need with optimised Huffman tables; empty where that was not tried, or is so."""
-        pick, reference = self.pick, self.run.reference_quality
+        pick = self.pick
         if pick.quality is None or pick.encoder is None or not pick.encoder.endswith("-plain"):
             return ""
-        saved = self.codecs.saved_if_optimised(pick.quality, reference)
-        if saved is None:
+        share = self.codecs.optimised_share(pick.quality)
+        if share is None or not pick.mean_bytes or not pick.reference_bytes:
             return ""
+        saved = 100 * (1 - share * pick.mean_bytes / pick.reference_bytes)
         return (
             "With optimised Huffman tables, as `python -m datasets encode --encoder RUN` writes them, the same pixels "
-            f"take {saved:.1f} % fewer bytes than JPEG-{reference} as it is stored today."
+            f"take {saved:.1f} % fewer bytes than JPEG-{pick.reference_quality} as it is stored today."
         )
 
     def able(self, split: str) -> list[TrialRecord]:
