@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 from datasets.batches import turn
 from datasets.encoders.compress import degrade, described_tables
 from datasets.encoders.family import EncoderFamily
+from datasets.qualities import quality_range
 from models.architectures.planes import PlaneFilter
 from models.build import build_model
 from models.evaluation import restore, to_8_bits
 from models.losses import LossOptions, make_loss
 from models.sizes import network_size
 from models.training import Batch, TrainingPlan, set_weights, train
+from search.space.scale import NATIVE_TRAINING
+from search.space.spaces import USEFUL_RANGE
 
 NETWORK = "native11k"
-QUALITIES = (20, 80)  # of training, as of `20-80` in a search
+QUALITIES = quality_range(USEFUL_RANGE)  # of training
 LADDER = (20, 26, 32, 38, 44, 50, 56, 62, 68, 75)
-BATCH_SIZE, CROP_PX = 8, 96
-LEARNING_RATE, WARM_UP, CLIP_NORM, SSIM_WEIGHT = 2e-3, 0.05, 1.0, 2.0
+CROP_PX, SSIM_WEIGHT = 96, 2.0
 N_PROBED = 40  # steps by which the time of one is measured
 
 
@@ -55,14 +57,17 @@ class NetworkRestorer:
 
     def _train(self, n_steps: int) -> None:
         loss = make_loss("psnr-ssim", LossOptions(ssim_weight=SSIM_WEIGHT))
-        plan = TrainingPlan(loss, 1, n_steps, LEARNING_RATE, "cosine", CLIP_NORM, warm_up=WARM_UP)
+        told = {name: NATIVE_TRAINING[name] for name in ("learning_rate", "schedule", "clip_norm", "warm_up")}
+        plan = TrainingPlan(loss, epochs=1, n_steps=n_steps, **told)
         (state,) = train(self.model, plan, lambda epoch: self._batches(n_steps), lambda model: (0.0, {}))
         set_weights(self.model, state.weights)
 
     def _batches(self, n_steps: int) -> Iterator[Batch]:
         rng = np.random.default_rng(SEED)
         for _ in range(n_steps):
-            degraded, tables, originals = zip(*(self._sample(rng) for _ in range(BATCH_SIZE)), strict=True)
+            degraded, tables, originals = zip(
+                *(self._sample(rng) for _ in range(NATIVE_TRAINING["batch_size"])), strict=True
+            )
             yield (_floats(degraded), np.stack(tables)), _floats(originals)
 
     def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:

@@ -7,6 +7,7 @@ thesis' networks have their loss, the others theirs.
 """
 
 from search.space.space import Space
+from search.space.spaces import SSIM_WEIGHT
 from search.space.values import By
 
 AXES = ("architecture", "loss", "training_quality", "output_activation")
@@ -19,7 +20,7 @@ SPACE = Space(
     name="references",
     axes={**{name: tuple(dict.fromkeys(row[place] for row in ROWS)) for place, name in enumerate(AXES)}, "seed": SEEDS},
     only=tuple(dict(zip(AXES, row, strict=True)) for row in ROWS),
-    fields={"epochs": 12, "epoch_images": By("architecture", 256, CROPS), "crop_px": 96},
+    fields={"ssim_weight": SSIM_WEIGHT, "epochs": 12, "epoch_images": By("architecture", 256, CROPS), "crop_px": 96},
     scale="demo",
     stops_early=False,
     tests_all=True,

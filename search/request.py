@@ -116,8 +116,11 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
 
 
 def require_affordable(task: Task) -> None:
-    """Raise InputError where no network of the space is as cheap as --max-macs asks for."""
-    costs = {spec.architecture: spec.macs_per_pixel for spec in map(task.make_spec, task.space.first_parameters())}
+    """Raise InputError where a cell makes no trial, or no network of the space is as cheap as --max-macs asks for."""
+    try:
+        costs = {spec.architecture: spec.macs_per_pixel for spec in map(task.make_spec, task.space.first_parameters())}
+    except (ValueError, TypeError, LookupError) as error:
+        raise InputError(f"space {task.space.name} has a cell of which no trial can be made: {error}") from error
     if task.max_macs is not None and min(costs.values()) > task.max_macs:
         cheapest = min(costs, key=lambda name: costs[name])
         raise InputError(

@@ -21,6 +21,8 @@ from datasets.smear import synthesize
 N_IMAGES, SIZE_PX = 12, 96
 # Whole searches take minutes: first, so that none is left to one worker at the end (with --no-loadscope-reorder).
 LONGEST = ("test_search_commands.py", "test_search_interrupted.py", "test_plugin_search.py", "test_search_killed.py")
+# Of these, whose search need not try two trials at a time: on one core it starts half as many processes.
+ON_ONE_CORE = ("test_plugin_search.py",)
 
 settings.register_profile("lowq", deadline=None)  # nothing is timed in a test
 settings.load_profile("lowq")
@@ -39,9 +41,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _core_of_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have each worker's whole searches on one core: on all, two at a time start twice as many processes."""
+    """Keep what a file starts to one core of each worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if request.path.name not in LONGEST or not worker or not hasattr(os, "sched_setaffinity"):
+    if request.path.name not in ON_ONE_CORE or not worker or not hasattr(os, "sched_setaffinity"):
         yield
         return
     cores = os.sched_getaffinity(0)

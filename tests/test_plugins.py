@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 
 from datasets.errors import InputError
+from datasets.packed import PackedDataset
 from models.build import ARCHITECTURES, build_model
 from models.footprint import FOOTPRINTS
 from models.losses import LOSSES, make_loss
 from models.plugins import Plugin, PluginError, check_plugin, read_plugin, run_plugin, use_plugin
+from search.request import require_affordable
+from search.space.plan import Machine
 from search.space.plugin import PLUGIN_FILE, extended_space, find_plugin, space_name
+from search.space.scale import SCALES
+from search.space.space import Space
 from search.space.spaces import SPACES
 from search.space.spec import TrialSpec
+from search.task import Task
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "extending.md"
 
@@ -144,3 +150,14 @@ def test_no_plugin_changes_nothing() -> None:
     use_plugin(None)
     assert before == ARCHITECTURES
     assert run_plugin(Plugin("nothing", "")).__name__ == "lowq_plugin_nothing"
+
+
+@pytest.mark.parametrize("fields", [{}, {"ssim_weight": 2.0, "shape": "round"}])
+def test_a_space_with_a_cell_of_which_no_trial_can_be_made_is_refused(
+    fields: dict[str, object], small_pack: PackedDataset
+) -> None:
+    axes = {"architecture": ("native1k",), "loss": ("psnr-ssim",), "training_quality": (50,)}
+    space = Space("mine", {**axes, "output_activation": ("none",)}, fields=fields)
+    task = Task(space, SCALES["demo"], small_pack, 0, Machine(2, 1), 1, "", {})
+    with pytest.raises(InputError, match="space mine has a cell of which no trial can be made: .*(ssim_weight|shape)"):
+        require_affordable(task)
