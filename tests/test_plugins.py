@@ -159,5 +159,5 @@ def test_a_space_with_a_cell_of_which_no_trial_can_be_made_is_refused(
     axes = {"architecture": ("native1k",), "loss": ("psnr-ssim",), "training_quality": (50,)}
     space = Space("mine", {**axes, "output_activation": ("none",)}, fields=fields)
     task = Task(space, SCALES["demo"], small_pack, 0, Machine(2, 1), 1, "", {})
-    with pytest.raises(InputError, match="space mine has a cell of which no trial can be made: .*(ssim_weight|shape)"):
+    with pytest.raises(InputError, match=r"space mine has a cell of which no trial can be made: .*(ssim_weight|shape)"):
         require_affordable(task)
