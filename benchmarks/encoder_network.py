@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from encoder_cameras import SEED, Camera, Level, degrade_all, fitted
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from datasets.batches import turn
 from datasets.encoders.compress import degrade, described_tables
 from datasets.encoders.family import EncoderFamily
-from datasets.qualities import quality_range
 from models.architectures.planes import PlaneFilter
 from models.build import build_model
 from models.evaluation import restore, to_8_bits
@@ -18,13 +18,22 @@ from models.losses import LossOptions, make_loss
 from models.sizes import network_size
 from models.training import Batch, TrainingPlan, set_weights, train
 from search.space.scale import NATIVE_TRAINING
-from search.space.spaces import USEFUL_RANGE
 
 NETWORK = "native11k"
-QUALITIES = quality_range(USEFUL_RANGE)  # of training
-LADDER = (20, 26, 32, 38, 44, 50, 56, 62, 68, 75)
+QUALITIES = range(32, 77)  # of training
+LADDER = (32, 38, 44, 50, 56, 62, 68, 75)
+N_FILES = 1536  # that windows are cut from: a trellis takes as long as a step of the training
 CROP_PX, SSIM_WEIGHT = 96, 2.0
 N_PROBED = 40  # steps by which the time of one is measured
+
+
+class File(NamedTuple):
+    """What training windows are cut from: an image turned, as its file shows it, and the file's tables."""
+
+    image: int
+    turned: int  # of eight symmetries
+    shown: NDArray[np.uint8]
+    tables: NDArray[np.float32]
 
 
 class NetworkRestorer:
@@ -37,6 +46,7 @@ class NetworkRestorer:
         for layer in self.model.layers:
             if isinstance(layer, PlaneFilter):
                 layer.set_filter(kernel)
+        self.files = self._compress()
         start = self.model.get_weights()
         self._train(N_PROBED)  # the first steps compile
         began = time.process_time()
@@ -70,14 +80,25 @@ class NetworkRestorer:
             )
             yield (_floats(degraded), np.stack(tables)), _floats(originals)
 
-    def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
-        """Turn an image, compress it whole, and cut a window on chroma's grid."""
+    def _compress(self) -> list[File]:
+        """Compress every training image about as often, turned and at a quality drawn at random."""
+        rng = np.random.default_rng(SEED)
         images = self.camera.images["training"]
-        original = np.ascontiguousarray(turn(images[rng.integers(len(images))], int(rng.integers(8))))
-        encoder = self.family.at(int(rng.integers(QUALITIES[0], QUALITIES[1] + 1)))
+        files = []
+        for place in range(N_FILES):
+            image, turned = place % len(images), int(rng.integers(8))
+            encoder = self.family.at(int(rng.choice(QUALITIES)))
+            shown = degrade(np.ascontiguousarray(turn(images[image], turned)), encoder)[1]
+            files.append(File(image, turned, shown, described_tables(encoder)))
+        return files
+
+    def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
+        """Cut a window on chroma's grid."""
+        file = self.files[rng.integers(len(self.files))]
+        original = turn(self.camera.images["training"][file.image], file.turned)
         top, left = (2 * int(rng.integers((side - CROP_PX) // 2 + 1)) for side in original.shape[:2])
         window = slice(top, top + CROP_PX), slice(left, left + CROP_PX)
-        return degrade(original, encoder)[1][window], described_tables(encoder), original[window]
+        return file.shown[window], file.tables, original[window]
 
 
 def _floats(images: tuple[NDArray[np.uint8], ...]) -> NDArray[np.float32]:

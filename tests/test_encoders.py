@@ -59,7 +59,7 @@ def _bounded(name: str) -> st.SearchStrategy[float]:
 
 TABLES = st.one_of(
     st.builds(RadialTables, **{name: _bounded(name) for name in BOUNDS}),
-    st.builds(ScaledTables, st.integers(1, 100), _bounded("chroma_scale")),
+    st.builds(ScaledTables, st.integers(1, 100), _bounded("chroma_scale"), _bounded("dc")),
 )
 
 WAYS: tuple[dict[str, bool], ...] = ({}, {"progressive": True}, {"trellis": True})
@@ -103,6 +103,12 @@ def test_scaled_tables_leave_luma_and_scale_chroma() -> None:
     standard = standard_steps(50).reshape(2, 64)
     assert luma.tolist() == standard[0].tolist()
     assert chroma[:4].tolist() == [10, 11, 14, 28]  # of 17, 18, 24, 47
+
+
+def test_dc_of_scaled_tables_is_the_first_step_of_both() -> None:
+    tables, standard = find_encoder("jpeg-q50-c1-dc0.7").steps(), standard_steps(50).reshape(2, 64)
+    assert tables[:, 0].tolist() == [11, 12]  # 16 and 17 times 0.7
+    assert tables[:, 1:].tolist() == standard[:, 1:].tolist()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("jpeg")])
@@ -178,7 +184,8 @@ def test_tables_that_cannot_be_are_refused(steps: Any, message: str) -> None:
         ("jpeg-q50-420", "this one is written jpeg-q50"),
         ("jpeg-q50-c0.60", "this one is written jpeg-q50-c0.6"),
         ("jpeg-q50-progressive-444", "this one is written jpeg-q50-444-progressive"),
-        ("jpeg-q50-a0.5", "of the standard's tables only chroma is scaled"),
+        ("jpeg-q50-a0.5", "of the standard's tables chroma and DC are scaled"),
+        ("jpeg-q50-dc0.7", "this one is written jpeg-q50-c1-dc0.7"),
         ("jpeg-q50-fast", "'fast' means nothing"),
         ("jpeg-flat0.5", "scale of quantisation tables must be 1..99, got 0.5"),
         ("jpeg-flat12-c5", "chroma_scale of quantisation tables must be 0.3..4, got 5"),

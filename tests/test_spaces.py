@@ -255,8 +255,9 @@ def test_tables_are_drawn_by_their_numbers_and_come_back_as_drawn() -> None:
         "dc": 0.7,
     }
     cases = {
-        "jpeg": {"tables": "scaled", "trellis": False, "chroma_scale": 1.0},
-        "jpeg-c0.6-trellis": {"tables": "scaled", "trellis": True, "chroma_scale": 0.6},
+        "jpeg": {"tables": "scaled", "trellis": False, "chroma_scale": 1.0, "dc": 1.0},
+        "jpeg-c0.6-trellis": {"tables": "scaled", "trellis": True, "chroma_scale": 0.6, "dc": 1.0},
+        "jpeg-c1-dc0.7": {"tables": "scaled", "trellis": False, "chroma_scale": 1.0, "dc": 0.7},
         "jpeg-radial-a0.25-c1.5-ca0.1-dc0.7": radial,
         "jpeg-flat-trellis": {
             **radial,

@@ -97,7 +97,11 @@ class Encoder:
         if tables is None:
             return [f"q{self.quality}"]
         if isinstance(tables, ScaledTables):
-            return [f"q{tables.quality}", f"c{tables.chroma_scale:g}"]
+            return [
+                f"q{tables.quality}",
+                f"c{tables.chroma_scale:g}",
+                *([f"dc{tables.dc:g}"] if tables.dc != 1 else []),
+            ]
         if isinstance(tables, ExplicitTables):
             return [f"tables.{hashlib.sha256(tables.steps().tobytes()).hexdigest()[:8]}"]
         numbers = {

@@ -14,7 +14,7 @@ SETTING = re.compile(r"(q|flat|radial)(\d+(?:\.\d+)?)")
 NUMBER = re.compile(r"(a|p|c|ca|dc)(\d+(?:\.\d+)?)")
 NUMBERS = {"a": "slope", "p": "exponent", "c": "chroma_scale", "ca": "chroma_slope", "dc": "dc"}
 FORM = (
-    "an encoder is named such as jpeg-q50, jpeg-q45-c0.6, jpeg-flat12-c0.6, jpeg-radial8-a0.2-p1.2-c1.5-ca0.1-dc0.8, "
+    "an encoder is named such as jpeg-q50, jpeg-q45-c0.6-dc0.7, jpeg-flat12-c0.6, jpeg-radial8-a0.2-p1.2-c1.5-ca0.1, "
     f"with -422, -444, -plain, -progressive, -smooth20 or -trellis behind; codecs: {', '.join(SUBSAMPLINGS)}"
 )
 COMMENT = "#"
@@ -102,6 +102,8 @@ def _coarseness(name: str, kind: str, value: str, numbers: dict[str, float]) -> 
         raise InputError(f"{name[:80]!r} is no encoder: a quality is a whole number")
     if not numbers:
         return {"quality": int(value)}
-    if set(numbers) != {"chroma_scale"}:
-        raise InputError(f"{name[:80]!r} is no encoder: of the standard's tables only chroma is scaled, as in -c0.6")
-    return {"tables": ScaledTables(int(value), numbers["chroma_scale"])}
+    if not numbers.keys() <= {"chroma_scale", "dc"}:
+        raise InputError(
+            f"{name[:80]!r} is no encoder: of the standard's tables chroma and DC are scaled, as in -c0.6-dc0.7"
+        )
+    return {"tables": ScaledTables(int(value), numbers.get("chroma_scale", 1), numbers.get("dc", 1))}

@@ -76,19 +76,26 @@ class RadialTables:
 
 @dataclass(frozen=True)
 class ScaledTables:
-    """The standard's tables at a quality, chroma's times chroma_scale. Raises InputError for a number out of range."""
+    """The standard's tables at a quality, chroma's times chroma_scale, the first step of both times dc.
+
+    Raises InputError for a number outside of BOUNDS; numbers are rounded to DECIMALS.
+    """
 
     quality: int
     chroma_scale: float
+    dc: float = 1
 
     def __post_init__(self) -> None:
         check_quality(self.quality)
-        _keep_bounded(self, "chroma_scale")
+        for name in ("chroma_scale", "dc"):
+            _keep_bounded(self, name)
 
     def steps(self) -> Steps:
         """Return the tables: int [2, 64], clipped to 1..255."""
         luma, chroma = standard_steps(self.quality)
-        return _to_steps(np.stack([luma, chroma * self.chroma_scale]))
+        tables = np.stack([luma, chroma * self.chroma_scale])
+        tables[:, 0, 0] *= self.dc
+        return _to_steps(tables)
 
 
 @dataclass(frozen=True)

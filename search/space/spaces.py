@@ -100,7 +100,7 @@ SPACES: Mapping[str, Space] = {
         screens=TableShapes(
             known=(
                 "jpeg",
-                *("jpeg-trellis", "jpeg-c0.6-trellis", "jpeg-c1.8-trellis"),
+                *("jpeg-trellis", "jpeg-c0.6-trellis", "jpeg-c1.8-trellis", "jpeg-c0.9-dc0.7-trellis"),
                 *("jpeg-flat", "jpeg-radial-a0.4-p1.3-c2-trellis", "webp", "avif"),
             ),
             trellis=(True, False),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from datasets.encoders.encoder import Encoder
@@ -12,8 +13,10 @@ from datasets.errors import InputError
 
 MIDDLE = 50  # whatever quality stands for a family while it is made
 DECIMALS = 2  # of the numbers of tables, so that names can be read
-TABLES = ("scaled", "radial")
-RADIAL_NUMBERS = ("slope", "exponent", "chroma_slope", "dc")
+NUMBERS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # of tables, beside the scale of chroma
+    {"scaled": ("dc",), "radial": ("slope", "exponent", "chroma_slope", "dc")}
+)
+TABLES = tuple(NUMBERS)
 
 
 class Suggests(Protocol):
@@ -34,7 +37,7 @@ class LogRange:
 
 @dataclass(frozen=True)
 class TableShapes:
-    """The families of JPEG encoders that differ in their tables: the standard's with chroma scaled, or radial ones.
+    """The families of JPEG encoders that differ in their tables: the standard's, chroma and DC scaled, or radial ones.
 
     tables: those of TABLES that are drawn; known: families that are tried first; trellis: whether coefficients are left
     out by a trellis. The value is a family's name, see `datasets.encoders.family`.
@@ -121,7 +124,7 @@ def values_from_facts(facts: Any) -> Any:
 def _suggest_family(trial: Suggests, name: str, shapes: TableShapes) -> str:
     kind = trial.suggest_categorical(f"{name}: tables", shapes.tables)
     drawn = {"chroma_scale": trial.suggest_float(f"{name}: chroma_scale", *BOUNDS["chroma_scale"], log=True)}
-    for number in RADIAL_NUMBERS if kind == "radial" else ():
+    for number in NUMBERS[kind]:
         drawn[number] = trial.suggest_float(f"{name}: {number}", *BOUNDS[number])
     trellis = trial.suggest_categorical(f"{name}: trellis", shapes.trellis)
     return _family(kind, {number: round(value, DECIMALS) for number, value in drawn.items()}, trellis).name
@@ -134,8 +137,7 @@ def _drawn_family(name: str, shapes: TableShapes, value: Any) -> dict[str, Any] 
         return None
     tables = family.middle.tables
     kind = "radial" if isinstance(tables, RadialTables) else "scaled"
-    numbers = ("chroma_scale", *RADIAL_NUMBERS) if kind == "radial" else ("chroma_scale",)
-    drawn = {number: getattr(tables, number, 1.0) for number in numbers}
+    drawn = {number: getattr(tables, number, 1.0) for number in ("chroma_scale", *NUMBERS[kind])}
     trellis = family.middle.trellis
     if kind not in shapes.tables or trellis not in shapes.trellis or _family(kind, drawn, trellis) != family:
         return None
@@ -144,10 +146,10 @@ def _drawn_family(name: str, shapes: TableShapes, value: Any) -> dict[str, Any] 
 
 
 def _family(kind: str, numbers: Mapping[str, float], trellis: bool) -> EncoderFamily:
-    """Return the family of tables; the standard's with chroma scaled by 1 are those of a quality."""
+    """Return the family of tables; the standard's with nothing scaled are those of a quality."""
     if kind == "radial":
         radial = EncoderFamily(Encoder(tables=RadialTables(MIDDLE, **numbers), trellis=trellis))
         return find_family(radial.name)
-    if numbers["chroma_scale"] == 1:
+    if set(numbers.values()) == {1}:
         return EncoderFamily(Encoder(quality=MIDDLE, trellis=trellis))
-    return EncoderFamily(Encoder(tables=ScaledTables(MIDDLE, numbers["chroma_scale"]), trellis=trellis))
+    return EncoderFamily(Encoder(tables=ScaledTables(MIDDLE, **numbers), trellis=trellis))
