@@ -68,11 +68,11 @@ def average(
     baseline = _Baseline.of(scores[scores["trial_id"].isin(list(baseline_ids))])
     parts: list[dict[str, Any]] = []
     for trial_id, every in scores.groupby("trial_id", sort=True, observed=True):
-        rows = baseline.paired(every, reference_quality)
+        rows, places = baseline.paired(every, reference_quality)
         own = (inputs or {}).get(str(trial_id))
         entered = baseline if own is None else _Baseline.of(scores[scores["trial_id"] == own])
-        beside = [baseline.scores[baseline.places(rows, quality)] for quality in (reference_quality, STEP_QUALITY)]
-        beside.append(entered.scores[entered.places(rows, rows["input_quality"])])
+        beside = [baseline.at(places, quality) for quality in (reference_quality, STEP_QUALITY)]
+        beside.append(entered.at(places, rows["input_quality"].to_numpy(np.int64)))
         sides = {metric: _sides(rows[metric].to_numpy(np.float64), beside, metric) for metric in METRICS}
         shared = {"trial_id": str(trial_id), "system": ALL, "reference_bytes": beside[0][:, -1]}
         for keys in [KEYS, [*KEYS, "system"]] if by_system else [KEYS]:
@@ -123,33 +123,42 @@ def parity_of(cells: pd.DataFrame, metrics: Collection[str] = METRICS) -> pd.Dat
 
 @dataclass(frozen=True)
 class _Baseline:
-    """JPEG as it is. keys: a number for each image, split, region and quality that was scored, see `_keys`; scores:
-    float [keys + 1, METRICS and BYTES], the last row NaN for what is not there."""
+    """JPEG as it is. keys: N_QUALITIES times what `_places` gives, plus the quality, of what was scored; qualities:
+    those that were; scores: float [keys + 1, METRICS and BYTES], the last row NaN for what is not there."""
 
     keys: "pd.Index[int]"
+    qualities: Collection[int]
     scores: Floats
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> "_Baseline":
         """Take rows of scores; an image that several of them scored counts once: its files are the same."""
-        keys = pd.Index(_keys(rows, rows["input_quality"]))
+        qualities = rows["input_quality"].to_numpy(np.int64)
+        keys = pd.Index(_places(rows) * N_QUALITIES + qualities)
         scores = rows[[*METRICS, BYTES]].to_numpy(np.float64)[~keys.duplicated()]
-        return cls(keys.drop_duplicates(), np.vstack([scores, np.full((1, scores.shape[1]), np.nan)]))
+        with_none = np.vstack([scores, np.full((1, scores.shape[1]), np.nan)])
+        return cls(keys.drop_duplicates(), frozenset(qualities.tolist()), with_none)
 
-    def places(self, rows: pd.DataFrame, quality: Any) -> Places:
-        """Return the place in scores of each row's image at a quality, -1 where there is none."""
-        return np.asarray(self.keys.get_indexer(pd.Index(_keys(rows, quality))))
+    def at(self, places: Places, quality: int | Places) -> Floats:
+        """Return JPEG's scores at each place and a quality: float [N, METRICS and BYTES], NaN where there is none."""
+        return self.scores[self._found(places, quality)]
 
-    def paired(self, rows: pd.DataFrame, quality: int) -> pd.DataFrame:
-        """Keep the rows whose images have a score at a quality, all where none has."""
-        has_any = bool((self.keys % N_QUALITIES == quality).any())
-        return rows[self.places(rows, quality) >= 0] if has_any else rows
+    def paired(self, rows: pd.DataFrame, quality: int) -> tuple[pd.DataFrame, Places]:
+        """Return the rows whose images have a score at a quality, all where none has, and their places."""
+        places = _places(rows)
+        if quality not in self.qualities:
+            return rows, places
+        is_paired = self._found(places, quality) >= 0
+        return (rows, places) if is_paired.all() else (rows[is_paired], places[is_paired])
+
+    def _found(self, places: Places, quality: int | Places) -> Places:
+        return np.asarray(self.keys.get_indexer(pd.Index(places * N_QUALITIES + quality)))
 
 
-def _keys(rows: pd.DataFrame, quality: Any) -> Places:
-    """Return a number for each row's image, split and region and a quality."""
+def _places(rows: pd.DataFrame) -> Places:
+    """Return a number for each row's image, split and region."""
     place = 4 * rows["image"].to_numpy(np.int64) + 2 * (rows["split"] == "test") + (rows["region"] == "full")
-    return np.asarray(place * N_QUALITIES + quality, np.int64)
+    return np.asarray(place, np.int64)
 
 
 def _sides(own: Floats, beside: Sequence[Floats], metric: str) -> Floats:

@@ -19,10 +19,10 @@ from models.sizes import network_size
 from models.training import Batch, TrainingPlan, set_weights, train
 from search.space.scale import NATIVE_TRAINING
 
-NETWORK = "native11k"
+NETWORK, WIDTH = "native11k", 32
 QUALITIES = range(32, 77)  # of training
 LADDER = (32, 38, 44, 50, 56, 62, 68, 75)
-N_FILES = 1536  # that windows are cut from: a trellis takes as long as a step of the training
+N_FILES = 3072  # that windows are cut from
 CROP_PX, SSIM_WEIGHT = 96, 2.0
 N_PROBED = 40  # steps by which the time of one is measured
 
@@ -41,7 +41,9 @@ class NetworkRestorer:
 
     def __init__(self, camera: Camera, family: EncoderFamily, seconds: float) -> None:
         self.camera, self.family = camera, family
-        self.model = build_model(NETWORK, start="near_identity", size=network_size(NETWORK, told_tables=True))
+        self.model = build_model(
+            NETWORK, start="near_identity", size=network_size(NETWORK, width=WIDTH, told_tables=True)
+        )
         kernel = fitted(camera, family.at(50), len(camera.images["train"]), len(camera.images["validation"]))
         for layer in self.model.layers:
             if isinstance(layer, PlaneFilter):

@@ -5,8 +5,8 @@ python benchmarks/encoders.py FOLDER --network-minutes 15
 FOLDER holds a sub-folder of lossless images per camera. Each camera stands alone: near-duplicates are on one side of
 its division into training, validation and test images; filters are fitted to training images and regularised on
 validation images, which the search over quantisation tables chooses on too; what is reported is of test images. The
-standard's tables with the scale of chroma that suits the filter, with a trellis where that suits it better, get a
-network as well, trained for so many minutes.
+standard's tables with the scale of chroma and the DC that suit the filter get a network as well, trained for so many
+minutes.
 Bytes are those at which the means of MAE, MSE, PSNR and SSIM all reach those of JPEG-75 as Pillow writes it by default,
 as a share of its bytes. Each camera has a process of its own, with one thread.
 """
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import optuna  # noqa: E402
 from encoder_cameras import SEED, Camera, Level, LinearRestorer, degrade_all, read_cameras  # noqa: E402
 from encoder_network import LADDER as QUALITIES  # noqa: E402
-from encoder_network import NETWORK, NetworkRestorer  # noqa: E402
+from encoder_network import NETWORK, WIDTH, NetworkRestorer  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 
 from datasets.codecs import library, use_one_thread, why_missing  # noqa: E402
@@ -50,8 +50,6 @@ N_STEPS = 2  # towards parity, after the starts
 LADDER = (-0.14, -0.07, 0.0, 0.07, 0.14)  # of coarseness, around parity
 SCALES = (4, 60)  # of radial tables
 LOWEST_QUALITY, HIGHEST_QUALITY = 15, 95
-KINDS = ("scaled", "radial", "scaled trellis")  # of tables: the standard's and the radial ones
-SCALED, RADIAL, TRELLIS = range(len(KINDS))
 RESULT = Path(__file__).resolve().parent / "results" / "encoders.json"
 
 FAMILIES: Mapping[str, tuple[Callable[[int], Encoder], tuple[int, ...]]] = {  # of quality; the qualities to try
@@ -86,13 +84,13 @@ def compare_codecs(camera: Camera, linear: LinearRestorer) -> dict[str, Any]:
 
 
 def encoder_at(shape: Mapping[str, float], coarseness: float) -> Encoder:
-    """Return JPEG with tables of a shape at a coarseness of 0..1."""
+    """Return JPEG with tables of a shape at a coarseness of 0..1; kind 0 scales the standard's, 1 is radial."""
     numbers = {name: value for name, value in shape.items() if name != "kind"}
-    if shape["kind"] == RADIAL:
+    if shape["kind"]:
         low, high = SCALES
         return Encoder(tables=RadialTables(low * (high / low) ** coarseness, **numbers))
     quality = round(HIGHEST_QUALITY - (HIGHEST_QUALITY - LOWEST_QUALITY) * coarseness)
-    return Encoder(tables=ScaledTables(quality, **numbers), trellis=shape["kind"] == TRELLIS)
+    return Encoder(tables=ScaledTables(quality, **numbers))
 
 
 def approach(level_at: Callable[[float], Level]) -> tuple[list[Level], float]:
@@ -111,19 +109,19 @@ def _crossing(levels: Mapping[float, Level]) -> float:
 
 def propose(trial: optuna.Trial) -> dict[str, float]:
     """Return a shape of tables."""
-    shape: dict[str, float] = {"kind": trial.suggest_categorical("kind", range(len(KINDS)))}
+    shape: dict[str, float] = {"kind": trial.suggest_categorical("kind", (0, 1))}
     shape["chroma_scale"] = trial.suggest_float("chroma_scale", *BOUNDS["chroma_scale"], log=True)
-    for name in ("slope", "exponent", "chroma_slope", "dc") if shape["kind"] == RADIAL else ("dc",):
+    for name in ("slope", "exponent", "chroma_slope", "dc") if shape["kind"] else ("dc",):
         shape[name] = trial.suggest_float(name, *BOUNDS[name])
     return shape
 
 
+KINDS = ("scaled", "radial")
 KNOWN: tuple[dict[str, float], ...] = (  # tried first: the standard's tables, chroma finer or DC, flat
-    {"kind": SCALED, "chroma_scale": 1, "dc": 1},
-    {"kind": TRELLIS, "chroma_scale": 1, "dc": 1},
-    {"kind": TRELLIS, "chroma_scale": 0.9, "dc": 0.7},
-    {"kind": SCALED, "chroma_scale": 0.6, "dc": 1},
-    {"kind": RADIAL, "chroma_scale": 1, "slope": 0, "exponent": 1, "chroma_slope": 0, "dc": 1},
+    {"kind": 0, "chroma_scale": 1, "dc": 1},
+    {"kind": 0, "chroma_scale": 0.9, "dc": 0.7},
+    {"kind": 0, "chroma_scale": 0.6, "dc": 1},
+    {"kind": 1, "chroma_scale": 1, "slope": 0, "exponent": 1, "chroma_slope": 0, "dc": 1},
 )
 
 
@@ -213,7 +211,14 @@ def with_network(camera: Camera, encoder: str, seconds: float) -> dict[str, Any]
     levels = {subset: restorer.levels(subset) for subset in ("validation", "test")}
     shares = {subset: round(camera.share(subset, found), 4) for subset, found in levels.items()}
     margins = {quality: round(level.margin, 3) for quality, level in zip(QUALITIES, levels["test"], strict=True)}
-    found = {"network": NETWORK, "family": family.name, "n_steps": restorer.n_steps, **shares, "margins": margins}
+    found = {
+        "network": NETWORK,
+        "family": family.name,
+        "width": WIDTH,
+        "n_steps": restorer.n_steps,
+        **shares,
+        "margins": margins,
+    }
     print(f"  {camera.name}, network: {found}", flush=True)
     return found
 
@@ -232,9 +237,7 @@ def measure(camera: Camera, n_alone: int, n_linear: int, network_s: float) -> di
         "tables": search_tables(camera, linear, n_alone, n_linear),
     }
     if network_s:
-        filtered = found["tables"]["with_linear"]  # what suits the filter best first
-        kind = next(kind for kind in filtered if kind != KINDS[RADIAL])
-        found["network"] = with_network(camera, filtered[kind]["encoder"], network_s)
+        found["network"] = with_network(camera, found["tables"]["with_linear"]["scaled"]["encoder"], network_s)
     return {**found, "processor_s": round(time.process_time() - started)}
 
 

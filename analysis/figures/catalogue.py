@@ -53,14 +53,24 @@ CATALOGUE: tuple[FigureSpec, ...] = (
 _drawing: tuple[tuple[FigureSpec, ...], Findings] | None = None  # of a process that draws
 
 
-def draw_figures(findings: Findings) -> tuple[dict[str, list[Picture]], list[str]]:
-    """Draw every figure that the run has data for, by its title; and a sentence for each that is missing.
+def begin_figures(findings: Findings) -> Iterator[Drawn]:
+    """Begin to draw every figure of the catalogue; what each draws is waited for when it is asked for.
 
     Where processes can be forked, as many are drawn at a time as there are cores.
     """
+    n_at_once = min(n_cores(), MOST_AT_ONCE, len(CATALOGUE)) if sys.platform == "linux" else 1
+    if n_at_once == 1:
+        return (spec.draw(findings) for spec in CATALOGUE)
+    context = multiprocessing.get_context("fork")  # the findings are handed on by memory
+    pool = ProcessPoolExecutor(n_at_once, context, _have, (CATALOGUE, findings))
+    return _drawn(pool, pool.map(_draw, range(len(CATALOGUE))))
+
+
+def collect_figures(figures: Iterator[Drawn]) -> tuple[dict[str, list[Picture]], list[str]]:
+    """Return every figure that the run has data for, by its title; and a sentence for each that is missing."""
     pictures: dict[str, list[Picture]] = {}
     notes: list[str] = []
-    for spec, drawn in zip(CATALOGUE, _draw_all(findings), strict=True):
+    for spec, drawn in zip(CATALOGUE, figures, strict=True):
         if isinstance(drawn, str):
             notes.append(f"No figure {spec.title.lower()!r}: {drawn.rstrip('.')}.")
         else:
@@ -68,16 +78,10 @@ def draw_figures(findings: Findings) -> tuple[dict[str, list[Picture]], list[str
     return pictures, list(dict.fromkeys(notes))
 
 
-def _draw_all(findings: Findings) -> Iterator[Drawn]:
-    """Yield what each figure of the catalogue draws."""
-    n_at_once = min(n_cores(), MOST_AT_ONCE, len(CATALOGUE)) if sys.platform == "linux" else 1
-    if n_at_once == 1:
-        yield from (spec.draw(findings) for spec in CATALOGUE)
-        return
-    context = multiprocessing.get_context("fork")  # the findings are handed on by memory
+def _drawn(pool: ProcessPoolExecutor, figures: Iterator[Drawn]) -> Iterator[Drawn]:
     try:
-        with ProcessPoolExecutor(n_at_once, context, _have, (CATALOGUE, findings)) as pool:
-            yield from pool.map(_draw, range(len(CATALOGUE)))
+        with pool:
+            yield from figures
     except BrokenProcessPool as error:
         raise RunError("a process that drew figures was ended, as for want of memory: make the report again") from error
 
