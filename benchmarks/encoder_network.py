@@ -24,7 +24,7 @@ QUALITIES = range(32, 77)  # of training
 LADDER = (32, 38, 44, 50, 56, 62, 68, 75)
 N_FILES = 3072  # that windows are cut from
 CROP_PX, SSIM_WEIGHT = 96, 2.0
-N_PROBED = 40  # steps by which the time of one is measured
+N_PROBED = 240  # steps by which the time of one is measured
 
 
 class File(NamedTuple):
