@@ -27,6 +27,7 @@ from search.progress.log import Lines
 from search.progress.scalars import Scalars
 from search.records import describe_left_out, read_pick, read_records
 from search.request import NARROWED, make_task, require_run
+from search.space.scale import SCALES
 from search.space.spaces import FINAL, SPACES
 from search.space.spec import TrialStatus
 from search.task import Task
@@ -62,11 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python search/run.py", description="Search for the restorer, and for the quality.")
     parser.add_argument("--space", help=f"what is compared: {', '.join((*SPACES, FINAL))} (default: full)")
-    parser.add_argument("--scale", help="how much: auto, demo, tiny or full (default: auto)")
+    parser.add_argument("--scale", help="how much: auto, demo, small, tiny or full (default: auto)")
     parser.add_argument("--data", type=Path, help="a pack; without one, built-in synthetic smears")
     parser.add_argument("--out", type=Path, help="the run directory to make (default: runs/TIME-SPACE)")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was interrupted")
     parser.add_argument("--trials", type=int, help="how many trials")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="the most a trial has (default: the scale's, or fewer that fit the budget)",
+    )
     parser.add_argument(
         "--time-budget", metavar="TIME", help="no new epochs after this, from the command's start: 90s, 20m, 2h, 7d"
     )
@@ -273,4 +280,6 @@ def _budget(task: Task) -> str:
     after = f"scoring and the report take about {math.ceil(task.plan.finish_s / 60)} min more"
     budget_s = task.budget_s or 0
     budget = f"{budget_s / 60:g} min" if budget_s >= 60 else f"{budget_s:g} s"
-    return f"no new epoch later than {budget} after the start; {after}"
+    usual, epochs = SCALES[task.scale.name].fields["epochs"], task.scale.fields["epochs"]
+    shorter = f"; {epochs} epochs a trial, not {usual}, so that some are trained to their end" if epochs < usual else ""
+    return f"no new epoch later than {budget} after the start; {after}{shorter}"

@@ -36,11 +36,30 @@ CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
 DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
 # For the life of a run.
-FIXED = ("space", "scale", "seed", "top", "max_macs", "least_viewable_ssim", *COMPUTING, *NARROWED, *CONTINUES)
+FIXED = (
+    "space",
+    "scale",
+    "seed",
+    "top",
+    "epochs",
+    "max_macs",
+    "least_viewable_ssim",
+    *COMPUTING,
+    *NARROWED,
+    *CONTINUES,
+)
 # Of these, what runs of earlier versions do not remember.
-LATER = {"re_estimate_normalisation": False, "max_macs": None, "least_viewable_ssim": None}
+LATER = {"re_estimate_normalisation": False, "epochs": None, "max_macs": None, "least_viewable_ssim": None}
 CHANGEABLE = ("data", "vgg16_weights", "trials", "trials_per_gpu", "mirror")  # on --resume; remembered otherwise
-LEAST = {"trials": 1, "seed": 0, "top": 1, "trials_per_gpu": 1, "min_nodes": 1, "max_macs": 1}  # of options
+LEAST = {
+    "trials": 1,
+    "epochs": 1,
+    "seed": 0,
+    "top": 1,
+    "trials_per_gpu": 1,
+    "min_nodes": 1,
+    "max_macs": 1,
+}  # of options
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
@@ -72,6 +91,10 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
             require_mlflow(options.mlflow)
         asked = replace(_resumed(facts) if facts else _asked(options, plugin), plugin=plugin)
         choose_scale(options.scale, 0)
+        if options.epochs and asked.space.says_epochs:
+            raise ValueError(
+                f"space {asked.space.name} says itself how many epochs its trials have: leave out --epochs"
+            )
     except ValueError as error:
         raise InputError(str(error)) from error
     space, weights, left_out = find_weights(asked.space, _path(options.vgg16_weights))
@@ -110,8 +133,12 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         mlflow=options.mlflow,
     )
     require_affordable(task)
+    if options.epochs:
+        task = task.with_epochs(options.epochs)
     if facts:
         _check_resumed(options.resume, task, facts)
+    elif not options.epochs:
+        task = task.within_budget()
     return task.starting_from(find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint))
 
 

@@ -15,7 +15,7 @@ from search.cluster.file_set import FileSet, file_set_of_file, file_set_of_pack
 from search.cluster.placement import fits
 from search.space.continuation import Continuation
 from search.space.earlier import Earlier
-from search.space.plan import Machine, Plan, Workload, make_plan
+from search.space.plan import Machine, Plan, Workload, epochs_within, make_plan
 from search.space.scale import Scale, TrialSetup
 from search.space.space import Space
 from search.space.spec import BASELINE, FILTER, TrialSpec
@@ -59,6 +59,18 @@ class Task:
         """Return the task that starts from what earlier runs know."""
         return replace(self, earlier=earlier)
 
+    def with_epochs(self, epochs: int) -> "Task":
+        """Return the task whose trials have so many epochs at most, which --resume remembers."""
+        return replace(self, scale=self.scale.with_epochs(epochs), options={**self.options, "epochs": epochs})
+
+    def within_budget(self) -> "Task":
+        """Return the task with fewer epochs, where the time budget wants that and the scale allows it."""
+        if self.budget_s is None or not self.scale.fits_budget or self.space.says_epochs:
+            return self
+        specs = self._planned_specs(self.n_trials)
+        epochs = epochs_within(self.budget_s, self.space, self.scale, specs, self.machine, self.workload)
+        return self.with_epochs(epochs) if epochs < self.epochs else self
+
     @property
     def fields(self) -> dict[str, Any]:
         """What the scale, the space and the machine fix of every spec, for some by the values of an axis."""
@@ -95,16 +107,23 @@ class Task:
     @property
     def plan(self) -> Plan:
         """What the search will take."""
+        specs = self._planned_specs(self.n_trials + self.n_confirming)
+        return make_plan(self.space, self.scale, specs, self.machine, self.workload, self.n_confirming)
+
+    def _planned_specs(self, n_trials: int) -> list[TrialSpec]:
         first = self.space.first_parameters()
-        specs = [self.make_spec(first[place % len(first)]) for place in range(self.n_trials + self.n_confirming)]
-        workload = Workload(
+        return [self.make_spec(first[place % len(first)]) for place in range(n_trials)]
+
+    @property
+    def workload(self) -> Workload:
+        """What of the pack the search works on."""
+        return Workload(
             n_train=len(self.pack.images_of(self.splits[0], "train")),
             n_scored=len(self.scored_images(self.splits[0], "validation")),
             n_tested=len(self.scored_images(self.splits[0], "test")),
             size_px=self.pack.size_px,
             n_qualities=len(self.pack.qualities),
         )
-        return make_plan(self.space, self.scale, specs, self.machine, workload, self.n_confirming)
 
     @property
     def splits(self) -> tuple[str, ...]:

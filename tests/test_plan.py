@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from models.footprint import FOOTPRINTS
-from search.space.plan import Machine, Workload, expected_share, make_plan
+from search.space.plan import N_IN_A_BUDGET, Machine, Workload, epochs_within, expected_share, make_plan
 from search.space.scale import SCALES, Scale, choose_scale
+from search.space.space import Space
 from search.space.spaces import SPACES
 from search.space.spec import TrialSpec
 from search.space.values import resolve
@@ -45,6 +46,30 @@ def test_more_slots_take_less_time_and_more_trials_take_more() -> None:
 
     assert seconds(MACHINE, 8) < seconds(replace(MACHINE, n_slots=1), 8)
     assert seconds(MACHINE, 4) < seconds(MACHINE, 8)
+
+
+def test_a_time_budget_has_room_for_trials_that_are_trained_to_their_end() -> None:
+    scale, native = SCALES["small"], SPACES["native"]
+    spec = _spec(scale, "native11k")
+
+    def fitting(budget_s: float, space: Space = native, n_trials: int = 4) -> int:
+        return epochs_within(budget_s, space, scale, [spec] * n_trials, MACHINE, WORKLOAD)
+
+    assert fitting(24 * 3600) == spec.epochs == 48
+    assert fitting(60) == scale.grace_epochs
+    some = fitting(1200)
+    assert scale.grace_epochs < some < 48
+    one_after_the_other = replace(native, stops_early=False)
+    of_all = make_plan(
+        one_after_the_other,
+        scale,
+        [replace(spec, epochs=some)] * N_IN_A_BUDGET,
+        replace(MACHINE, n_slots=1),
+        WORKLOAD,
+    )
+    assert 1100 < of_all.trials_s <= 1200
+    assert fitting(1200, one_after_the_other, 2 * N_IN_A_BUDGET) == some  # two at a time
+    assert fitting(1200, one_after_the_other, 40) == scale.grace_epochs
 
 
 @pytest.mark.parametrize(("n_gpus", "name"), [(0, "demo"), (5, "tiny")])

@@ -30,6 +30,10 @@ MISTAKES = {
         "unknown training quality 74 in space full; known: 20-80, random, 75, 50, 25",
     ),
     "no trials": (["--trials", "0"], "--trials must be 1 or more, got 0"),
+    "epochs of a space that has its own": (
+        ["--space", "smoke", "--epochs", "3"],
+        "space smoke says itself how many epochs its trials have: leave out --epochs",
+    ),
     "negative seed": (["--seed", "-1"], "--seed must be 0 or more, got -1"),
     "a floor beyond any SSIM": (["--least-viewable-ssim", "2"], "--least-viewable-ssim must be between 0 and 1, got 2"),
     "no tracking server": (["--mlflow", "mlruns"], "--mlflow takes the address of a tracking server"),
@@ -103,6 +107,21 @@ def test_a_dry_run_says_that_encoders_are_screened_first(
     assert main(["--space", "encoder", "--data", str(small_pack.folder), "--dry-run"]) == 0
     output = capsys.readouterr().out
     assert "first 48 encoders are tried with the linear filter; the trials are of the best 4" in output
+
+
+@pytest.mark.usefixtures("laptop")
+def test_trials_of_the_small_scale_are_shortened_for_a_time_budget(
+    small_pack: PackedDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--scale", "small", "--data", str(small_pack.folder), "--networks", "native11k", "--dry-run"]
+    assert main([*asked, "--time-budget", "60s"]) == 0
+    output = capsys.readouterr().out
+    assert "up to 6 epochs each" in output
+    assert "; 6 epochs a trial, not 48, so that some are trained to their end" in output
+    assert main([*asked, "--time-budget", "60s", "--epochs", "9"]) == 0
+    assert "up to 9 epochs each" in capsys.readouterr().out
+    assert main([*asked, "--time-budget", "7d"]) == 0
+    assert "up to 48 epochs each" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("laptop")

@@ -1,7 +1,7 @@
 """The plan of a search before anything runs: how many trials, how many epochs, how long it should take, and why."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.footprint import footprint
 from models.names import PERCEPTUAL
@@ -24,6 +24,7 @@ CODECS_S = 4.0  # an image in every setting of the other codecs
 TRIAL_S = 6.0  # a trial, before and after its epochs: building, compiling, its files
 START_S = 20.0  # Ray, and the workers' imports
 END_S = 30.0  # the finalists' workers and the report
+N_IN_A_BUDGET = 3  # trials that follow each other: two of the search, and one that trains the best again
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,29 @@ def make_plan(
         trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
         finish_s=END_S + testing_s / machine.n_slots + codecs_s,
     )
+
+
+def epochs_within(
+    budget_s: float, space: Space, scale: Scale, specs: list[TrialSpec], machine: Machine, workload: Workload
+) -> int:
+    """Return with how many epochs at most trials can be trained to their end within a time budget.
+
+    All of specs, or where the weak stop early, N_IN_A_BUDGET like the first of them one after the other. No fewer
+    epochs than it takes to compare trials for the first time, and no more than specs have.
+    """
+    protocol, epochs = scale.protocol.for_images(workload.size_px), max(spec.epochs for spec in specs)
+    if space.stops_early:
+        specs, n_at_once = specs[:1] * N_IN_A_BUDGET, 1
+    else:
+        n_at_once = min(machine.n_slots, len(specs))
+    short_s, whole_s = (
+        sum(_trial_seconds(replace(spec, epochs=n), 1.0, protocol, machine, workload) for spec in specs) / n_at_once
+        for n in (1, epochs)
+    )
+    if whole_s <= budget_s - START_S:
+        return epochs
+    n_fitting = 1 + math.floor((budget_s - START_S - short_s) * (epochs - 1) / (whole_s - short_s))
+    return min(max(n_fitting, scale.grace_epochs), epochs)
 
 
 def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> float:

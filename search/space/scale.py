@@ -89,7 +89,8 @@ class Scale:
 
     n_confirmed: how many of the best are trained again with n_seeds other seeds. final_split: the split of the final
     round, and final_top, how many of the best it takes; has_final_qualities: whether it trains them at each quality, or
-    at their own alone.
+    at their own alone. fits_budget: whether trials have fewer epochs where a time budget has no room for three that
+    follow each other.
     """
 
     name: str
@@ -104,6 +105,11 @@ class Scale:
     final_split: str = "data100"
     final_top: int = 3
     has_final_qualities: bool = True
+    fits_budget: bool = False
+
+    def with_epochs(self, epochs: int) -> "Scale":
+        """Return the scale whose trials have so many epochs at most."""
+        return replace(self, fields={**self.fields, "epochs": epochs})
 
 
 # How native networks are trained at every scale; `benchmarks/restorers.py ablations` tries each of these alone.
@@ -205,6 +211,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             final_split="tiny",
             final_top=2,
             has_final_qualities=False,
+            fits_budget=True,
         ),
         "tiny": Scale(  # the thesis' section 3.4 and Table 5
             name="tiny",

@@ -37,6 +37,11 @@ class Space:
     n_screened: int = 48
     n_kept: int = 4
 
+    @property
+    def says_epochs(self) -> bool:
+        """Whether the space itself says how many epochs its trials have, not the scale."""
+        return "epochs" in self.fields or "epochs" in self.axes
+
     def cells(self) -> list[Cell]:
         """Return every combination of the axes' values, each prefix of the list as balanced as can be.
 
