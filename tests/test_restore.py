@@ -373,10 +373,7 @@ def test_who_reads_the_pixels_may_end_before_they_do(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
-@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "ppm"])
-def test_what_a_full_disk_has_no_place_for_is_named_and_not_there(
-    photos: Path, tmp_path: Path, model: Path, suffix: str
-) -> None:
+def test_what_a_full_disk_has_no_place_for_is_named_and_not_there(photos: Path, tmp_path: Path, model: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     (photos / "noise.jpg").write_bytes(jpeg_bytes(noise, quality=95))
     program = f"""
@@ -384,11 +381,12 @@ import resource, signal, sys
 from models.cli import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
-sys.exit(main(["restore", "{photos}/noise.jpg", "-o", "{tmp_path}/o.{suffix}", "--model", "{model}"]))
+for suffix in ("png", "bmp", "tiff", "ppm"):
+    print(suffix, main(["restore", "{photos}/noise.jpg", "-o", f"{tmp_path}/o.{{suffix}}", "--model", "{model}"]))
 """
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert answer.returncode == 1
-    assert "noise.jpg cannot be restored: File too large; free space" in answer.stderr
+    assert answer.stdout.split() == ["png", "1", "bmp", "1", "tiff", "1", "ppm", "1"]
+    assert answer.stderr.count("noise.jpg cannot be restored: File too large; free space") == 4
     assert not list(tmp_path.glob("*o.*"))
 
 

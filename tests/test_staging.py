@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datasets import builtin
 from datasets.cli import main
@@ -19,7 +20,7 @@ from datasets.errors import BusyError, InputError
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import open_pack
 from datasets.staging import LOCK, Staging, check_apart, staged
-from tests.pack_fixture import tiny_sources, write_source_folder
+from tests.pack_fixture import SYSTEMS, tiny_sources, write_source_folder
 
 SMALL = ["--size", "32", "--qualities", "75"]
 
@@ -277,7 +278,12 @@ def _heed_ctrl_c() -> None:
 
 @pytest.mark.parametrize("later_s", [0, 0.1, 0.4])
 def test_four_quick_ctrl_c_are_one_line_that_says_what_is_left(tmp_path: Path, later_s: float) -> None:
-    source = write_source_folder(tmp_path / "source", 1200)
+    source = tmp_path / "source"
+    for number in range(600):  # of noise: none is taken for another's duplicate, which would take longer
+        path = source / SYSTEMS[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 256, (37, 44, 3), np.uint8)
+        Image.fromarray(noise).save(path)
     command = [sys.executable, "-m", "datasets", "pack", str(source), str(tmp_path / "pack"), "--size", "32"]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=_heed_ctrl_c

@@ -27,6 +27,7 @@ LEAST_STEP = 3  # below, every number is near to a multiple
 LOG10_FALSE_ALARMS = -2.0  # expected number of grids that chance finds in an image: one in a hundred images
 LEAST_EVIDENCE = 10.0  # decimal logarithm of the likelihood ratio at which a comb of coefficients is enough alone
 FEW_BLOCKS = 256  # where votes are too few, the coefficients of all grids are looked at
+AT_ONCE = 2**18  # coefficients beside their multiples, so that they stay in a cache
 EVERY_GRID = {divmod(grid, 8) for grid in range(64)}
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
@@ -39,6 +40,10 @@ COSINES = COSINES.astype(np.float32)  # the orthonormal DCT of 8 numbers
 ORDER = np.add.outer(_k, _k)  # of a coefficient: low at the top left
 LUMA_TABLE, CHROMA_TABLE = 0, 1  # of standard_steps
 IS_LOW = (ORDER > 0) & (ORDER <= 6)  # those that survive compression most often
+
+STEPS = np.stack([standard_steps(quality) for quality in range(1, 101)]).astype(
+    np.float32
+)  # [100, luma and chroma, 8, 8]
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,11 @@ def find_quality(luma: Plane, grid: tuple[int, int]) -> tuple[float, int]:
     The former is the log10 of a likelihood ratio.
     """
     coefficients = np.abs(_blocks(luma, *grid)).reshape(-1, 8, 8)
-    return max((_evidence(coefficients, _steps(quality, LUMA_TABLE), IS_LOW), quality) for quality in range(1, 101))
+    n_at_once = max(1, AT_ONCE // coefficients.size)
+    tables = (STEPS[first : first + n_at_once, LUMA_TABLE] for first in range(0, len(STEPS), n_at_once))
+    evidence = np.concatenate([_evidence(coefficients, some, IS_LOW) for some in tables])
+    best = int(np.flatnonzero(evidence == evidence.max())[-1])
+    return float(evidence[best]), 1 + best
 
 
 def _subsampling(image: NDArray[np.uint8], grid: tuple[int, int], quality: int) -> str:
@@ -119,10 +128,10 @@ def _subsampling(image: NDArray[np.uint8], grid: tuple[int, int], quality: int) 
     planes = [image.astype(np.float32) @ weights for weights in CHROMA]
     if all(np.ptp(plane) < 1 for plane in planes):
         return GREY
-    steps = _steps(quality, CHROMA_TABLE)
+    steps = STEPS[quality - 1, None, CHROMA_TABLE]
     evidence = {
         name: max(
-            sum(_evidence(np.abs(_blocks(plane, *place)).reshape(-1, 8, 8), steps, ORDER > 0) for plane in shrunken)
+            sum(_evidence(np.abs(_blocks(plane, *place)).reshape(-1, 8, 8), steps, ORDER > 0)[0] for plane in shrunken)
             for place in places
         )
         for name, (shrunken, places) in ((name, _shrunken(planes, grid, factors)) for name, factors in FACTORS.items())
@@ -185,22 +194,17 @@ def _count_zeros(blocks: Plane) -> NDArray[np.int16]:
     return np.where(is_constant, 0, n_zeros).astype(np.int16)
 
 
-def _steps(quality: int, channel: int) -> NDArray[np.float32]:
-    """Return the table that libjpeg makes of luma or of chroma for a quality of 1..100."""
-    return np.asarray(standard_steps(quality)[channel], np.float32)
-
-
-def _evidence(coefficients: Plane, steps: NDArray[np.float32], wanted: NDArray[np.bool_]) -> float:
-    """Return the log10 of how much likelier coefficients [N, 8, 8] are as multiples of their steps than by chance.
+def _evidence(coefficients: Plane, steps: NDArray[np.float32], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the log10 likelihood ratio of coefficients [N, 8, 8] as multiples of steps [T, 8, 8] against chance: [T].
 
     Only those count that are no zeros then: coefficients are most often small, compressed or not.
     """
-    wanted = wanted & (steps >= LEAST_STEP)
-    used, step = coefficients[:, wanted], steps[wanted]
-    multiples = np.round(used / step)
-    counts = multiples > 0
-    is_near = counts & (np.abs(used - multiples * step) < NEAR)
+    used, step = coefficients[:, wanted], steps[:, wanted]
+    each = step[:, None]  # [T, 1, wanted]
+    multiples = np.round(used / each)
+    counts = (multiples > 0) & (each >= LEAST_STEP)
+    is_near = counts & (np.abs(used - multiples * each) < NEAR)
     chance = np.minimum(2 * NEAR / step, HIT)
-    n_near, n_all = is_near.sum(axis=0), counts.sum(axis=0)
+    n_near, n_all = is_near.sum(axis=1), counts.sum(axis=1)
     likelihood = n_near * np.log10(HIT / chance) + (n_all - n_near) * np.log10((1 - HIT) / (1 - chance))
-    return float(likelihood.sum())
+    return np.asarray(likelihood.sum(axis=1))
