@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments, argparse.Namespace(began=began))
         return _main(options, shlex.join(["python", "search/run.py", *arguments]))
     except InputError as error:
-        print(f"lowq: {error}", file=sys.stderr)
+        print(f"lowq: {getattr(error, 'cause', error)}", file=sys.stderr)  # from a worker it comes with a traceback
         return USER_ERROR
     except KeyboardInterrupt:
         print("lowq: interrupted", file=sys.stderr)

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from ray.exceptions import RayTaskError
 
+from datasets.errors import InputError
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
@@ -150,6 +152,17 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 
 @pytest.mark.usefixtures("laptop")
+def test_a_mistake_that_a_worker_found_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ends_on_a_worker(*asked: object) -> int:
+        raise RayTaskError("_score_codecs", "Traceback ...\n  File ...", InputError("no pack")).as_instanceof_cause()
+
+    monkeypatch.setattr("search.cli._main", ends_on_a_worker)
+    assert main([]) == 2
+    assert capsys.readouterr().err == "lowq: no pack\n"
+
+
 def test_an_output_that_nobody_reads_is_no_mistake(
     small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

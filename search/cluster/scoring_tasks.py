@@ -20,7 +20,7 @@ from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
 from search.space.scale import TrialSetup
 from search.space.spec import TrialSpec
-from search.trial.provenance import code_hash
+from search.trial.provenance import code_hash, node_name
 from search.trial.store import SCORES, LocalStore
 
 ABOVE_PARITY = (0, 3, 6)
@@ -46,7 +46,9 @@ class WorkerSetup:
         plugin. Raises one of OUTSIDE where the node cannot have the files, or has other code than the driver.
         """
         if code_hash() != self.code:
-            raise InputError("its lowq is not the driver's code")
+            raise InputError(
+                f"the lowq of {node_name()} is not the code that the search began with: put that back, then --resume"
+            )
         use_plugin(self.setup.plugin)
         checkpoints = find_checkpoint_store(self.checkpoints)
 

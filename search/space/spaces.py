@@ -100,10 +100,9 @@ SPACES: Mapping[str, Space] = {
         screens=TableShapes(
             known=(
                 "jpeg",
-                *("jpeg-trellis", "jpeg-c0.6-trellis", "jpeg-c1.8-trellis", "jpeg-c0.9-dc0.7-trellis"),
-                *("jpeg-flat", "jpeg-radial-a0.4-p1.3-c2-trellis", "webp", "avif"),
+                *("jpeg-c0.6", "jpeg-c1.1-dc0.5", "jpeg-c2-dc0.7", "jpeg-trellis"),
+                *("jpeg-flat", "jpeg-radial-a0.4-p1.3-c2", "webp", "avif"),
             ),
-            trellis=(True, False),
         ),
     ),
     "appendix": Space(
