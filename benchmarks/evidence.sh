@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes what docs/results holds, in order: about three hours of two cores for all of it.
+#
+#   benchmarks/evidence.sh IMAGES FOLDER [native] [encoder] [references] [questions]
+#
+# IMAGES has a sub-folder of lossless images for each camera; FOLDER gets the pack and the runs. What was interrupted
+# goes on when the command is given again; each search is published as it ends.
+set -eu
+images=$1 folder=$2
+shift 2
+python=.venv/bin/python
+pack=$folder/pack
+
+search() {
+	name=$1
+	shift
+	if [ -d "$folder/$name" ]; then
+		$python search/run.py --resume "$folder/$name"
+	else
+		$python search/run.py "$@" --data "$pack" --out "$folder/$name"
+	fi
+	$python benchmarks/publish.py "$folder/$name" "docs/results/$name" --camera draaslan
+}
+
+mkdir -p "$folder"
+[ -d "$pack" ] || $python -m datasets pack "$images" "$pack" --size 256 --qualities 25 40 50 55 60 65 70 75
+for name in ${*:-native encoder references questions}; do
+	case $name in
+	native) search native --space native --time-budget 45m ;;
+	encoder) search encoder --space encoder --networks native11k --time-budget 45m ;;
+	references) search references --plugin benchmarks/references.py --scale small ;;
+	questions) search questions --plugin benchmarks/thesis_questions.py --scale demo ;;
+	*) echo "evidence.sh: no search is named $name: native, encoder, references or questions" >&2 && exit 2 ;;
+	esac
+done
