@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.figures import samples as of_samples
-from analysis.figures.catalogue import CATALOGUE, begin_figures, collect_figures
+from analysis.figures.catalogue import CATALOGUE, draw_figures
 from analysis.figures.picture import Picture, save
 from analysis.figures.samples import before_after, noise, panels
 from analysis.figures.scores import curve
@@ -29,7 +29,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def _drawn(findings: Findings) -> tuple[list[Picture], list[str]]:
-    pictures, notes = collect_figures(begin_figures(findings))
+    pictures, notes = draw_figures(findings)
     return [picture for own in pictures.values() for picture in own], notes
 
 

@@ -53,6 +53,11 @@ CATALOGUE: tuple[FigureSpec, ...] = (
 _drawing: tuple[tuple[FigureSpec, ...], Findings] | None = None  # of a process that draws
 
 
+def draw_figures(findings: Findings) -> tuple[dict[str, list[Picture]], list[str]]:
+    """Draw every figure that the run has data for, by its title; and a sentence for each that is missing."""
+    return collect_figures(begin_figures(findings))
+
+
 def begin_figures(findings: Findings) -> Iterator[Drawn]:
     """Begin to draw every figure of the catalogue; what each draws is waited for when it is asked for.
 
@@ -67,7 +72,7 @@ def begin_figures(findings: Findings) -> Iterator[Drawn]:
 
 
 def collect_figures(figures: Iterator[Drawn]) -> tuple[dict[str, list[Picture]], list[str]]:
-    """Return every figure that the run has data for, by its title; and a sentence for each that is missing."""
+    """Return what `draw_figures` does, of figures begun before."""
     pictures: dict[str, list[Picture]] = {}
     notes: list[str] = []
     for spec, drawn in zip(CATALOGUE, figures, strict=True):
