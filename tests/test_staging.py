@@ -311,3 +311,14 @@ def test_ctrl_c_while_modules_are_loaded_is_one_line_too() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (130, "lowq: interrupted, nothing was left behind\n")
+
+
+def test_a_ctrl_c_after_the_command_has_said_so_is_not_told_again() -> None:
+    code = (
+        "import os, signal, sys, datasets.cli, datasets.__main__ as start\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "datasets.cli.main = lambda: os.kill(os.getpid(), signal.SIGINT) or 130\n"
+        "sys.exit(start._start())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "")
