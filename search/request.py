@@ -37,29 +37,15 @@ DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
 # For the life of a run.
 FIXED = (
-    "space",
-    "scale",
-    "seed",
-    "top",
-    "epochs",
-    "max_macs",
-    "least_viewable_ssim",
-    *COMPUTING,
-    *NARROWED,
-    *CONTINUES,
+    *("space", "scale", "seed", "top", "epochs", "max_macs", "least_viewable_ssim"),
+    *(*COMPUTING, *NARROWED, *CONTINUES),
 )
 # Of these, what runs of earlier versions do not remember.
 LATER = {"re_estimate_normalisation": False, "epochs": None, "max_macs": None, "least_viewable_ssim": None}
 CHANGEABLE = ("data", "vgg16_weights", "trials", "trials_per_gpu", "mirror")  # on --resume; remembered otherwise
-LEAST = {
-    "trials": 1,
-    "epochs": 1,
-    "seed": 0,
-    "top": 1,
-    "trials_per_gpu": 1,
-    "min_nodes": 1,
-    "max_macs": 1,
-}  # of options
+LEAST = {"seed": 0} | dict.fromkeys(
+    ("trials", "epochs", "top", "trials_per_gpu", "min_nodes", "max_macs"), 1
+)  # of options
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
@@ -133,11 +119,11 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         mlflow=options.mlflow,
     )
     require_affordable(task)
-    if options.epochs:
-        task = task.with_epochs(options.epochs)
     if facts:
         _check_resumed(options.resume, task, facts)
-    elif not options.epochs:
+    if options.epochs:
+        task = task.with_epochs(options.epochs)
+    elif not facts:
         task = task.within_budget()
     return task.starting_from(find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint))
 

@@ -46,5 +46,5 @@ def test_the_sentence_above_the_table_says_the_same() -> None:
     }.items():
         (found,) = re.findall(words, text)
         assert [int(number) for number in found] == _row(name)
-    (n_images,) = re.findall(r"`: (\d+) and (\d+) test images", text)
+    (n_images,) = re.findall(r"encoders.py`: (\d+) and (\d+) test images", text)
     assert [int(number) for number in n_images] == [camera["n_test"] for camera in CAMERAS.values()]

@@ -41,9 +41,8 @@ ORDER = np.add.outer(_k, _k)  # of a coefficient: low at the top left
 LUMA_TABLE, CHROMA_TABLE = 0, 1  # of standard_steps
 IS_LOW = (ORDER > 0) & (ORDER <= 6)  # those that survive compression most often
 
-STEPS = np.stack([standard_steps(quality) for quality in range(1, 101)]).astype(
-    np.float32
-)  # [100, luma and chroma, 8, 8]
+# Of every quality: [100, luma and chroma, 8, 8].
+STEPS = np.stack([standard_steps(quality) for quality in range(1, 101)]).astype(np.float32)
 
 
 @dataclass(frozen=True)
