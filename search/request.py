@@ -43,9 +43,8 @@ FIXED = (
 # Of these, what runs of earlier versions do not remember.
 LATER = {"re_estimate_normalisation": False, "epochs": None, "max_macs": None, "least_viewable_ssim": None}
 CHANGEABLE = ("data", "vgg16_weights", "trials", "trials_per_gpu", "mirror")  # on --resume; remembered otherwise
-LEAST = {"seed": 0} | dict.fromkeys(
-    ("trials", "epochs", "top", "trials_per_gpu", "min_nodes", "max_macs"), 1
-)  # of options
+# Of options.
+LEAST = {"seed": 0, **dict.fromkeys(("trials", "epochs", "top", "trials_per_gpu", "min_nodes", "max_macs"), 1)}
 LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
