@@ -75,9 +75,8 @@ class Findings:
     @cached_property
     def best(self) -> TrialRecord | None:
         """The trial that figures show: the pick's, else the best finalist, else the best trial that was scored."""
-        able = [*self.able("test"), *self.able("validation")]
-        picked = [record for record in able if record.trial_id == self.pick.trial_id]
-        return next(iter([*picked, *able]), None)
+        picked = [record for record in self.run.trials if record.trial_id == self.pick.trial_id]  # paused ones too
+        return next(iter([*picked, *self.able("test"), *self.able("validation")]), None)
 
 
 def find(run: Run) -> Findings:
