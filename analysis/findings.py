@@ -13,7 +13,9 @@ from analysis.run import ALIVE, Run
 from analysis.strict import StrictPick, choose_strictly
 from analysis.study import Study, study_of
 from analysis.suspects import UNDER_LINEAR, Oddity, examine_run, reasons
-from search.records import TrialRecord, describe_left_out
+from search.records import TrialRecord, TrialStatus, describe_left_out
+
+SCORED = (*ALIVE, TrialStatus.PAUSED)  # the statuses of trials whose scores count; a time budget pauses finalists too
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,15 @@ class Findings:
 
     def able(self, split: str) -> list[TrialRecord]:
         """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""
-        able = [record for record in self.run.trials if record.status in ALIVE and record.trial_id not in self.suspects]
+        able = [record for record in self.run.trials if record.status in SCORED and record.trial_id not in self.suspects]
         return [record for record in able if self.run.has_scores(record, split)]
 
     @cached_property
     def best(self) -> TrialRecord | None:
         """The trial that figures show: the pick's, else the best finalist, else the best trial that was scored."""
-        picked = [record for record in self.run.trials if record.trial_id == self.pick.trial_id]  # paused ones too
-        return next(iter([*picked, *self.able("test"), *self.able("validation")]), None)
+        able = [*self.able("test"), *self.able("validation")]
+        picked = [record for record in able if record.trial_id == self.pick.trial_id]
+        return next(iter([*picked, *able]), None)
 
 
 def find(run: Run) -> Findings:

@@ -26,7 +26,7 @@ from analysis.findings import Findings, find
 from analysis.records import BASELINE_LABEL
 from analysis.run import open_run
 from models.names import METRICS
-from search.records import append_record
+from search.records import TrialStatus, append_record
 from search.space.spec import BASELINE
 from tests.run_fixture import baseline_scores, plan, record_of, trial_scores, write_run, write_scores
 
@@ -231,6 +231,14 @@ def test_best_trial_without_test_scores_is_shown_on_validation_images(tmp_path: 
     findings = find(open_run(write_run(tmp_path / "run", [plan(0), plan(1, finalist=False, margin=-1.6)])))
     finalist, _ = findings.run.trials
     assert _shown_by(replace(findings, suspects={finalist.trial_id: "dead"})).split == "validation"
+
+
+def test_figures_show_the_pick_where_a_time_budget_paused_it(tmp_path: Path) -> None:
+    paused = plan(1, margins={25: 0.1, 50: 0.5, 75: 0.6}, status=TrialStatus.PAUSED)
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0), paused])))
+    assert findings.pick.trial_id == paused.spec.trial_id
+    assert findings.best is not None and findings.best.trial_id == paused.spec.trial_id
+    assert _shown_by(findings).trials[0] is findings.best
 
 
 def test_the_linear_filter_is_always_among_what_is_compared(tmp_path: Path) -> None:
