@@ -24,7 +24,6 @@ QUALITIES = range(32, 77)  # of training
 LADDER = (32, 38, 44, 50, 56, 62, 68, 75)
 N_FILES = 3072  # that windows are cut from
 CROP_PX, SSIM_WEIGHT = 96, 2.0
-N_PROBED = 240  # steps by which the time of one is measured
 
 
 class File(NamedTuple):
@@ -37,9 +36,9 @@ class File(NamedTuple):
 
 
 class NetworkRestorer:
-    """A network that is told its tables, trained for about so many seconds of a core on a camera's training images."""
+    """A network that is told its tables, trained on a camera's training images as files of a family show them."""
 
-    def __init__(self, camera: Camera, family: EncoderFamily, seconds: float) -> None:
+    def __init__(self, camera: Camera, family: EncoderFamily) -> None:
         self.camera, self.family = camera, family
         self.model = build_model(
             NETWORK, start="near_identity", size=network_size(NETWORK, width=WIDTH, told_tables=True)
@@ -48,14 +47,15 @@ class NetworkRestorer:
         for layer in self.model.layers:
             if isinstance(layer, PlaneFilter):
                 layer.set_filter(kernel)
+        self.start = self.model.get_weights()
         self.files = self._compress()
-        start = self.model.get_weights()
-        self._train(N_PROBED)  # the first steps compile
+
+    def fit(self, n_steps: int) -> float:
+        """Train from the start for so many steps, and return the seconds of a core that a step took."""
+        self.model.set_weights(self.start)
         began = time.process_time()
-        self._train(N_PROBED)
-        self.n_steps = max(N_PROBED, int(seconds * N_PROBED / (time.process_time() - began)))
-        self.model.set_weights(start)
-        self._train(self.n_steps)
+        self._train(n_steps)
+        return (time.process_time() - began) / n_steps
 
     def levels(self, subset: str) -> list[Level]:
         """Return what images of a subset reach at each quality of the ladder, restored."""

@@ -5,8 +5,8 @@ python benchmarks/encoders.py FOLDER --network-minutes 15
 FOLDER holds a sub-folder of lossless images per camera. Each camera stands alone: near-duplicates are on one side of
 its division into training, validation and test images; filters are fitted to training images and regularised on
 validation images, which the search over quantisation tables chooses on too; what is reported is of test images. The
-standard's tables with the scale of chroma and the DC that suit the filter get a network as well, trained for so many
-minutes.
+standard's tables with the scale of chroma and the DC that suit the filter, and a few others, get a network as well: a
+short training of each says whose validation images need least, and that one is trained for so many minutes.
 Bytes are those at which the means of MAE, MSE, PSNR and SSIM all reach those of JPEG-75 as Pillow writes it by default,
 as a share of its bytes. Each camera has a process of its own, with one thread.
 """
@@ -39,7 +39,7 @@ from scipy.stats import spearmanr  # noqa: E402
 from datasets.codecs import library, use_one_thread, why_missing  # noqa: E402
 from datasets.encoders.compress import as_codec  # noqa: E402
 from datasets.encoders.encoder import Encoder  # noqa: E402
-from datasets.encoders.family import EncoderFamily  # noqa: E402
+from datasets.encoders.family import EncoderFamily, find_family  # noqa: E402
 from datasets.encoders.names import find_encoder  # noqa: E402
 from datasets.encoders.step_tables import BOUNDS, RadialTables, ScaledTables  # noqa: E402
 from datasets.pack_format import plain_jpeg  # noqa: E402
@@ -50,6 +50,8 @@ N_STEPS = 2  # towards parity, after the starts
 LADDER = (-0.14, -0.07, 0.0, 0.07, 0.14)  # of coarseness, around parity
 SCALES = (4, 60)  # of radial tables
 LOWEST_QUALITY, HIGHEST_QUALITY = 15, 95
+NETWORK_FAMILIES = ("jpeg", "jpeg-c1.1-dc0.5", "jpeg-c2-dc0.7")  # beside the one that the filter chooses
+N_SCREENING = 800  # steps of training by which a network chooses
 RESULT = Path(__file__).resolve().parent / "results" / "encoders.json"
 
 FAMILIES: Mapping[str, tuple[Callable[[int], Encoder], tuple[int, ...]]] = {  # of quality; the qualities to try
@@ -205,17 +207,30 @@ def _best_by_kind(search: Search, tried: Sequence[Mapping[str, Any]], with_filte
 
 
 def with_network(camera: Camera, encoder: str, seconds: float) -> dict[str, Any]:
-    """Return what test images need of the family of an encoder where a network restores them."""
-    family = EncoderFamily(find_encoder(encoder))
-    restorer = NetworkRestorer(camera, family, seconds)
+    """Return what test images need where a network restores them.
+
+    Of the families that a search tries first, and that of an encoder, it takes the one whose validation images need
+    least after a short training, and trains on that for so many seconds of a core.
+    """
+    families = [EncoderFamily(find_encoder(encoder)), *map(find_family, NETWORK_FAMILIES)]
+    tried, step_s = {}, 0.0
+    for family in {family.name: family for family in families}.values():
+        restorer = NetworkRestorer(camera, family)
+        step_s = restorer.fit(N_SCREENING)
+        tried[family.name] = round(camera.share("validation", restorer.levels("validation")), 4)
+        print(f"  {camera.name}, {family.name}, {N_SCREENING} steps: {tried[family.name]} of validation", flush=True)
+    restorer = NetworkRestorer(camera, find_family(min(tried, key=lambda name: tried[name])))
+    n_steps = int(seconds / step_s)
+    restorer.fit(n_steps)
     levels = {subset: restorer.levels(subset) for subset in ("validation", "test")}
     shares = {subset: round(camera.share(subset, found), 4) for subset, found in levels.items()}
     margins = {quality: round(level.margin, 3) for quality, level in zip(QUALITIES, levels["test"], strict=True)}
     found = {
         "network": NETWORK,
-        "family": family.name,
+        "screened": {"n_steps": N_SCREENING, "validation": tried},
+        "family": restorer.family.name,
         "width": WIDTH,
-        "n_steps": restorer.n_steps,
+        "n_steps": n_steps,
         **shares,
         "margins": margins,
     }
