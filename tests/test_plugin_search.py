@@ -22,7 +22,7 @@ SPACE = replace(SPACE, fields={"epochs": 1, "epoch_images": 16, "crop_px": 32, "
 def run(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of the page's own space, kept short."""
     folder = tmp_path_factory.mktemp("plugin")
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL)
     (folder / "my_nets.py").write_text(example + SHORT)
     done = run_in(folder, "--plugin", "my_nets.py", "--data", small_pack.folder, "--trials", 2, "--out", "run")
     assert done.returncode == 0, done.stderr

@@ -37,16 +37,23 @@ def _tables_as_they_were() -> Iterator[None]:
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    file = tmp_path / "my_nets.py"
-    file.write_text(blocks[0])
-    return file
+    return _written(tmp_path, _blocks()[0])
+
+
+def _blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def _written(folder: Path, text: str) -> Path:
     file = folder / "my_nets.py"
     file.write_text(text)
     return file
+
+
+def test_encoders_of_the_page_are_an_axis_of_a_space(tmp_path: Path) -> None:
+    space = extended_space(check_plugin(read_plugin(_written(tmp_path, _blocks()[1]))), "files")
+    specs = [TrialSpec(**cell, **space.fields, told_tables=True) for cell in space.first_parameters()]
+    assert [spec.encoder for spec in specs] == list(space.axes["encoder"])
 
 
 def test_the_example_of_the_page_is_checked_counted_and_known(example: Path) -> None:

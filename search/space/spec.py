@@ -133,7 +133,9 @@ class TrialSpec:
             value = getattr(self, field)
             if value is not None and not value > 0:
                 raise ValueError(f"{field} must be positive or None, got {value!r}")
-        if (self.ssim_weight is None) == (self.loss in WEIGHTED_LOSSES):
+        if self.ssim_weight is None and self.loss in WEIGHTED_LOSSES:
+            raise ValueError(f"the loss {self.loss} needs an ssim_weight, such as 2.0")
+        if self.ssim_weight is not None and self.loss not in WEIGHTED_LOSSES:
             raise ValueError(
                 f"ssim_weight belongs to the losses {', '.join(WEIGHTED_LOSSES)} alone, "
                 f"got {self.ssim_weight!r} with {self.loss}"
