@@ -71,8 +71,10 @@ class Findings:
 
     def able(self, split: str) -> list[TrialRecord]:
         """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""
-        able = [record for record in self.run.trials if record.status in SCORED and record.trial_id not in self.suspects]
-        return [record for record in able if self.run.has_scores(record, split)]
+        scored = [
+            record for record in self.run.trials if record.status in SCORED and self.run.has_scores(record, split)
+        ]
+        return [record for record in scored if record.trial_id not in self.suspects]
 
     @cached_property
     def best(self) -> TrialRecord | None:

@@ -237,7 +237,8 @@ def test_figures_show_the_pick_where_a_time_budget_paused_it(tmp_path: Path) -> 
     paused = plan(1, margins={25: 0.1, 50: 0.5, 75: 0.6}, status=TrialStatus.PAUSED)
     findings = find(open_run(write_run(tmp_path / "run", [plan(0), paused])))
     assert findings.pick.trial_id == paused.spec.trial_id
-    assert findings.best is not None and findings.best.trial_id == paused.spec.trial_id
+    assert findings.best is not None
+    assert findings.best.trial_id == paused.spec.trial_id
     assert _shown_by(findings).trials[0] is findings.best
 
 
