@@ -13,7 +13,8 @@ from analysis.run import ALIVE, Run
 from analysis.strict import StrictPick, choose_strictly
 from analysis.study import Study, study_of
 from analysis.suspects import UNDER_LINEAR, Oddity, examine_run, reasons
-from search.records import TrialRecord, TrialStatus, describe_left_out
+from search.records import TrialRecord, describe_left_out
+from search.space.spec import TrialStatus
 
 SCORED = (*ALIVE, TrialStatus.PAUSED)  # the statuses of trials whose scores count; a time budget pauses finalists too
 

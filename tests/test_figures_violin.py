@@ -26,8 +26,8 @@ from analysis.findings import Findings, find
 from analysis.records import BASELINE_LABEL
 from analysis.run import open_run
 from models.names import METRICS
-from search.records import TrialStatus, append_record
-from search.space.spec import BASELINE
+from search.records import append_record
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import baseline_scores, plan, record_of, trial_scores, write_run, write_scores
 
 
