@@ -14,6 +14,7 @@ from typing import Any
 
 from datasets.console import CLOSED_PIPE, INTERRUPTED, USER_ERROR, OneLineParser, drop
 from datasets.errors import InputError
+from search.asked import NARROWED, require_run
 from search.cluster.connection import disconnect
 from search.cluster.node_check import Check, check_nodes, without_bad_nodes
 from search.cluster.placement import describe_unplaceable, require_placeable
@@ -26,7 +27,7 @@ from search.progress.live import LiveTable
 from search.progress.log import Lines
 from search.progress.scalars import Scalars
 from search.records import describe_left_out, read_pick, read_records
-from search.request import NARROWED, make_task, require_run
+from search.request import make_task
 from search.space.scale import SCALES
 from search.space.spaces import FINAL, SPACES
 from search.space.spec import TrialStatus

@@ -1,39 +1,27 @@
 """What a user asked for, checked and completed: options become the task of a new run, or of one to go on with."""
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from datasets.builtin import open_builtin
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
-from models.plugins import Plugin
+from search.asked import CONTINUES, DEFAULT_SPACE, NARROWED, of_options, of_run, path_or_none, require_run
 from search.cluster.connection import connect
 from search.engine.mlflow_log import require_mlflow
-from search.records import read_run_facts
-from search.space.continuation import Continuation, find_continuation
-from search.space.earlier import find_earlier, read_trained
-from search.space.final import final_space
+from search.space.earlier import find_earlier
 from search.space.perceptual import find_weights, weights_facts
 from search.space.plan import Machine
-from search.space.plugin import extended_space, find_plugin, space_name
+from search.space.plugin import find_plugin, space_name
 from search.space.scale import SCORED_QUALITIES, Scale, choose_scale
-from search.space.space import Space, space_from_facts
-from search.space.spaces import FINAL, find_space
+from search.space.space import Space
 from search.task import Task
 
 BUILTIN_FOLDER = Path("data")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-NARROWED = {  # option -> axis
-    "networks": "architecture",
-    "losses": "loss",
-    "qualities": "training_quality",
-    "activations": "output_activation",
-}
-CONTINUES = ("from_run", "trial", "more_epochs")  # belong together
-DEFAULTS = {"space": "full", "scale": "auto", "seed": 0, "trials_per_gpu": 1}
+DEFAULTS = {"space": DEFAULT_SPACE, "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
 # For the life of a run.
 FIXED = (
@@ -49,18 +37,6 @@ LEAST_SIZE_PX = 48  # room for SSIM's 11 px window in the scored crop
 TRIALS_PER_CELL = 2  # where neither --trials nor the scale says: each cell, and as many that Optuna chooses
 
 
-@dataclass(frozen=True)
-class Asked:
-    """Where a search comes from: its space, what that lacks, the trial or runs it starts from, the run it resumes."""
-
-    space: Space
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    continuation: Continuation | None = None
-    earlier: tuple[Path, ...] = ()
-    facts: dict[str, Any] | None = None
-    plugin: Plugin | None = None
-
-
 def make_task(options: argparse.Namespace, command: str) -> Task:
     """Check every option, connect to Ray and return the task. Raises InputError."""
     facts = _recall(options) if options.resume else None
@@ -74,7 +50,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         budget_s = _check_numbers(options)
         if options.mlflow:
             require_mlflow(options.mlflow)
-        asked = replace(_resumed(facts) if facts else _asked(options, plugin), plugin=plugin)
+        asked = replace(of_run(facts) if facts else of_options(options, plugin), plugin=plugin)
         choose_scale(options.scale, 0)
         if options.epochs and asked.space.says_epochs:
             raise ValueError(
@@ -82,7 +58,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
             )
     except ValueError as error:
         raise InputError(str(error)) from error
-    space, weights, left_out = find_weights(asked.space, _path(options.vgg16_weights))
+    space, weights, left_out = find_weights(asked.space, path_or_none(options.vgg16_weights))
     pack = open_pack(Path(options.data)) if options.data else open_builtin(BUILTIN_FOLDER)
     _check_pack(pack)
     if asked.continuation:
@@ -140,14 +116,6 @@ def require_affordable(task: Task) -> None:
         )
 
 
-def require_run(run: Path) -> dict[str, Any]:
-    """Return the facts of a run directory. Raises InputError where there is none."""
-    try:
-        return read_run_facts(run)
-    except (OSError, ValueError) as error:
-        raise InputError(str(error)) from error
-
-
 def parse_duration(text: str) -> float:
     """Return seconds: "90s", "20m", "2h", "7d" or plain seconds. Raises ValueError for anything else."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS_S else (text, "s")
@@ -186,61 +154,6 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
         if name in FIXED or not getattr(options, name):
             setattr(options, name, value)
     return facts
-
-
-def _resumed(facts: dict[str, Any]) -> Asked:
-    """Return what a run to resume was asked for; its space is the one it was made with, whatever lowq's is today."""
-    return Asked(space_from_facts(facts["space_definition"]), facts["left_out"], facts=facts)
-
-
-def _asked(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
-    """Return what a new run is asked for."""
-    if options.trial is not None or options.more_epochs is not None:
-        continuation = _continuation(options)
-        return Asked(continuation.space, continuation=continuation)
-    if options.space == FINAL:
-        if not options.from_run or len(options.from_run) != 1:
-            raise InputError("the space final takes the best of one run: name it with --from RUN")
-        (run,) = options.from_run
-        options.data = options.data or require_run(run)["dataset"]["path"]
-        try:
-            scale = choose_scale(require_run(run)["scale"], 0)[0]
-            space = final_space(read_trained(run), scale, options.top, options.seed, options.networks)
-        except ValueError as error:
-            raise InputError(f"{run} cannot be finished: {error}") from error
-        return Asked(_narrowed(space, options))
-    runs = tuple(options.from_run or ())
-    for run in runs:
-        options.data = options.data or require_run(run)["dataset"]["path"]
-    space = extended_space(plugin, options.space) if plugin else find_space(options.space)
-    return Asked(_with_normalisation(_narrowed(space, options), options), earlier=runs)
-
-
-def _continuation(options: argparse.Namespace) -> Continuation:
-    """Return what --from, --trial and --more-epochs ask for, and take the rest of what that run was asked for."""
-    if any(getattr(options, name) is None for name in CONTINUES) or len(options.from_run) != 1:
-        raise InputError("--from RUN, --trial ID and --more-epochs N belong together: give all three")
-    if options.space != DEFAULTS["space"] or any(getattr(options, option) for option in NARROWED):
-        raise InputError("--from goes on with one trial as it is: leave out --space and what narrows it")
-    continuation = find_continuation(options.from_run[0], options.trial, options.more_epochs)
-    options.scale, options.seed = continuation.options["scale"], continuation.child.seed
-    options.data = options.data or continuation.options["data"]
-    options.vgg16_weights = options.vgg16_weights or _path(continuation.options["vgg16_weights"])
-    return continuation
-
-
-def _narrowed(space: Space, options: argparse.Namespace) -> Space:
-    for option, axis in NARROWED.items():
-        space = space.narrowed(axis, _values(axis, getattr(options, option)))
-    if not space.cells():
-        raise InputError(f"nothing is left of space {space.name}: it never combines these values")
-    return space
-
-
-def _values(axis: str, names: Sequence[str] | None) -> list[Any] | None:
-    if names is None or axis != "training_quality":
-        return None if names is None else list(names)
-    return [int(name) if name.isdigit() else name for name in names]
 
 
 def _check_numbers(options: argparse.Namespace) -> float | None:
@@ -284,13 +197,6 @@ def _computing(options: argparse.Namespace, machine: Machine) -> dict[str, Any]:
     return {"precision": "mixed_float16" if options.mixed_precision else "float32", "xla": options.xla}
 
 
-def _with_normalisation(space: Space, options: argparse.Namespace) -> Space:
-    """Return the space with re-estimated statistics where they are asked for, whatever its protocol says."""
-    if not options.re_estimate_normalisation:
-        return space
-    return replace(space, fields={**space.fields, "normalisation": "re-estimated"})
-
-
 def _n_trials(
     space: Space, scale: Scale, asked: int | None, budget_s: float | None, facts: dict[str, Any] | None
 ) -> int:
@@ -300,10 +206,6 @@ def _n_trials(
     if facts and not asked:
         return int(facts["n_trials"])
     return asked or space.n_trials or (scale.n_trials if budget_s is None else None) or TRIALS_PER_CELL * n_cells
-
-
-def _path(name: str | Path | None) -> Path | None:
-    return Path(name) if name else None
 
 
 def _plain(value: Any) -> Any:
