@@ -1,5 +1,6 @@
 """Figures: their tables by hand, and drawings that become files of the right kind, the same each time."""
 
+import multiprocessing
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.figures import samples as of_samples
-from analysis.figures.catalogue import CATALOGUE, draw_figures
+from analysis.figures.catalogue import CATALOGUE, draw_figures, figures_of
 from analysis.figures.picture import Picture, save
 from analysis.figures.samples import before_after, noise, panels
 from analysis.figures.scores import curve
@@ -18,6 +19,7 @@ from analysis.figures.subplots import draw_subplots
 from analysis.findings import Findings, find
 from analysis.pictures import Samples, read_samples
 from analysis.run import open_run
+from datasets.cores import n_cores
 from search.space.spec import TrialStatus
 from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 
@@ -50,6 +52,17 @@ def test_every_figure_of_a_run_becomes_a_png_and_an_svg_of_its_own_name(tmp_path
         assert picture.png.startswith(PNG_MAGIC)
         assert b"<svg" in picture.svg
         assert picture.webp[8:12] == b"WEBP"
+
+
+def test_nothing_is_drawn_any_more_once_its_tables_have_failed(tmp_path: Path) -> None:
+    def fail() -> None:
+        assert multiprocessing.active_children() or n_cores() == 1
+        raise ZeroDivisionError
+
+    findings = find(open_run(write_run(tmp_path / "run", [plan(0)])))
+    with pytest.raises(ZeroDivisionError), figures_of(findings):
+        fail()
+    assert not multiprocessing.active_children()
 
 
 def test_figures_are_the_same_files_each_time(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from analysis.checks import RunError
@@ -55,20 +56,29 @@ _drawing: tuple[tuple[FigureSpec, ...], Findings] | None = None  # of a process 
 
 def draw_figures(findings: Findings) -> tuple[dict[str, list[Picture]], list[str]]:
     """Draw every figure that the run has data for, by its title; and a sentence for each that is missing."""
-    return collect_figures(begin_figures(findings))
+    with figures_of(findings) as figures:
+        return collect_figures(figures)
 
 
-def begin_figures(findings: Findings) -> Iterator[Drawn]:
+@contextmanager
+def figures_of(findings: Findings) -> Iterator[Iterator[Drawn]]:
     """Begin to draw every figure of the catalogue; what each draws is waited for when it is asked for.
 
-    Where processes can be forked, as many are drawn at a time as there are cores.
+    Where processes can be forked, as many are drawn at a time as there are cores. On leaving, none is drawn any more.
+    Raises RunError where a process that drew was ended.
     """
     n_at_once = min(n_cores(), MOST_AT_ONCE, len(CATALOGUE)) if sys.platform == "linux" else 1
     if n_at_once == 1:
-        return (spec.draw(findings) for spec in CATALOGUE)
+        yield (spec.draw(findings) for spec in CATALOGUE)
+        return
     context = multiprocessing.get_context("fork")  # the findings are handed on by memory
     pool = ProcessPoolExecutor(n_at_once, context, _have, (CATALOGUE, findings))
-    return _drawn(pool, pool.map(_draw, range(len(CATALOGUE))))
+    try:
+        yield pool.map(_draw, range(len(CATALOGUE)))
+    except BrokenProcessPool as error:
+        raise RunError("a process that drew figures was ended, as for want of memory: make the report again") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def collect_figures(figures: Iterator[Drawn]) -> tuple[dict[str, list[Picture]], list[str]]:
@@ -81,14 +91,6 @@ def collect_figures(figures: Iterator[Drawn]) -> tuple[dict[str, list[Picture]],
         else:
             pictures[spec.title] = drawn
     return pictures, list(dict.fromkeys(notes))
-
-
-def _drawn(pool: ProcessPoolExecutor, figures: Iterator[Drawn]) -> Iterator[Drawn]:
-    try:
-        with pool:
-            yield from figures
-    except BrokenProcessPool as error:
-        raise RunError("a process that drew figures was ended, as for want of memory: make the report again") from error
 
 
 def _have(catalogue: tuple[FigureSpec, ...], findings: Findings) -> None:

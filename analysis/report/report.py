@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from analysis import strict
 from analysis.checks import RunError
 from analysis.decide import RULE, as_json
-from analysis.figures.catalogue import CATALOGUE, begin_figures, collect_figures
+from analysis.figures.catalogue import CATALOGUE, collect_figures, figures_of
 from analysis.figures.picture import Picture
 from analysis.figures.samples import before_after
 from analysis.findings import Findings
@@ -34,9 +34,9 @@ def write_report(findings: Findings, out: Path) -> Path:
     Nothing appears at OUT before the report is complete. Raises RunError when OUT is something else than a report.
     """
     require_report_place(out.resolve())  # before the figures, which take longest
-    figures = begin_figures(findings)
-    tables = tables_of(findings)  # while they are drawn
-    pictures, picture_notes = collect_figures(figures)
+    with figures_of(findings) as figures:
+        tables = tables_of(findings)  # while they are drawn
+        pictures, picture_notes = collect_figures(figures)
     drawn_in = [spec.section for spec in CATALOGUE if spec.title in pictures]
     told = {"data", *drawn_in, *(table.section for table in tables.values())}
     page = render(
