@@ -54,6 +54,8 @@ def test_encoders_of_the_page_are_an_axis_of_a_space(tmp_path: Path) -> None:
     space = extended_space(check_plugin(read_plugin(_written(tmp_path, _blocks()[1]))), "files")
     specs = [TrialSpec(**cell, **space.fields, told_tables=True) for cell in space.first_parameters()]
     assert [spec.encoder for spec in specs] == list(space.axes["encoder"])
+    with pytest.raises(InputError, match=r"to add to space full: leave out --space to search its own, files"):
+        extended_space(check_plugin(read_plugin(_written(tmp_path, _blocks()[1]))), "full")
 
 
 def test_the_example_of_the_page_is_checked_counted_and_known(example: Path) -> None:

@@ -58,6 +58,11 @@ def extended_space(plugin: Plugin, name: str) -> Space:
     if own is not None and name == own.name:
         return own
     networks, losses = network_names(plugin, module), loss_names(plugin, module)
+    if not networks and not losses and own is not None:
+        raise InputError(
+            f"{plugin.name}.py has no NETWORKS or LOSSES to add to space {name}: leave out --space to search its own, "
+            f"{own.name}"
+        )
     if not networks and not losses:
         raise InputError(f"{plugin.name}.py defines neither NETWORKS nor LOSSES nor a SPACE: there is nothing to add")
     space = find_space(name)
