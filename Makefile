@@ -10,7 +10,7 @@ JAX_TESTS := $(addprefix tests/test_,$(addsuffix .py,augmentation backends batch
 .PHONY: search test test-jax test-cluster lint
 
 search: .venv/installed
-	$(BIN)/python search/run.py --space full
+	$(BIN)/python search/run.py --space full --scale demo
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder

@@ -41,7 +41,7 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
     """Check every option, connect to Ray and return the task. Raises InputError."""
     facts = _recall(options) if options.resume else None
     plugin = find_plugin(options.plugin, options.resume or (options.from_run or [None])[0])
-    if plugin and options.space is None:
+    if plugin and options.space is None and options.trial is None and options.more_epochs is None:
         options.space = space_name(plugin)
     for name, value in DEFAULTS.items():
         if getattr(options, name) is None:

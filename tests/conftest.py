@@ -61,6 +61,21 @@ def small_pack(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
 
 
 @pytest.fixture
+def own_tables() -> Iterator[None]:
+    """Leave the tables of networks and losses as they were, whatever a plugin adds to them."""
+    from models.build import ARCHITECTURES
+    from models.footprint import FOOTPRINTS
+    from models.losses import LOSSES
+
+    tables: tuple[dict[str, object], ...] = (ARCHITECTURES, LOSSES, FOOTPRINTS)  # type: ignore[assignment]
+    before = [dict(table) for table in tables]
+    yield
+    for table, kept in zip(tables, before, strict=True):
+        table.clear()
+        table.update(kept)
+
+
+@pytest.fixture
 def small_resnet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ResNet so small that its training is compiled in a moment."""
     from models.architectures.resnet import resnet

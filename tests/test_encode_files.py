@@ -150,7 +150,7 @@ def test_what_a_run_picked_is_written_with_optimised_huffman_tables(sources: Pat
         (None, "has no report/pick.json: name an encoder"),
         ("[", "names no encoder: write the report anew"),
         ('{"quality": 50}', "names no encoder: write the report anew"),
-        ('{"quality": null, "encoder": null}', "has no pick: name an encoder"),
+        ('{"quality": null, "encoder": null}', "has no pick: name an encoder, such as jpeg-q60"),
     ],
 )
 def test_a_run_that_picked_nothing_is_refused(

@@ -247,8 +247,8 @@ def _damaged_scores(run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_no_pick, "has no pick; name a trial with --trial ID; closest came came-closest"),
-        (_no_report, "has no pick; name a trial with --trial ID"),
+        (_no_pick, "--trial ID -o FILE` makes a model file of a trial; closest came came-closest"),
+        (_no_report, "has no pick: `python -m models export "),
         (_unknown, "has no ended trial unknown-trial; it has identity-"),
         (_baseline, "is JPEG as it is, which restores nothing"),
         (_no_state, "has no weights of native1k"),

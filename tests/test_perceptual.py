@@ -97,8 +97,9 @@ def test_a_named_file_is_used_and_told_by_its_hash(weights: Path) -> None:
     assert weights_facts(found) == {"path": str(weights.resolve()), "sha256": sha256}
 
 
-def test_without_weights_the_other_losses_are_searched_and_the_run_says_so() -> None:
+def test_without_weights_the_other_losses_are_searched_and_the_run_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     space, found, left_out = find_weights(FULL, None)
+    assert f"are downloaded once (59 MB): {cached_weights()}" in capsys.readouterr().out
     assert found is None
     assert space.axes["loss"] == tuple(loss for loss in FULL.axes["loss"] if loss != PERCEPTUAL)
     assert [describe_left_out(item) for item in left_out] == ["perceptual: not run, no VGG16 weights"]

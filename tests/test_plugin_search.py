@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from datasets.packed import PackedDataset
+from search.cli import main
 from search.records import read_records, read_run_facts
+from search.space.plan import Machine
 from search.space.plugin import PLUGIN_FILE
 from search.space.spec import TrialStatus
 from tests.search_process import ROOT, run_in
@@ -38,6 +40,16 @@ def test_networks_and_losses_of_ones_own_are_trained_and_recorded(run: Path) -> 
     }
     assert {record.status for record in trained.values()} == {TrialStatus.COMPLETED}
     assert trained["my_nets.narrow"].macs_per_pixel == 27 * 8 + 72 * 3
+
+
+@pytest.mark.usefixtures("own_tables")
+def test_a_trial_of_ones_own_space_goes_on(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("search.request.connect", lambda address, trials_per_gpu: Machine(2, 1, memory_mb=8000))
+    trial = next(record.trial_id for record in read_records(run) if record.spec.is_trained)
+    assert main(["--from", str(run), "--trial", trial, "--more-epochs", "1", "--dry-run"]) == 0
+    assert "plan: 1 trial" in capsys.readouterr().out
 
 
 def test_a_run_keeps_the_file_and_goes_on_with_it_whatever_becomes_of_the_other(run: Path) -> None:

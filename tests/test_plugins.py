@@ -1,7 +1,6 @@
 """Networks, losses and spaces of one's own: the page's example works, and what is wrong is said in one line."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.build import ARCHITECTURES, build_model
 from models.footprint import FOOTPRINTS
-from models.losses import LOSSES, make_loss
+from models.losses import make_loss
 from models.plugins import Plugin, PluginError, check_plugin, read_plugin, run_plugin, use_plugin
 from search.request import require_affordable
 from search.space.plan import Machine
@@ -22,17 +21,8 @@ from search.space.spaces import SPACES
 from search.space.spec import TrialSpec
 from search.task import Task
 
+pytestmark = pytest.mark.usefixtures("own_tables")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "extending.md"
-
-
-@pytest.fixture(autouse=True)
-def _tables_as_they_were() -> Iterator[None]:
-    tables: tuple[dict[str, object], ...] = (ARCHITECTURES, LOSSES, FOOTPRINTS)  # type: ignore[assignment]
-    before = [dict(table) for table in tables]
-    yield
-    for table, kept in zip(tables, before, strict=True):
-        table.clear()
-        table.update(kept)
 
 
 @pytest.fixture

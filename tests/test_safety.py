@@ -195,13 +195,14 @@ def test_a_card_says_what_is_beyond_the_proposed(small_pack: PackedDataset) -> N
 def test_the_command_writes_the_card_into_the_model_file(
     tmp_path: Path, small_pack: PackedDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drawn = drawn_model_file()
+    drawn = drawn_model_file(split="tiny")
     write_model_file(tmp_path / "a.lowq", drawn)
     command = ["safety", str(tmp_path / "a.lowq"), str(small_pack.folder)]
     assert main([*command, "-o", str(tmp_path / "b.lowq"), "--images", "2"]) == 0
     card = read_model_file(tmp_path / "b.lowq").facts["safety"]
     assert card["pack"]["fingerprint"] == small_pack.fingerprint
     assert card["n_images"] == 2
+    assert card["pack"]["split"] == "data101"  # the model was trained on tiny
     said = capsys.readouterr().out
     assert said.splitlines()[0].startswith("JPEG-50 restored, beside JPEG-75, on 2 test images")
     for weight, before in zip(read_model_file(tmp_path / "b.lowq").weights, drawn.weights, strict=True):

@@ -76,7 +76,7 @@ def picked_encoder(run: Path) -> Encoder:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} names no encoder: write the report anew with `python -m analysis {run}`") from error
     if name is None:
-        raise InputError(f"{run} has no pick: name an encoder")
+        raise InputError(f"{run} has no pick: name an encoder, such as jpeg-q60")
     return replace(find_encoder(str(name)), optimised=True)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # it loads Keras, which a mistake need not wait for
 
 Image = NDArray[np.uint8]  # [H, W, 3]
 
-N_IMAGES, QUALITY, SPLIT = 12, 50, "data100"
+N_IMAGES, QUALITY, SPLIT = 12, 50, "data100"  # of a model that does not tell its split
 STAND_IN = "data101"  # whose test images tiny, which has none, never trains on
 N_REMEMBERED = 64  # restored images: several measures look at the same
 # Of a run's finalists, whose cards a search waits for: fewer images, and their centres.
@@ -50,7 +50,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("-o", "--out", type=Path, metavar="FILE", help=f"the model file with its card ({SUFFIX})")
     command.add_argument("--quality", type=int, default=QUALITY, help="of the files that are restored (%(default)s)")
     command.add_argument("--images", type=int, default=N_IMAGES, metavar="N", help="how many (%(default)s)")
-    command.add_argument("--split", default=SPLIT, help="whose test images (%(default)s)")
+    command.add_argument("--split", help="whose test images; left out, the one that the model was trained on")
     command.add_argument("--plugin", type=Path, metavar="FILE", help="defines the model's network, if it is one's own")
     command.add_argument("--force", action="store_true", help="replaces what is there already")
     command.set_defaults(run=run)
@@ -70,10 +70,14 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"{options.out} exists: name another file, or replace it with --force")
     if not 1 <= options.quality <= 100 or options.images < 1:
         raise InputError(f"--quality is 1..100 and --images at least 1, got {options.quality} and {options.images}")
-    originals, described = _test_images(open_pack(options.pack), options.split, options.images)
+    pack = open_pack(options.pack)
+    if options.split:
+        _test_images(pack, options.split, options.images)  # a mistake is told before a model is loaded
     from models.restore import load
 
     restorer = load(options.model, options.plugin)
+    split = options.split or deciding_split(pack, str(restorer.model_file.facts["spec"].get("split", SPLIT)))
+    originals, described = _test_images(pack, split, options.images)
     card = {**card_of(restorer, originals, options.quality), "pack": described}
     print(describe(card))
     if options.out:

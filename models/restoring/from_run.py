@@ -42,7 +42,8 @@ def model_of_run(
     records = _read_records(run)
     if chosen is None:
         near = f"; closest came {pick['closest'][0]}" if pick.get("closest") else ""
-        raise ModelFileError(f"{run} has no pick; name a trial with --trial ID{near}")
+        command = f"python -m models export {run} --trial ID -o FILE"
+        raise ModelFileError(f"{run} has no pick: `{command}` makes a model file of a trial{near}")
     record = records.get(chosen)
     if record is None:
         raise ModelFileError(f"{run} has no ended trial {chosen}; it has {', '.join(records) or 'none'}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets.errors import InputError
 from models.names import PERCEPTUAL
-from models.vgg16 import check_weights, fetch_weights
+from models.vgg16 import cached_weights, check_weights, fetch_weights
 from search.space.space import Space
 
 NOT_RUN = "no VGG16 weights"
@@ -22,6 +22,8 @@ def find_weights(space: Space, named: Path | None) -> tuple[Space, Path | None, 
         return space, None, []
     if named is not None:
         return space, _checked(named), []
+    if not cached_weights().exists():
+        print(f"VGG16's weights for the perceptual loss are downloaded once (59 MB): {cached_weights()}", flush=True)
     try:
         return space, _checked(fetch_weights()), []
     except OSError as error:
