@@ -77,7 +77,7 @@ def _compare(arguments: Sequence[str]) -> str:
 def summarise(findings: Findings) -> str:
     """Say a run's essence in plain text: tables, file sizes, codecs, notes, both decisions."""
     run, parts = findings.run, []
-    for split, trials in (("validation", run.trials), ("test", run.finalists))[: 2 if run.finalists else 1]:
+    for split, trials in (("validation", run.trials), ("test", run.tested))[: 2 if run.finalists else 1]:
         table = summary_table(findings, columns_of(findings, split, N_TRIALS_PRINTED), split)
         part = {"split": split, "who": WHO[split], "table": to_text(table) if table else ""}
         shown = trials[:N_TRIALS_PRINTED]

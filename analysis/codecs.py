@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from analysis.cells import ALL, BYTES, STEP_QUALITY, average, parity_of
 from analysis.checks import one_line
@@ -108,7 +108,8 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
         reason = f"{CODECS_FILE} holds no JPEG of quality {run.reference_quality} to compare them with."
         return CodecComparison(not_run=not_run, notes=(*odd, f"Other codecs are not compared: {reason}"))
     codec_names = list(files["name"].unique())
-    files = pd.concat([files, _restored(run, files, suspects)], ignore_index=True)
+    restored, elsewhere = _restored(run, files, suspects)
+    files = pd.concat([files, restored], ignore_index=True)
     restoring, notes = _read_restoring(run)
     names = {"name": "trial_id", "setting": "input_quality", "file_bytes": BYTES}
     scores = files.rename(columns=names).assign(split="test")
@@ -116,7 +117,7 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     points = _points(files, cells, codec_names, restoring)
     ways, difference = _ways(files, cells, points, run)
     verdict = _verdict(ways, difference, run)
-    return CodecComparison(points, ways, not_run, (*odd, *notes), verdict)
+    return CodecComparison(points, ways, not_run, (*odd, *notes, *elsewhere), verdict)
 
 
 def title_of(name: str, kind: str) -> str:
@@ -163,11 +164,11 @@ def _read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
 
 
-def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> pd.DataFrame:
-    """Return the finalists' rows on the images that the codecs were tried on; decoding is that of the JPEG restored.
+def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the finalists' rows on the images that the codecs were tried on, and who was tested on others.
 
-    Files of a pack are as Pillow writes them. Optimised Huffman tables change no pixel, so where these files were tried
-    at every quality of a finalist, their bytes are what it needs.
+    Files of a pack are as Pillow writes them: decoding is that of the JPEG restored. Optimised Huffman tables change no
+    pixel, so where these files were tried at every quality of a finalist, their bytes are what it needs.
     """
     scores = run.scores
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
@@ -175,6 +176,10 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> pd.Da
     rows = scores.loc[of_interest & scores["image"].isin(files["image"])].drop(columns="name")
     rows = rows.rename(columns={"trial_id": "name", "input_quality": "setting", "jpeg_bytes": "file_bytes"})
     rows = rows.astype({"name": str, "region": str, "setting": int, "image": int})
+    is_whole = rows.groupby("name")["image"].transform("nunique") == files["image"].nunique()
+    elsewhere = sorted({*able} - {*rows.loc[is_whole, "name"]})
+    note = f"Not compared with other codecs, being tested on other images than these: {', '.join(elsewhere)}."
+    rows = rows[is_whole]
     place = ["setting", "image", "region"]
     decoding = files.loc[files["name"] == JPEG, [*place, "decode_ms"]]
     optimised = files.loc[files["name"] == OPTIMISED, [*place, "file_bytes"]].rename(
@@ -182,8 +187,10 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> pd.Da
     )
     rows = rows.merge(decoding, on=place, how="left").merge(optimised, on=place, how="left")
     of_pack = [record.trial_id for record in run.finalists if record.spec.encoder is None]
-    is_known = rows["optimised"].notna().groupby(rows["name"]).transform("all") & rows["name"].isin(of_pack)
-    return rows.assign(file_bytes=rows["optimised"].where(is_known, rows["file_bytes"]))[FILE_COLUMNS]
+    is_of_pack = rows["name"].isin(of_pack)
+    is_known = rows["optimised"].notna().groupby(rows["name"]).transform("all") & is_of_pack
+    sizes, times = rows["optimised"].where(is_known, rows["file_bytes"]), rows["decode_ms"].where(is_of_pack)
+    return rows.assign(file_bytes=sizes, decode_ms=times)[FILE_COLUMNS], (note,) if elsewhere else ()
 
 
 def _points(
@@ -239,21 +246,33 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
     if n_fields < LEAST_GROUPS:
         return {}
     weights = np.random.default_rng(0).multinomial(n_fields, np.full(n_fields, 1 / n_fields), N_RESAMPLES)
-    means = {}
-    for measure in (*METRICS, "file_bytes"):
-        values = wide[measure].to_numpy(np.float64).T
-        kept = np.isfinite(values)
+
+    def resampled(values: Floats, kept: NDArray[np.bool_]) -> Floats:
         above, below = (sum_groups(part, fields) for part in (np.where(kept, values, 0), kept.astype(np.float64)))
         with np.errstate(invalid="ignore", divide="ignore"):
-            means[measure] = pd.DataFrame((weights @ above.T) / (weights @ below.T), columns=wide[measure].columns)
-    has_step = (JPEG, STEP_QUALITY) in means["psnr_db"].columns  # else the reference twice: no unit of margin
+            return np.asarray((weights @ above.T) / (weights @ below.T))
+
+    columns = wide["file_bytes"].columns
+    has_step = (JPEG, STEP_QUALITY) in columns  # else the reference twice: no unit of margin
     levels = (run.reference_quality, STEP_QUALITY if has_step else run.reference_quality)
-    reference, unit = ({metric: means[metric][(JPEG, quality)] for metric in METRICS} for quality in levels)
-    sizes, found = means["file_bytes"], dict[str, dict[str, Floats]]()
-    for name, (term, metrics) in product(sizes.columns.unique("name"), TERMS.items()):
-        margins = smallest_margin({metric: means[metric][name].to_numpy() for metric in metrics}, reference, unit)
-        share = bytes_at_parity(sizes[name].to_numpy(), margins, sizes[(JPEG, run.reference_quality)])
-        found.setdefault(str(name), {})[term] = share
+    means: dict[str, tuple[Floats, ...]] = {}  # of each way, and of JPEG at both levels over the same images
+    for metric in METRICS:
+        sides = [wide[metric].to_numpy(np.float64).T]
+        sides += [np.broadcast_to(wide[metric][(JPEG, level)].to_numpy(np.float64), sides[0].shape) for level in levels]
+        kept = np.asarray(
+            np.isfinite(sides).all(axis=0)
+        )  # an image identical to its original on one side is left out of all
+        means[metric] = tuple(resampled(side, kept) for side in sides)
+    every = np.ones((len(columns), len(wide)), bool)
+    sizes = pd.DataFrame(resampled(wide["file_bytes"].to_numpy(np.float64).T, every), columns=columns)
+    found: dict[str, dict[str, Floats]] = {}
+    for term, metrics in TERMS.items():
+        own, reference, unit = ({metric: means[metric][side] for metric in metrics} for side in range(3))
+        margin = smallest_margin({metric: values[..., None] for metric, values in own.items()}, reference, unit)
+        margins = pd.DataFrame(margin[..., 0], columns=columns)
+        for name in columns.unique("name"):
+            place = sizes[name].to_numpy(), margins[name].to_numpy(), sizes[(JPEG, run.reference_quality)]
+            found.setdefault(str(name), {})[term] = bytes_at_parity(*place)
     return found
 
 

@@ -81,7 +81,18 @@ def open_pair(path_a: Path, path_b: Path) -> RunPair:
             f"two runs of one pack are wanted, found packs {prints[0][:12]} and {prints[1][:12]}, and no image that "
             "both scored from the same JPEG files; name two runs of one pack"
         )
-    return RunPair(a, b, images, tuple(_notes(images, n_other, prints)))
+    return RunPair(a, b, images, (*_notes(images, n_other, prints), *_encoder_notes(a, b)))
+
+
+def _encoder_notes(a: Findings, b: Findings) -> list[str]:
+    best = [findings.best for findings in (a, b)]
+    first, second = (record and (record.spec.encoder or "the pack") for record in best)
+    if first is None or second is None or first == second:
+        return []
+    return [
+        f"A's best restores files of {first}, B's files of {second}: at one quality these are not the same files, so "
+        "the two do not stand side by side. What bytes they save, the decisions say."
+    ]
 
 
 def difference(pairs: pd.DataFrame, metric: str) -> dict[str, Any]:

@@ -26,7 +26,10 @@ RULE = (
 METRIC_TITLES = {"mae": "MAE", "mse": "MSE", "psnr_db": "PSNR, dB", "ssim": "SSIM"}
 N_REQUIREMENTS = len(METRICS) * len(REGIONS)
 PLACE = ["trial_id", "input_quality"]
-CANDIDATE_COLUMNS = [*PLACE, "mean_bytes", "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"]
+CANDIDATE_COLUMNS = [
+    *PLACE,
+    *("mean_bytes", "reference_bytes", "passes", "n_reached", "smallest_margin", "region", "metric", "n_images"),
+]
 # Our judgement, no measurement: under so many images a few of them can turn a mean.
 FEW_IMAGES = 100
 
@@ -74,21 +77,23 @@ class Pick:
 def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> pd.DataFrame:
     """List every finalist that is not suspect where its files are smaller than the reference's, the smallest first.
 
-    Of files that are as large, those with the best margin come first. Files that nobody restores are no candidates.
-    Returns trial_id, input_quality, mean_bytes, passes, n_reached (of N_REQUIREMENTS), smallest_margin with its region
-    and metric (NaN where JPEG-50 is unknown), n_images.
+    Smallest as a share of the reference's files of the same images: splits have their own. Of files that are as large,
+    those with the best margin come first. Files that nobody restores are no candidates.
+    Returns trial_id, input_quality, mean_bytes, reference_bytes, passes, n_reached (of N_REQUIREMENTS), smallest_margin
+    with its region and metric (NaN where JPEG-50 is unknown), n_images.
     """
-    restored = [record.trial_id for record in run.finalists if not record.spec.returns_input]
-    able = [trial_id for trial_id in restored if trial_id not in suspects]
+    able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
     rows = cells[(cells["split"] == "test") & (cells["system"] == ALL) & cells["trial_id"].isin(able)]
     rows = rows[rows["mean_bytes"] < rows["reference_bytes"]]
     by_place = rows.groupby(PLACE)
-    counts = by_place.agg(n_reached=("reaches", "sum"), n_images=("n_images", "min")).astype(int)
-    counts["mean_bytes"] = by_place["mean_bytes"].first()
+    counts = by_place.agg(n_reached=("reaches", "sum"), n_images=("n_images", "max")).astype(int)
+    sizes = by_place[["mean_bytes", "reference_bytes"]].first()
     weakest = rows.sort_values("margin", na_position="first", kind="stable").drop_duplicates(PLACE).set_index(PLACE)
-    table = counts.join(weakest[["margin", "region", "metric"]]).rename(columns={"margin": "smallest_margin"})
-    table = table.assign(passes=table["n_reached"] == N_REQUIREMENTS).reset_index()[CANDIDATE_COLUMNS]
-    return table.sort_values(["mean_bytes", "smallest_margin"], ascending=[True, False], ignore_index=True)
+    table = counts.join([sizes, weakest[["margin", "region", "metric"]]]).rename(columns={"margin": "smallest_margin"})
+    share = table["mean_bytes"] / table["reference_bytes"]
+    table = table.assign(passes=table["n_reached"] == N_REQUIREMENTS, share=share).reset_index()
+    table = table.sort_values(["share", "smallest_margin"], ascending=[True, False], ignore_index=True)
+    return table[CANDIDATE_COLUMNS]
 
 
 def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
@@ -100,7 +105,7 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     passing = table[table["passes"]]
     best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
     trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
-    pick = Pick(reference, n_images=n_images, closest=(trial_id, quality), warnings=_warnings(run, n_images))
+    pick = Pick(reference, n_images=n_images, closest=(trial_id, quality), warnings=_warnings(run, trial_id, n_images))
     if passing.empty:
         return replace(pick, reason=_shortfall(best, cells, reference))
     pairs = pairs_with_reference(run, [trial_id])
@@ -170,16 +175,17 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
     )
 
 
-def _warnings(run: Run, n_images: int) -> tuple[str, ...]:
+def _warnings(run: Run, trial_id: str, n_images: int) -> tuple[str, ...]:
     lines = []
     if n_images < FEW_IMAGES:
         images = "test image decides" if n_images == 1 else "test images decide"
         lines.append(f"Only {n_images} {images}: with so few, a small difference of means can be chance.")
-    tested = run.scores.loc[run.scores["split"] == "test", "image"].unique()
+    is_tested = (run.scores["split"] == "test") & (run.scores["trial_id"] == trial_id)
+    tested = run.scores.loc[is_tested, "image"].unique()
     n_seen = len(run.choice_images.intersection(map(int, tested)))
     if n_seen:
         lines.append(
-            f"{n_seen} of {len(tested)} test images were validation images of a choice, here or in an earlier run: "
-            "they are in these means, and left out of what the strict rule judges."
+            f"{n_seen} of {len(tested)} test images are of fields that a choice was made on, here or in an earlier "
+            "run: they are in these means, and left out of what the strict rule judges."
         )
     return tuple(lines)

@@ -42,10 +42,11 @@ class Images:
         return images.map(groups).fillna(images).astype(int) if groups else images
 
     def validated(self, splits: Collection[str] | None) -> frozenset[int]:
-        """Return the images that a split validates on; of every split where none is named."""
+        """Return the images of the fields that a split validates on; of every split where none is named."""
         named = [split for split in self.splits if splits is None or split in splits]
         chosen = (self.table[named] == "validation").any(axis=1) if named else self.table["image"].isin([])
-        return frozenset(self.table.loc[chosen, "image"].astype(int))
+        of_field = self.table["group"].isin(self.table.loc[chosen, "group"])
+        return frozenset(self.table.loc[of_field, "image"].astype(int))
 
 
 def read_images(path: Path) -> Images:

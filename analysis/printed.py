@@ -172,11 +172,13 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     """Take from printed means what tables need; means of a trial with swapped labels are no rivals of other tables'."""
     unfit = {trial: oddity.kind for oddity in reversed(oddities) if oddity.kept_out for trial in oddity.trials}
     mislabelled = {trial for oddity in oddities if oddity.kind == SWAPPED for trial in oddity.trials}
-    trials = printed[["trial_id", "model", "table", *AXES[:1], *AXES[2:]]].drop_duplicates(
+    trials = printed[["trial_id", "model", "table", *AXES[:1], *AXES[2:-1]]].drop_duplicates(
         "trial_id", ignore_index=True
     )
     unknown = dict.fromkeys(("margin", "merit", "psnr_gain_db"), np.nan)
-    trials = trials.assign(global_residual=True, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown)
+    trials = trials.assign(
+        global_residual=True, encoder=None, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown
+    )
     is_tiny, is_data100 = (trials["split"] == split for split in ("tiny", "data100"))  # data101's are not printed
     epochs = (trials["architecture"] + "-" + trials["training_quality"].astype(str)).map(reference.epochs)
     trials["epochs_run"] = epochs.where(is_data100).mask(is_tiny, TINY_EPOCHS)

@@ -59,7 +59,12 @@ class Run:
 
     @property
     def finalists(self) -> list[TrialRecord]:
-        """The trials scored on the test split, the best of the ranking first."""
+        """The restorers scored on the test split, the best of the ranking first."""
+        return [record for record in self.tested if not record.spec.returns_input]
+
+    @property
+    def tested(self) -> list[TrialRecord]:
+        """What is scored on the test split but JPEG as it is: finalists, and files of their encoders unrestored."""
         return [record for record in self.trials if self.has_scores(record, "test")]
 
     @property
@@ -87,15 +92,15 @@ class Run:
 
     @cached_property
     def choice_images(self) -> frozenset[int]:
-        """The images that some choice was made on: validated on by a split that is trained on here, or was earlier.
+        """The images of fields that some choice was made on: validated on by a split trained on here, or earlier.
 
-        A run that goes on from earlier ones tells their splits in its earlier.jsonl; where it does not, as the final
-        round, every split that it tells counts.
+        A run that goes on from earlier ones tells their splits in its earlier.jsonl. Where it does not, and in the
+        final round, which cannot know what its run had gone on from, every split counts.
         """
         own, earlier = {record.spec.split for record in self.trials}, set(self.earlier_splits)
-        options = self.facts.get("options")
-        goes_on = self.facts.get("space") == "final" or bool(isinstance(options, dict) and options.get("from_run"))
-        return self.images.validated(None if goes_on and not earlier else own | earlier)
+        options, is_final = self.facts.get("options"), self.facts.get("space") == "final"
+        goes_on = bool(isinstance(options, dict) and options.get("from_run"))
+        return self.images.validated(None if is_final or (goes_on and not earlier) else own | earlier)
 
     @cached_property
     def _scored(self) -> set[tuple[str, str]]:
@@ -127,10 +132,12 @@ def newest_run(folder: Path = RUNS) -> Path:
 
 def _progress_notes(records: tuple[TrialRecord, ...], facts: Mapping[str, Any]) -> list[str]:
     tried = [record for record in records if not record.spec.is_baseline]
-    notes = []
-    if len(tried) < facts["n_trials"]:
+    confirms = facts.get("space_definition", {}).get("confirms", False)
+    planned = [r for r in tried if r.spec.is_trained and not (confirms and r.spec.seed != facts.get("seed"))]
+    n_ended, notes = sum(record.status is not TrialStatus.PAUSED for record in planned), []
+    if n_ended < facts["n_trials"]:
         notes.append(
-            f"{len(tried)} of {facts['n_trials']} planned trials have ended: the run is still going, was interrupted "
+            f"{n_ended} of {facts['n_trials']} planned trials have ended: the run is still going, was interrupted "
             f"or had its time, and the missing ones may change what is said here. {RESUME} RUN goes on with them."
         )
     failed = [record.trial_id for record in tried if record.status is TrialStatus.FAILED]

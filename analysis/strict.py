@@ -44,7 +44,7 @@ class StrictPick:
     steps: a row per quality judged, trial and camera system, as `judge` returns them.
     reason: why the next quality is not demonstrated, or why nothing was judged. fields_needed, images_needed: how many
         fields and test images a camera system it would take if what was seen stays so; None where no number suffices
-        or it is unknown. n_seen: test images left out, as choices were made on them.
+        or it is unknown. n_images: test images judged; n_seen: those left out, as choices were made on their fields.
     """
 
     reference_quality: int
@@ -58,6 +58,7 @@ class StrictPick:
     reason: str = ""
     fields_needed: int | None = None
     images_needed: int | None = None
+    n_images: int = 0
     n_seen: int = 0
     encoder: str | None = None
 
@@ -98,13 +99,18 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
     trial_ids = tuple(record.trial_id for record in repeats)
     every = pairs_with_reference(run, trial_ids)
     pairs = every[~every["image"].isin(list(run.choice_images))]
-    n_seen = every["image"].nunique() - pairs["image"].nunique()
+    n_images = pairs["image"].nunique()
+    n_seen = every["image"].nunique() - n_images
     name = trial_ids[0] if len(trial_ids) == 1 else f"{trial_ids[0]} and {len(trial_ids) - 1} more of its kind"
-    pick = StrictPick(run.reference_quality, name, trial_ids, n_seen=n_seen)
-    sizes = every.groupby("input_quality")[["jpeg_bytes", "reference_bytes"]].mean()
+    pick = StrictPick(run.reference_quality, name, trial_ids, n_images=n_images, n_seen=n_seen)
+    by_quality = every.groupby("input_quality")
+    sizes = by_quality[["jpeg_bytes", "reference_bytes"]].mean()
+    sizes = sizes[by_quality["trial_id"].nunique() == len(trial_ids)]  # seeds may be tested at qualities of their own
     smaller = sizes[sizes["jpeg_bytes"] < sizes["reference_bytes"]].sort_values("jpeg_bytes", ascending=False)
     if smaller.empty:
-        return replace(pick, reason=f"it has no test scores of files smaller than JPEG-{run.reference_quality}'s.")
+        of_all = " that all of its trials have" if len(trial_ids) > 1 else ""
+        words = f"it has no test scores of files smaller than JPEG-{run.reference_quality}'s{of_all}."
+        return replace(pick, reason=words)
     for quality in smaller.index:
         at_quality = pairs[pairs["input_quality"] == quality]
         steps = judge(run, trial_ids, at_quality, int(quality))
@@ -123,8 +129,7 @@ def declared_model(run: Run, validation_suspects: Mapping[str, str]) -> tuple[li
     A model's trials differ in seed and split alone. Of those that were all tested and are not suspect by what their
     records and validation images tell, the best is the one whose worst trial ranks highest on monitored images.
     """
-    restored = [record for record in run.finalists if not record.spec.returns_input]
-    merits = {record.trial_id: run.ranking.merit(record) for record in restored}
+    merits = {record.trial_id: run.ranking.merit(record) for record in run.finalists}
     able = {name: merit for name, merit in merits.items() if merit is not None and name not in validation_suspects}
     if not able:
         return [], "no trial that can be picked has been scored on the test split, which the search does when it ends."

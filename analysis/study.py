@@ -14,7 +14,7 @@ from search.records import TrialRecord
 from search.space.spec import RANDOM, TrialStatus
 
 # Trials that agree in all of these are rivals for one cell of a table.
-AXES = ("architecture", "global_residual", "output_activation", "training_quality", "loss", "split")
+AXES = ("architecture", "global_residual", "output_activation", "training_quality", "loss", "split", "encoder")
 UNFIT = (TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.FAILED)
 BASELINE = "identity"
 # What is no setting of a trial, in a frame of trials.

@@ -63,8 +63,8 @@ def examine(
     means: trial, split, region, input_quality, metric (MSE_BESIDE_PSNR where it differs from mse), mean (NaN where
         unknown).
     trials: trial, network, origin; those of one origin, such as a trial and its continuation, may agree.
-    inputs: the means of JPEG as it is, without trial; where a split and region has none, means on which different
-        networks agree stand in: what they have in common is their input.
+    inputs: the means of each trial's input over the same images, or of all trials', without trial; where a split and
+        region has none, means on which different networks agree stand in: what they have in common is their input.
     statuses: how trials ended, by trial, where that is recorded. untrained: those that ended before they could be told
         from dead ones; that they return their input is told, and keeps them out of nothing.
     """
@@ -79,7 +79,8 @@ def examine(
     is_trained = ~table.index.get_level_values("trial").isin(list(untrained))
     twins = _twins(table[is_trained], trials.set_index("trial")["origin"])
     inferred = _inferred(table, twins, trials.set_index("trial")["network"])
-    beside = _beside(table, inferred if inputs.empty else _by_metric(inputs, ROW[1:]), inferred)
+    known = inferred if inputs.empty else _by_metric(inputs, [name for name in ROW if name in inputs])
+    beside = _beside(table, known, inferred)
     agrees, has_psnr = _agrees(table, beside), beside["psnr_db"].notna()
     still = _everywhere(agrees.all(axis=1), beside["mae"].notna())
     near_dead = _everywhere(agrees["mae"], beside["mae"].notna(), at_least=2) & ~still
@@ -138,7 +139,9 @@ def examine_run(run: Run, cells: pd.DataFrame, splits: Collection[str] = ("valid
     """Examine the trials of a run by their means on some splits, and its images by the fields that they show."""
     tried = {record.trial_id: record for record in run.trials if not record.spec.returns_input}
     means = _placed(cells[(cells["system"] == ALL) & cells["split"].isin(list(splits))], run.records)
-    is_trial = means["trial"].isin(list(tried))
+    means = means[means["trial"].isin(list(tried))]
+    inputs = means[means["change"].notna() & means["metric"].isin(METRICS)]
+    inputs = inputs.assign(mean=inputs["mean"] - inputs["change"])  # of the images that the trial was scored on
     rows = [
         {"trial": trial_id, "network": record.spec.architecture, "origin": _origin(record, tried)}
         for trial_id, record in tried.items()
@@ -146,7 +149,7 @@ def examine_run(run: Run, cells: pd.DataFrame, splits: Collection[str] = ("valid
     trials = pd.DataFrame(rows, columns=["trial", "network", "origin"])
     statuses = {trial_id: record.status.value for trial_id, record in tried.items()}
     untrained = [trial_id for trial_id, record in tried.items() if record.curve and not had_its_chance(record.curve)]
-    found = examine(means[is_trial], trials, means[~is_trial].drop(columns="trial"), statuses, untrained)
+    found = examine(means, trials, inputs, statuses, untrained)
     return (*found, *_under_linear(run), *split_leaks(run.images.table))
 
 
@@ -160,11 +163,19 @@ def reasons(oddities: Sequence[Oddity]) -> dict[str, str]:
 
 
 def _under_linear(run: Run) -> list[Oddity]:
-    """Find networks whose margin is not above that of the linear filter of the same files, best at their quality."""
+    """Find networks whose margin is not above that of the linear filter of the same images and files.
+
+    That of the quality they were trained at where there is one, else the best.
+    """
     ranked = [record for record in run.trials if record.margin is not None]
     oddities = []
     for record in (record for record in ranked if record.spec.is_trained):
-        of_files = [r for r in ranked if r.spec.architecture == LINEAR and r.spec.encoder == record.spec.encoder]
+        of_files = [
+            filtered
+            for filtered in ranked
+            if filtered.spec.architecture == LINEAR
+            and (filtered.spec.split, filtered.spec.encoder) == (record.spec.split, record.spec.encoder)
+        ]
         own = [item for item in of_files if item.spec.training_quality == record.spec.training_quality]
         best, margin = next(iter([*own, *of_files]), None), record.margin or 0.0
         if best is not None and margin <= (best.margin or 0.0):
@@ -182,7 +193,7 @@ def _placed(cells: pd.DataFrame, records: Sequence[TrialRecord]) -> pd.DataFrame
     Each split has its own images, and each encoder makes its own inputs of them.
     """
     specs = {record.trial_id: record.spec for record in records}
-    means = cells[["trial_id", "split", "region", "input_quality", "metric", "mean"]]
+    means = cells[["trial_id", "split", "region", "input_quality", "metric", "mean", "change"]]
     is_mse = cells["metric"] == "mse"
     beside = means[is_mse].assign(mean=cells.loc[is_mse, "mean_beside_psnr"], metric=MSE_BESIDE_PSNR)
     means = pd.concat([means, beside], ignore_index=True).rename(columns={"trial_id": "trial"})
@@ -257,9 +268,12 @@ def _inferred(table: pd.DataFrame, twins: list[pd.DataFrame], network: "pd.Serie
 
 def _beside(table: pd.DataFrame, known: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
     """Return the means of the input of each row; inferred ones on a split and region of which nothing is known."""
-    elsewhere = ~inferred.droplevel("input_quality").index.isin(known.droplevel("input_quality").index)
-    inputs = pd.concat([known, inferred[elsewhere]]) if len(known) else inferred
-    return inputs.reindex(table.droplevel("trial").index).set_axis(table.index)
+    places = pd.MultiIndex.from_frame(known.index.to_frame(index=False)[PLACE])
+    shared = inferred[~inferred.droplevel("input_quality").index.isin(places)]
+    of_each = "trial" in known.index.names
+    inputs = shared if of_each else pd.concat([known, shared]) if len(known) else inferred
+    beside = inputs.reindex(table.droplevel("trial").index).set_axis(table.index)
+    return known.reindex(table.index).fillna(beside) if of_each else beside
 
 
 def _duplicated(twins: list[pd.DataFrame]) -> list[Oddity]:

@@ -44,6 +44,28 @@ def test_bytes_at_parity_are_interpolated_between_settings_by_all_four_means_and
     assert list(ways.index)[:2] == ["avif", ID]
 
 
+def test_files_that_nobody_restores_are_no_restorers_and_a_family_has_no_time_of_the_packs_files(
+    tmp_path: Path,
+) -> None:
+    own = plan(0, encoder="jpeg-c0.6", margins={50: 0.2, 60: 0.4, 75: 0.6})
+    shown = plan(0, architecture="identity", encoder="jpeg-c0.6", epochs=0, epochs_run=0, margin=None)
+    found = find(open_run(write_run(tmp_path / "run", [own, shown])))
+    ways = found.codecs.ways.set_index("name")
+    assert shown.spec.trial_id not in ways.index
+    assert [record.trial_id for record in found.run.finalists] == [own.spec.trial_id]
+    assert math.isnan(ways.loc[own.spec.trial_id, "decode_ms"])
+
+
+def test_a_finalist_that_was_tested_on_other_images_is_not_compared_and_named(tmp_path: Path) -> None:
+    other = plan(1, margins={50: 0.2, 60: 0.5, 75: 0.7})
+    run = write_run(tmp_path / "run", [TRIAL, other])
+    scores = trial_scores(other, 4)
+    write_scores(run, other.spec.trial_id, scores[scores["image"] != 5])
+    found = find(open_run(run)).codecs
+    assert other.spec.trial_id not in set(found.ways["name"])
+    assert any("tested on other images than these: " + other.spec.trial_id in note for note in found.notes)
+
+
 def test_the_verdict_never_quotes_one_bar_without_the_other_and_has_the_times(tmp_path: Path) -> None:
     assert _findings(tmp_path).codecs.verdict == (
         "On equal terms, all four means of whole images over 4 test images, AVIF needs 57% of JPEG-75's bytes, 20% for "

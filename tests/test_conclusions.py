@@ -11,7 +11,7 @@ from analysis.run import open_run
 from analysis.tables.catalogue import tables_of
 from analysis.tables.spec import Table
 from search.space.spec import TrialStatus
-from tests.run_fixture import Plan, plan, write_run
+from tests.run_fixture import Plan, plan, trial_scores, write_run, write_scores
 from tests.table_reader import shown
 
 BETTER, WORSE = {25: -1.0, 50: 0.5, 75: 0.5}, {25: -1.5, 50: 0.1, 75: 0.5}
@@ -39,6 +39,18 @@ def test_a_difference_is_the_mean_over_pairs_with_its_interval(tmp_path: Path) -
     assert (row["margin"], row["margin_n"], row["margin_better"]) == (pytest.approx(-0.2), 2, 0)
     told = shown(tables["conclusions"]).set_index("setting").loc["loss"]
     assert list(told[["pairs", "not used", "PSNR, dB"]]) == ["2", "0", "-0.40, better in 0 of 2"]
+
+
+def test_a_pair_of_which_one_was_scored_on_fewer_images_is_compared_by_gains_over_the_same_images(
+    tmp_path: Path,
+) -> None:
+    plans = [plan(loss="mse", margins=BETTER), plan(loss="mae", margins=BETTER, status=TrialStatus.STOPPED)]
+    run = write_run(tmp_path / "run", plans, n_images=8, left_out=[])
+    scores = trial_scores(plans[1], 8)
+    write_scores(run, plans[1].spec.trial_id, scores[scores["image"] < 4])  # the worse half
+    row = tables_of(find(open_run(run)))["conclusions"].frame.set_index("axis").loc["loss"]
+    assert row["psnr_db"] == pytest.approx(0, abs=0.05)  # images differ by up to 0.4 dB
+    assert row["ssim"] == pytest.approx(0, abs=3e-4)
 
 
 def test_pairs_that_are_not_alive_on_both_sides_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The table of encoders: the best value of each way, and how well a way ranks as the next does."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_each_encoder_has_its_best_value_of_each_way_and_ranks_are_compared(tmp_
     table = encoders_table(findings)
     assert table is not None
     assert table.below == ("Ranks alone and with the linear filter: Spearman's correlation -1.00 over 4 encoders.",)
+
+
+def test_a_trial_that_diverged_stands_for_no_encoder(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    append_record(run, _record(replace(FILTER, encoder="jpeg"), 1.0, 0.9))
+    network = _record(TrialSpec("native1k", epochs=3, encoder="jpeg"), 1.0, 0.5)
+    append_record(run, replace(network, status=TrialStatus.DIVERGED))
+    row = encoders_frame(find(open_run(run))).set_index("encoder").loc["jpeg"]
+    assert math.isnan(row["network"])
+    assert (row["filter"], row["viewable_ssim"]) == pytest.approx((0.9, 1.0))
 
 
 def test_a_network_is_held_against_the_filter_of_its_own_files(tmp_path: Path) -> None:

@@ -59,6 +59,23 @@ def test_fewer_bytes_win_whatever_the_quality_is_called(tmp_path: Path) -> None:
     assert pick.saved.estimate == pytest.approx(44.0)
 
 
+def test_files_of_two_splits_are_compared_as_shares_of_the_reference(tmp_path: Path) -> None:
+    # The images of one split take half of the bytes of the other's, and are restored from less of JPEG-75.
+    large, small = plan(0, margins={50: 0.3, 60: 0.5}), plan(1, split="data101", margins={60: 0.3})
+    run = write_run(tmp_path / "run", [large, small], n_images=8)
+    baseline = baseline_scores(8)
+    for trial_id, images, scores in (
+        (BASELINE.trial_id, range(12, 16), baseline),
+        (large.spec.trial_id, range(8, 12), trial_scores(large, 8)),
+        (small.spec.trial_id, range(12, 16), trial_scores(small, 8)),
+    ):
+        kept = scores if trial_id == BASELINE.trial_id else scores[scores["image"].isin(images)]
+        halved = kept["jpeg_bytes"].where(~kept["image"].isin(range(12, 16)), kept["jpeg_bytes"] // 2)
+        write_scores(run, trial_id, kept.assign(jpeg_bytes=halved))
+    pick = _choose(run)
+    assert (pick.quality, pick.trial_id, pick.n_images) == (50, large.spec.trial_id, 4)
+
+
 def test_files_of_a_quality_above_the_reference_are_candidates_where_they_are_smaller(tmp_path: Path) -> None:
     tuned = plan(0, margins={75: 0.3, 80: 0.5}, encoder="jpeg-c0.6")
     run = write_run(tmp_path / "run", [tuned])
@@ -153,7 +170,7 @@ def test_infinite_psnr_neither_makes_nor_breaks_a_pick(tmp_path: Path) -> None:
         write_scores(run, trial.spec.trial_id, scores)
         pick = _choose(run)
         assert pick.quality == quality
-        assert pick.n_images == 3
+        assert pick.n_images == 4
 
 
 def test_pick_without_jpeg_50_still_decides(tmp_path: Path) -> None:

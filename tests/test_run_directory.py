@@ -201,6 +201,13 @@ def test_torn_last_record_is_left_out_and_told(tmp_path: Path) -> None:
     assert any("Score files without a record" in note for note in opened.notes)
 
 
+def test_filters_and_seeds_of_the_best_are_none_of_the_planned_trials(tmp_path: Path) -> None:
+    linear = plan(0, architecture="linear", epochs=0, epochs_run=0)
+    facts = {"n_trials": 2, "space_definition": {"axes": {}, "confirms": True}}
+    opened = open_run(write_run(tmp_path / "run", [plan(0), plan(1), linear], **facts))
+    assert any("1 of 2 planned trials have ended" in note for note in opened.notes)
+
+
 def test_second_record_of_a_trial_replaces_the_first_and_is_told(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan(0), plan(0, margin=-0.5)])
     opened = open_run(run)

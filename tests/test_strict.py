@@ -124,6 +124,16 @@ def test_every_seed_has_to_pass(tmp_path: Path) -> None:
     assert "by all 2 of its trainings" in passing.sentence()
 
 
+def test_a_quality_that_one_seed_was_not_tested_at_is_not_judged(tmp_path: Path) -> None:
+    seeds = [plan(0, margins={50: 0.3, 60: 0.4, 75: 0.6}), plan(1, margins={50: 0.3, 75: 0.6})]
+    pick = _choose(write_run(tmp_path / "run", seeds, n_images=ENOUGH))
+    assert pick.quality == 50
+    assert {step["input_quality"] for step in pick.steps} == {50}
+    apart = [plan(0, margins={60: 0.4}), plan(1, margins={50: 0.3})]
+    none = _choose(write_run(tmp_path / "none", apart))
+    assert "no test scores of files smaller than JPEG-75's that all of its trials have" in none.sentence()
+
+
 def test_the_model_is_chosen_by_its_worst_seed_on_validation_images(tmp_path: Path) -> None:
     even = [plan(seed, loss="mae", margin=-0.5) for seed in (0, 1)]
     uneven = [plan(seed, loss="mse", margin=margin) for seed, margin in ((0, -0.1), (1, -0.9))]
@@ -283,7 +293,10 @@ def test_images_that_a_choice_was_made_on_are_left_out_of_the_strict_rule(tmp_pa
     findings = find(open_run(run))
     assert findings.strict.n_seen == 3
     assert {(step["system"], step["n_images"]) for step in findings.strict.steps} == {("green", 2), ("white", 3)}
-    assert any("3 of 8 test images were validation images of a choice" in line for line in findings.pick.warnings)
+    assert any("3 of 8 test images are of fields that a choice was made on" in line for line in findings.pick.warnings)
+    images["group"] = images["image"].replace(11, 8)  # shows the field of one that was chosen on
+    images.to_parquet(run / "images.parquet")
+    assert find(open_run(run)).strict.n_seen == 4
     plain = find(open_run(write_run(tmp_path / "plain", [trial], n_images=8)))
     assert (plain.strict.n_seen, len(plain.pick.warnings)) == (0, 1)
 

@@ -12,7 +12,7 @@ from analysis.cli import main
 from analysis.findings import Findings, find
 from analysis.images import IMAGES_FILE, read_images
 from analysis.run import open_run
-from analysis.suspects import Oddity, examine, reasons, split_leaks
+from analysis.suspects import WORSE, Oddity, examine, reasons, split_leaks
 from analysis.tables.catalogue import tables_of
 from search.space.spec import TrialStatus
 from tests.run_fixture import STEPS, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
@@ -348,6 +348,19 @@ def test_a_trial_that_was_stopped_early_is_neither_dead_nor_duplicated(tmp_path:
     assert kinds == ["hardly trained", "hardly trained"]
 
 
+@pytest.mark.parametrize("images", [range(4), range(4, 8)])
+def test_a_stopped_trial_is_judged_beside_its_input_on_the_images_it_was_scored_on(
+    tmp_path: Path, images: range
+) -> None:
+    # One half of the images is harder than the other, by more than this trial gains on each of them.
+    stopped = plan(0, loss="mae", status=TrialStatus.STOPPED, finalist=False, margin=-2.0)
+    run = write_run(tmp_path / "run", [plan(0), stopped], n_images=8)
+    scores = baseline_scores(8).query("split == 'validation'")
+    scores = scores[scores["image"].isin(images)].assign(psnr_db=lambda rows: rows["psnr_db"] + 0.1)
+    write_scores(run, stopped.spec.trial_id, scores.assign(mae=scores["mae"] * 0.98, mse=scores["mse"] * 0.97))
+    assert WORSE not in {oddity.kind for oddity in _find(run).oddities}
+
+
 def test_trials_that_had_their_chance_and_return_their_input_are_dead(tmp_path: Path) -> None:
     late = [plan(0, loss=loss, finalist=False, margin=-3.0) for loss in ("mae", "hf")]
     run = write_run(tmp_path / "run", [plan(0), *late])
@@ -381,6 +394,9 @@ def test_a_network_that_does_not_beat_the_linear_filter_is_told_so(tmp_path: Pat
     under, above, elsewhere = plan(1, margin=-1.0), plan(2, margin=-0.9), plan(3, training_quality=25, margin=-0.3)
     findings = _find(write_run(tmp_path / "run", [*linear, under, above, elsewhere]))
     assert findings.under_linear == {under.spec.trial_id, elsewhere.spec.trial_id}  # of its own quality, else the best
+    of_other_images = plan(0, architecture="linear", epochs=0, epochs_run=0, margin=0.5, split="data101")
+    apart = _find(write_run(tmp_path / "apart", [linear[0], of_other_images, above]))
+    assert not apart.under_linear
     assert not findings.suspects
     assert findings.pick.trial_id is not None
     tables = tables_of(findings)

@@ -106,7 +106,7 @@ def trials_lines(pair: RunPair, tables: Mapping[str, Table]) -> list[str]:
 def _best_frame(pair: RunPair) -> pd.DataFrame:
     """Tabulate how far the best trial of either run differs, at every quality that both were scored at."""
     best_a, best_b = pair.a.best, pair.b.best
-    if best_a is None or best_b is None:
+    if best_a is None or best_b is None or best_a.spec.encoder != best_b.spec.encoder:
         return pd.DataFrame()
     split, pairs = deciding_rows(pair.paired(best_a.trial_id, best_b.trial_id))
     rows: list[dict[str, Any]] = []
@@ -125,12 +125,13 @@ def _picks_frame(pair: RunPair) -> pd.DataFrame:
     rows = []
     for side, findings in pair.sides:
         pick, strict = findings.pick, findings.strict
-        by_means = (pick.quality, pick.trial_id, pick.saved, " ".join((pick.sentence(), *pick.warnings)))
-        strictly = (strict.quality, strict.model or None, strict.saved, strict.sentence())
-        for rule, (quality, trial_id, saved, answer) in (("means", by_means), ("strict", strictly)):
+        by_means = (pick, pick.trial_id, " ".join((pick.sentence(), *pick.warnings)))
+        strictly = (strict, strict.model or None, strict.sentence())
+        for rule, (found, trial_id, answer) in (("means", by_means), ("strict", strictly)):
+            quality, saved = found.quality, found.saved
             bounds = {"saved": saved and saved.estimate, "low": saved and saved.low, "high": saved and saved.high}
             row = {"run": side, "rule": rule, "quality": quality or "none", "trial_id": trial_id or "none"}
-            rows.append({**row, **bounds, "n_images": pick.n_images, "answer": answer})
+            rows.append({**row, **bounds, "n_images": found.n_images, "answer": answer})
     return pd.DataFrame(rows)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.cells import ALL
@@ -45,6 +46,7 @@ SPREAD = (
 )
 LEFT_OUT = "(-1): one image is left out, which is identical to its original and so has an infinite PSNR."
 MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
+OPTIONAL = ("printed", "mislabelled")
 DOWN = ["input_quality", "metric"]
 SPLITS = ("validation", "test")
 # By the axis that lies across: the words of their entry in the catalogue.
@@ -119,7 +121,7 @@ def layout_frame(study: Study, across: str, split: str) -> pd.DataFrame:
     columns, cells = chosen_frame(study, across), study.cells
     if columns.empty:
         return columns
-    kept = ["trial_id", *DOWN, *MEASURED, *(name for name in ("printed", "mislabelled") if name in cells)]
+    kept = ["trial_id", *DOWN, *MEASURED, *(name for name in (*OPTIONAL, "gain") if name in cells)]
     is_ours = (cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)
     cells = cells.loc[is_ours & cells["trial_id"].isin(columns["trial_id"]), kept]
     trained_on = cells["trial_id"].map(columns.set_index("trial_id")["split"].to_dict())
@@ -146,13 +148,17 @@ def with_holds(table: pd.DataFrame) -> pd.DataFrame:
 
 def _with_best(table: pd.DataFrame) -> pd.DataFrame:
     fit = (table["holds"] == MEAN) & (table["unfit"] == "")
-    value = (table["mean"].astype(float) * table["metric"].map(METRIC_DIRECTIONS).astype(float)).where(fit)
+    # By gains over the reference where they are known: who was stopped is scored on fewer images than others.
+    gain = table["gain"].astype(float) if "gain" in table else pd.Series(np.nan, table.index)
+    signed = table["mean"].astype(float) * table["metric"].map(METRIC_DIRECTIONS).astype(float)
+    value = (gain if gain.notna().any() else signed).where(fit)
     by_row = value.groupby([table[name] for name in ("place", *DOWN)], sort=False)
     is_best = fit & (value == by_row.transform("max").where(by_row.transform("count") > 1))  # one alone is no best
     if "mislabelled" in table:
         table = table.assign(mislabelled=table["mislabelled"].eq(True))
         value = value.where(~table["mislabelled"])
-    of_all = value.groupby([table[name] for name in ("split", *DOWN)], sort=False).transform("max")
+    same_files = value.groupby([table[name] for name in ("split", "encoder", *DOWN)], sort=False, dropna=False)
+    of_all = same_files.transform("max")
     return table.assign(is_best=is_best, is_best_of_all=fit & (value == of_all))
 
 
@@ -236,5 +242,6 @@ def _part_title(row: Row, across: str, split: str) -> str:
         f"loss {row['loss']}" if across != "loss" else "",
         f"activation {row['output_activation']}",
         f"trained at {row['training_quality']}" if across != "training_quality" else "",
+        f"files of {row['encoder']}" if row["encoder"] else "",
     ]
     return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, {REGION_WORDS['full']}"

@@ -90,7 +90,9 @@ def _measured(study: Study) -> dict[str, pd.DataFrame]:
     whole = cells[(cells["region"] == "full") & (cells["system"] == ALL)]
     validated = set(whole.loc[whole["split"] == "validation", "trial_id"])
     whole = whole[(whole["split"] == "validation") | ~whole["trial_id"].isin(validated)]  # choices are made there
-    place = {"index": "trial_id", "columns": ["split", "input_quality"], "values": "mean"}
+    # Over the reference, image by image, where it was scored: who was stopped is scored on fewer images than others.
+    values = "gain" if "gain" in whole and whole["gain"].notna().any() else "mean"
+    place = {"index": "trial_id", "columns": ["split", "input_quality"], "values": values}
     tables = {name: whole[whole["metric"] == name].pivot(**place) for name in MEASURES if name != MARGIN}
     tables |= {MARGIN: margins} if margins[MARGIN].notna().any() else {}
     return {name: table.astype(float) for name, table in tables.items()}

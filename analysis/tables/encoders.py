@@ -24,6 +24,8 @@ def encoders_frame(findings: Findings) -> pd.DataFrame:
     rows: dict[str, dict[str, float | str | None]] = {}
     for record in findings.run.records:
         spec, share = record.spec, record.bytes_at_parity
+        if record.trial_id in findings.study.unfit:
+            continue
         if spec.encoder is None or (share is None and record.input_bytes_at_parity is None):
             continue  # of the pack's own files, or failed
         row = rows.setdefault(spec.encoder, {"encoder": spec.encoder, **dict.fromkeys(WAYS), "viewable_ssim": None})
@@ -33,7 +35,8 @@ def encoders_frame(findings: Findings) -> pd.DataFrame:
         if spec.returns_input or share is None or (isinstance(before, float) and before <= share):
             continue
         row[way] = share
-        if spec.is_trained or row["network"] is None:
+        other = row["filter" if spec.is_trained else "network"]
+        if not isinstance(other, float) or share <= other:
             row["viewable_ssim"] = record.viewable_ssim
     columns = ["encoder", *WAYS, "viewable_ssim"]
     table = pd.DataFrame(list(rows.values()), columns=columns).astype(dict.fromkeys(columns[1:], float))

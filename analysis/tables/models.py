@@ -42,7 +42,7 @@ def model_tables(findings: Findings) -> list[Table | None]:
 def columns_of(findings: Findings, split: str, n_trials: int = N_TRIALS) -> list[TrialRecord]:
     """Return the models compared on a split: JPEG as it is on each split, then the best trials (on test finalists)."""
     run = findings.run
-    return [*run.baselines, *(run.finalists if split == "test" else run.trials)[:n_trials]]
+    return [*run.baselines, *(run.tested if split == "test" else run.trials)[:n_trials]]
 
 
 def summary_table(findings: Findings, records: Sequence[TrialRecord], split: str) -> Table | None:
@@ -86,8 +86,8 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
 
     JPEG as it is stands in every column, the linear filter in those of its own training quality. Returns input_quality,
     made_on (the split trained on), network, loss, training_quality, psnr_db, ssim, margin (the smallest of four),
-    n_images, trial_id, status, unfit, n_trials, share (of the reference's bytes at parity), is_measured, holds, mark,
-    is_best, has_best_share.
+    n_images, trial_id, encoder, status, unfit, n_trials, share (of the reference's bytes at parity), is_measured,
+    holds, mark, is_best (of the files of its encoder), has_best_share.
     """
     cells, keys = findings.cells, ["trial_id", "input_quality"]
     whole = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
@@ -104,9 +104,13 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     table = pd.DataFrame({"input_quality": qualities}).merge(rows, how="cross")
     table = with_holds(table.merge(means.reset_index(), on=keys, how="left").merge(shares, on="trial_id", how="left"))
     is_trial, fit = table["network"] != BASELINE_LABEL, table["unfit"] == ""
-    for name, values in (("is_best", table["margin"]), ("has_best_share", -table["share"])):
+    place = ["input_quality", "made_on"]  # a quality is another file of each encoder, and bytes at parity are not
+    for name, values, by in (
+        ("is_best", table["margin"], [*place, "encoder"]),
+        ("has_best_share", -table["share"], place),
+    ):
         values = values.where(is_trial & fit)
-        table[name] = values == values.groupby([table["input_quality"], table["made_on"]]).transform("max")
+        table[name] = values == values.groupby([table[key] for key in by], dropna=False).transform("max")
     return table if (is_trial & (table["holds"] == MEAN)).any() else table.iloc[:0]
 
 
@@ -117,12 +121,13 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
     trained = chosen[~chosen["architecture"].map(is_filter)]
     columns = (trained if len(trained) else chosen)[["loss", "training_quality"]].drop_duplicates()
     columns = columns.sort_values(["loss", "training_quality"], key=study.rank)
-    names = ["split", "network", "trial_id", "status", "unfit", "n_trials"]
+    names = ["split", "network", "trial_id", "encoder", "status", "unfit", "n_trials"]
     of_split = {record.spec.split: record.trial_id for record in run.baselines}
     first = next(iter(of_split.values()), None)
     made_on = list(chosen["split"].unique()) if first else []
-    jpeg = [(split, BASELINE_LABEL, of_split.get(split, first), "completed", "", 1) for split in made_on]
-    linear = chosen[chosen["architecture"] == LINEAR].drop_duplicates(["split", "training_quality"])
+    jpeg = [(split, BASELINE_LABEL, of_split.get(split, first), None, "completed", "", 1) for split in made_on]
+    linear = chosen[chosen["architecture"] == LINEAR].drop_duplicates(["split", "training_quality", "encoder"])
+    linear = linear[linear["encoder"].isin(trained["encoder"])] if len(trained) else linear
     parts = [
         pd.DataFrame(jpeg, columns=names).merge(columns, how="cross"),
         columns.merge(linear[[*names, "training_quality"]], on="training_quality"),
@@ -135,10 +140,11 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
 
 
 def _network(row: Row) -> str:
+    on = f"on {row['encoder']}" if row["encoder"] else ""
     if row["architecture"] == LINEAR:
-        return "linear filter"
+        return " ".join(filter(None, ("linear filter", on)))
     activation, direct = row["output_activation"], "" if row["global_residual"] else "direct"
-    return ", ".join(filter(None, (row["architecture"], "" if activation == "none" else activation, direct)))
+    return ", ".join(filter(None, (row["architecture"], "" if activation == "none" else activation, direct, on)))
 
 
 def _matrices(findings: Findings, split: str) -> list[Table | None]:
@@ -158,7 +164,7 @@ def _matrices(findings: Findings, split: str) -> list[Table | None]:
 
 def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
     run, records, where = findings.run, columns_of(findings, split), f"{split} split, {REGION_WORDS[region]}"
-    n_trials = len(run.finalists if split == "test" else run.trials)
+    n_trials = len(run.tested if split == "test" else run.trials)
     more = f"The best {N_TRIALS} of {n_trials} trials; tables/cells.parquet holds all."
     further = (more,) if n_trials > N_TRIALS else ()
     words = {"split": split, "region": region, "where": where, "reference": f"JPEG-{run.reference_quality}"}
