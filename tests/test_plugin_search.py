@@ -49,7 +49,7 @@ def test_a_trial_of_ones_own_space_goes_on(
     monkeypatch.setattr("search.request.connect", lambda address, trials_per_gpu: Machine(2, 1, memory_mb=8000))
     trial = next(record.trial_id for record in read_records(run) if record.spec.is_trained)
     assert main(["--from", str(run), "--trial", trial, "--more-epochs", "1", "--dry-run"]) == 0
-    assert "plan: 1 trial" in capsys.readouterr().out
+    assert "space continuation" in capsys.readouterr().out
 
 
 def test_a_run_keeps_the_file_and_goes_on_with_it_whatever_becomes_of_the_other(run: Path) -> None:
