@@ -53,9 +53,12 @@ def of_options(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
         if not options.from_run or len(options.from_run) != 1:
             raise InputError("the space final takes the best of one run: name it with --from RUN")
         (run,) = options.from_run
-        options.data = options.data or require_run(run)["dataset"]["path"]
+        facts = require_run(run)
+        options.data = options.data or facts["dataset"]["path"]
+        if options.least_viewable_ssim is None:
+            options.least_viewable_ssim = facts.get("options", {}).get("least_viewable_ssim")
         try:
-            scale = choose_scale(require_run(run)["scale"], 0)[0]
+            scale = choose_scale(facts["scale"], 0)[0]
             space = final_space(read_trained(run), scale, options.top, options.seed, options.networks)
         except ValueError as error:
             raise InputError(f"{run} cannot be finished: {error}") from error
@@ -88,6 +91,7 @@ def _continuation(options: argparse.Namespace) -> Continuation:
     continuation = find_continuation(options.from_run[0], options.trial, options.more_epochs)
     options.scale, options.seed = continuation.options["scale"], continuation.child.seed
     options.data = options.data or continuation.options["data"]
+    options.least_viewable_ssim = continuation.options.get("least_viewable_ssim")  # what its epochs were judged by
     options.vgg16_weights = options.vgg16_weights or path_or_none(continuation.options["vgg16_weights"])
     return continuation
 

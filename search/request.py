@@ -100,7 +100,9 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         task = task.with_epochs(options.epochs)
     elif not facts:
         task = task.within_budget()
-    return task.starting_from(find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint))
+    return task.starting_from(
+        find_earlier(asked.earlier, space, task.make_spec, pack.fingerprint, options.least_viewable_ssim)
+    )
 
 
 def require_affordable(task: Task) -> None:
@@ -144,7 +146,8 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
         ) from error
     for name in FIXED:
         given = _plain(getattr(options, name))
-        if given not in (None, False, "auto") and given != remembered[name]:
+        is_given = given is not None and given is not False and given != "auto"
+        if is_given and given != remembered[name]:
             option = "from" if name == "from_run" else name.replace("_", "-")
             raise InputError(
                 f"--{option} cannot change: {options.resume} was started with {_shown(remembered[name])}; leave it "

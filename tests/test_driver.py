@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.training import TrainingState
 from search.engine import driver
@@ -91,6 +92,20 @@ def test_what_cannot_start_is_held_and_ends_the_search_when_nothing_else_can_eit
         assert sitting.search.settle(sitting.specs[0], crashed=False) is None
         assert sitting.search.is_held(sitting.specs[0])
         assert sitting.n_pauses == (n == N_HELD)
+
+
+def test_a_search_of_which_no_trial_can_start_says_why(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    nothing = SimpleNamespace(cancel=lambda: None, finish=lambda: None, stop=lambda: None)
+    for name in ("run_trials", "make_trainable"):
+        monkeypatch.setattr(f"search.engine.driver.{name}", lambda *arguments: None)
+    for name in ("Baselines", "Watchdog"):
+        monkeypatch.setattr(f"search.engine.driver.{name}", lambda *arguments: nothing)
+    sitting.search.held = N_HELD * ["pc1: no pack"]
+    with pytest.raises(InputError, match="no trial can start: pc1: no pack; mend it, then go on with --resume"):
+        sitting.search.train()
 
 
 def test_an_ended_trial_between_them_or_another_reason_begins_the_count_anew(

@@ -8,7 +8,7 @@ import pytest
 
 from datasets.errors import InputError
 from search.records import EARLIER, TrialRecord, append_record, read_proposed, read_records
-from search.space.earlier import find_earlier
+from search.space.earlier import Earlier, find_earlier
 from search.space.spaces import SPACES
 from search.space.spec import BASELINE, TrialSpec, TrialStatus
 from search.trial.provenance import versions
@@ -89,6 +89,13 @@ def test_a_trial_that_lost_its_scores_only_teaches(tmp_path: Path) -> None:
 def test_a_trial_of_several_runs_counts_once(tmp_path: Path) -> None:
     runs = [_run(tmp_path / name, _record(SAME)) for name in ("one", "two")]
     assert [run for run, _ in find_earlier(runs, SPACE, make_spec, FINGERPRINT).taken] == runs[:1]
+
+
+def test_trials_that_were_judged_by_another_least_viewable_ssim_are_left(tmp_path: Path) -> None:
+    run = _run(tmp_path / "old", _record(SAME))
+    (run / "run.json").write_text('{"options": {"least_viewable_ssim": 0.95}}')
+    assert find_earlier([run], SPACE, make_spec, FINGERPRINT) == Earlier()
+    assert len(find_earlier([run], SPACE, make_spec, FINGERPRINT, 0.95).taken) == 1
 
 
 def test_trials_on_other_data_are_refused(tmp_path: Path) -> None:

@@ -50,6 +50,12 @@ def test_a_folder_becomes_the_files_of_the_encoder(sources: Path, tmp_path: Path
     assert capsys.readouterr().out == f"2 images as {name}, {kb:.2f} kB an image, in {out}\n"
 
 
+def test_an_image_that_is_too_large_for_a_format_is_named(tmp_path: Path, capsys: Capture) -> None:
+    Image.new("RGB", (16400, 8)).save(tmp_path / "wide.png")
+    told = _complaint(capsys, tmp_path / "wide.png", "-o", tmp_path / "out", "--encoder", "webp-q60")
+    assert "wide.png cannot be written as webp-q60: " in told
+
+
 def test_what_is_passed_over_in_a_folder_is_said(sources: Path, tmp_path: Path, capsys: Capture) -> None:
     (sources / "left" / "notes.txt").write_text("mine")
     assert _encode(sources, "-o", tmp_path / "out", "--encoder", "jpeg-q50") == 0

@@ -87,10 +87,14 @@ def test_two_deliveries_at_once_leave_one_whole_copy(foreign: FileSet, small_pac
 def test_what_a_given_up_delivery_left_is_removed_by_the_next(
     foreign: FileSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(foreign, "given up")
+    given_up, following = 32 * "a", 32 * "b"
+    begin(foreign, given_up)
+    mine = own_copy(foreign).parent / ".git"
+    mine.mkdir()
     monkeypatch.setattr("search.cluster.file_set.STALE_S", -1.0)
-    begin(foreign, "next")
-    assert not [path for path in own_copy(foreign).parent.iterdir() if "given up" in path.name]
+    begin(foreign, following)
+    assert not [path for path in own_copy(foreign).parent.iterdir() if given_up in path.name]
+    assert mine.is_dir()
 
 
 def test_another_pack_at_the_same_path_is_not_taken_for_it(small_pack: PackedDataset, tmp_path: Path) -> None:

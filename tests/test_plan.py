@@ -40,6 +40,13 @@ def test_a_plan_says_trials_cells_epochs_and_minutes() -> None:
     assert lines[1].startswith("expected time: about ")
 
 
+def test_trials_that_confirm_are_planned_to_their_end() -> None:
+    whole = make_plan(SPACES["full"], SCALES["demo"], SPECS, MACHINE, WORKLOAD)
+    confirmed = make_plan(SPACES["full"], SCALES["demo"], SPECS, MACHINE, WORKLOAD, n_confirming=2)
+    assert (whole.n_epochs_expected, confirmed.n_epochs_expected) == (8 * 4, 6 * 4 + 2 * 8)
+    assert confirmed.trials_s > whole.trials_s
+
+
 def test_more_slots_take_less_time_and_more_trials_take_more() -> None:
     def seconds(machine: Machine, n_trials: int) -> float:
         return make_plan(SPACES["full"], SCALES["demo"], SPECS[:n_trials], machine, WORKLOAD).trials_s

@@ -70,7 +70,7 @@ def test_each_family_is_screened_once_the_known_first(task: Any) -> None:
     assert names[:2] == list(KNOWN)
     assert len(names) == 20
     assert not any(are_alike(TableShapes(), one, other, DRAWN_APART) for one, other in combinations(names, 2))
-    assert screened_of(written) == screening.known
+    assert screened_of(written, task) == screening.known
     best = tuple(screening.best())
     assert (best[0], len(best)) == (min(names, key=_share), 3)
     assert not any(are_alike(TableShapes(), one, other, KEPT_APART) for one, other in combinations(best, 2))
@@ -91,9 +91,16 @@ def test_what_was_screened_before_is_not_screened_again(task: Any) -> None:
     _screening(task).run(first.append, iter([True] * 10 + [False] * 99).__next__)
     assert 0 < len(first) < 20
     later: list[TrialRecord] = []
-    _screening(task, screened_of(first)).run(later.append, lambda: True)
+    _screening(task, screened_of(first, task)).run(later.append, lambda: True)
     assert len(first) + len(later) == 20
-    assert not set(screened_of(first)) & set(screened_of(later))
+    assert not set(screened_of(first, task)) & set(screened_of(later, task))
+
+
+def test_filters_that_were_not_fitted_in_screening_or_failed_are_screened(task: Any) -> None:
+    ours = _record(task, "jpeg", 0.8)
+    of_finalist = replace(ours, spec=replace(ours.spec, training_quality="40-70"))
+    failed = replace(_record(task, "jpeg-c0.6", None), status=TrialStatus.FAILED)
+    assert screened_of([ours, of_finalist, failed], task) == {"jpeg": ours}
 
 
 def test_a_worker_that_dies_costs_one_family_and_three_in_a_row_end_it(task: Any) -> None:

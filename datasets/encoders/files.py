@@ -76,7 +76,10 @@ def write_files(
             raise InputError(f"{item.source} {WHY_NOT_AGAIN}")
     n_bytes = 0
     for n_done, item in enumerate(planned, 1):
-        data = compress(_read_pixels(item.source), encoder)
+        try:
+            data = compress(_read_pixels(item.source), encoder)
+        except ValueError as error:  # as of an image that is too large for the format
+            raise InputError(f"{item.source} cannot be written as {encoder.name}: {error}") from error
         try:
             with interruption_deferred():
                 write_whole(item.target, data)

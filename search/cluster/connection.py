@@ -170,7 +170,7 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     gpus = [node for node in nodes if node.get("GPU")]
     if gpus:
         n_gpus = sum(node["GPU"] for node in gpus)
-        threads = min(int(node["CPU"] // (node["GPU"] * trials_per_gpu)) for node in gpus)
+        threads = min(int(node.get("CPU", 0) // (node["GPU"] * trials_per_gpu)) for node in gpus)
         cards = [node.get(GPU_MEMORY, 0) / node["GPU"] for node in gpus]
         if trials_per_gpu > 1 and any(node["GPU"] > 1 for node in gpus):
             raise InputError("--trials-per-gpu needs a Ray node for each card, and one here has several: leave it out")
@@ -188,6 +188,8 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     if trials_per_gpu > 1:
         raise InputError("--trials-per-gpu lets trials share cards, and there is none here: leave it out")
     cores = [int(node.get("CPU", 0)) for node in nodes]
+    if not any(cores):
+        raise InputError("the cluster has no cores yet: start Ray on the other nodes, then search again")
     n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
     n_slots = sum(n // n_threads for n in cores)

@@ -6,6 +6,7 @@ or ~/.cache/lowq.
 
 import hashlib
 import os
+import re
 import shutil
 import time
 import uuid
@@ -21,6 +22,7 @@ READ_BYTES = 1 << 22
 PART_BYTES = 1 << 26  # a quarter of the object store of a search on one machine
 ReadPart = Callable[[Path, int, int], bytes]  # a file of the driver's node, offset, number of bytes
 STALE_S = 86400.0  # a delivery that took so long was given up
+DELIVERY = re.compile(r"\.[0-9a-f]{16}\.[0-9a-f]{32}")  # the folder that one is taken into
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ def begin(file_set: FileSet, token: str) -> None:
     """Make the folder that a delivery is taken into, and remove those that were given up."""
     folder = _incoming(file_set, token)
     folder.mkdir(parents=True)
-    for other in folder.parent.glob(".*"):
-        if time.time() - other.stat().st_mtime > STALE_S:
+    for other in folder.parent.glob(".*"):  # which may be a user's folder, with others beside
+        if DELIVERY.fullmatch(other.name) and time.time() - other.stat().st_mtime > STALE_S:
             shutil.rmtree(other, ignore_errors=True)
 
 

@@ -31,7 +31,8 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
     """
     finalists = choose_finalists(read_records(run), task.n_finalists)
     best = finalists[0].spec if finalists else None
-    if _restored_by(run / GALLERY_FILE) == (best.trial_id if best else ""):
+    restored_by = (finalists[0].trial_id, finalists[0].epochs_run) if finalists else ("", 0)
+    if _restored_by(run / GALLERY_FILE) == restored_by:
         return
     scores = LocalStore(run).path(task.baselines[0].trial_id, SCORES)
     worst = worst_images(scores.read_bytes(), "test", UNIT_QUALITY)[:N_WORST] if scores.exists() else []
@@ -42,20 +43,26 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
         max_retries=MAX_FAILURES,
         label_selector=where(task.machine),
     )
-    painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst)
+    painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst, restored_by)
     write_whole(run / GALLERY_FILE, *results([painted]))
 
 
-def _restored_by(gallery: Path) -> str | None:
-    """Return the trial that restored a gallery's pictures ("": none did), None where there is none that can be read."""
+def _restored_by(gallery: Path) -> tuple[str, int] | None:
+    """Return the trial that restored a gallery's pictures ("": none did) and its epochs; None: of none to be read."""
     try:
         with np.load(gallery) as arrays:
-            return str(arrays["trial_id"])
+            return str(arrays["trial_id"]), int(arrays["epochs_run"])
     except (OSError, KeyError, ValueError, BadZipFile):
         return None
 
 
-def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], worst: Sequence[int]) -> bytes:
+def _paint(
+    workers: WorkerSetup,
+    spec: TrialSpec | None,
+    sheet: Sequence[int],
+    worst: Sequence[int],
+    restored_by: tuple[str, int],
+) -> bytes:
     from models.backend import prepare_backend  # the driver never loads Keras
 
     prepare_backend(workers.setup.n_threads)
@@ -73,7 +80,7 @@ def _paint(workers: WorkerSetup, spec: TrialSpec | None, sheet: Sequence[int], w
         worst,
         (lambda images: to_8_bits(restore(model, images, pack.told_tables(UNIT_QUALITY)))) if spec else None,
     )
-    gallery |= {"trial_id": spec.trial_id if spec else "", "crop_px": setup.protocol.crop_px}
+    gallery |= {"trial_id": restored_by[0], "epochs_run": restored_by[1], "crop_px": setup.protocol.crop_px}
     if setup.vgg16_weights and worst and pack.size_px >= LEAST_PX:
         gallery = add_maps(gallery, lambda images: feature_maps(images, setup.vgg16_weights))
     return gallery_to_bytes(gallery)

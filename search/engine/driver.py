@@ -110,7 +110,7 @@ class Search:
         """Try encoders with the filter, where the space asks for it, and make the best an axis. Raises InputError."""
         if self.task.space.screens is None:
             return
-        known = screened_of(read_records(self.run))
+        known = screened_of(read_records(self.run), self.task)
         shapes = shapes_here(self.task.space.screens)
         if shapes != self.task.space.screens:
             self.say("encoders with a trellis are left out: jpeglib is not installed")
@@ -151,6 +151,11 @@ class Search:
                 if task.mlflow:
                     callbacks.append(MlflowLog(task.mlflow, self.run.name, self.say))
                 run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), callbacks)
+            if len(self.held) >= N_HELD:
+                baselines.cancel()
+                raise InputError(
+                    f"no trial can start: {self.held[-1]}; mend it, then go on with --resume {quoted(self.run)}"
+                )
             if self.searcher.n_open and not events.is_closed and not self.writer.trouble:
                 baselines.cancel()
                 return False
@@ -162,11 +167,6 @@ class Search:
         if self.writer.trouble:
             baselines.cancel()
             raise cannot_write(self.run, self.writer.trouble)
-        if len(self.held) >= N_HELD:
-            baselines.cancel()
-            raise InputError(
-                f"no trial can start: {self.held[-1]}; mend it, then go on with --resume {quoted(self.run)}"
-            )
         return True
 
     def score(self) -> None:

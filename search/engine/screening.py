@@ -23,7 +23,7 @@ from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
 from search.records import TrialRecord
 from search.space.space import Space
 from search.space.spaces import ENCODER, USEFUL_RANGE
-from search.space.spec import FILTER, TrialSpec
+from search.space.spec import FILTER, TrialSpec, TrialStatus
 from search.space.values import TableShapes, are_alike, drawn_as, suggest
 from search.task import Task
 
@@ -164,10 +164,13 @@ def filter_of(task: Task, encoder: str) -> TrialSpec:
     return replace(FILTER, training_quality=quality, split=task.splits[0], encoder=encoder)
 
 
-def screened_of(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
-    """Return the records of filters by the families that they were fitted to."""
-    filters = [record for record in records if record.spec.architecture == FILTER.architecture]
-    return {record.spec.encoder: record for record in filters if record.spec.encoder is not None}
+def screened_of(records: Sequence[TrialRecord], task: Task) -> dict[str, TrialRecord]:
+    """Return the records of screened filters by the families that they were fitted to.
+
+    A filter that was fitted for a finalist's training quality, or that failed, was none of the screening.
+    """
+    filters = [record for record in records if record.spec.encoder and record.status is not TrialStatus.FAILED]
+    return {str(r.spec.encoder): r for r in filters if r.spec == filter_of(task, str(r.spec.encoder))}
 
 
 def with_encoders(space: Space, best: Mapping[str, TrialRecord]) -> Space:

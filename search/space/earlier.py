@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from search.records import EARLIER, TrialRecord, append_line, append_proposed, append_record, read_records
+from search.records import (
+    EARLIER,
+    TrialRecord,
+    append_line,
+    append_proposed,
+    append_record,
+    read_records,
+    read_run_facts,
+)
 from search.space.space import Space
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.provenance import versions
@@ -39,16 +47,22 @@ class Earlier:
 
 
 def find_earlier(
-    runs: Iterable[Path], space: Space, make_spec: Callable[[dict[str, Any]], TrialSpec], fingerprint: str
+    runs: Iterable[Path],
+    space: Space,
+    make_spec: Callable[[dict[str, Any]], TrialSpec],
+    fingerprint: str,
+    least_viewable_ssim: float | None = None,
 ) -> Earlier:
     """Find what earlier runs have for a new one; of the same trial in several runs, the first counts.
 
-    Two trials are the same if their specs, their data and the version of lowq are. Failed trials teach nothing.
+    Two trials are the same if their specs, their data and the version of lowq are. Failed trials teach nothing, nor do
+    those whose bytes at parity were measured with another least_viewable_ssim.
     Raises InputError for what is no run, or was made on other data.
     """
     taken: dict[str, tuple[Path, TrialRecord]] = {}
     taught: dict[str, TrialRecord] = {}
-    for run, record in _trials(runs, fingerprint):
+    alike = [run for run in runs if _least_viewable_ssim(run) == least_viewable_ssim]
+    for run, record in _trials(alike, fingerprint):
         own = {name: getattr(record.spec, name) for name in (*space.axes, *space.sampled)}
         if record.trial_id in taken or record.status is TrialStatus.FAILED or space.drawn_from(own) is None:
             continue
@@ -87,6 +101,14 @@ def _trials(runs: Iterable[Path], fingerprint: str) -> Iterator[tuple[Path, Tria
         if all(record.dataset_fingerprint != fingerprint for record in records):
             raise InputError(f"the trials of {run} were trained on other data: name its pack with --data")
         yield from ((run, record) for record in records if record.dataset_fingerprint == fingerprint)
+
+
+def _least_viewable_ssim(run: Path) -> float | None:
+    try:
+        found: float | None = read_run_facts(run)["options"].get("least_viewable_ssim")
+    except (OSError, ValueError, LookupError, AttributeError):
+        return None  # of an earlier version, or no run: whoever reads its records says so
+    return found
 
 
 def _is_whole(run: Path, record: TrialRecord) -> bool:

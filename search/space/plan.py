@@ -99,8 +99,11 @@ def make_plan(
     """Plan a search whose trials will be like specs (one for each trial, cells first; the last n_confirming again)."""
     epochs = max(spec.epochs for spec in specs)
     share = expected_share(epochs, scale.grace_epochs, scale.reduction_factor) if space.stops_early else 1.0
+    shares = [share] * (len(specs) - n_confirming) + [1.0] * n_confirming  # what confirms is not stopped
     protocol = scale.protocol.for_images(workload.size_px)
-    working_s = sum(_trial_seconds(spec, share, protocol, machine, workload) for spec in specs)
+    working_s = sum(
+        _trial_seconds(spec, share, protocol, machine, workload) for spec, share in zip(specs, shares, strict=True)
+    )
     largest = max(specs, key=_macs_per_pixel)
     tested = workload.n_tested * workload.n_qualities * scale.n_finalists
     testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
@@ -111,7 +114,7 @@ def make_plan(
         n_cells=len(space.cells()),
         epochs=epochs,
         stops_early=space.stops_early,
-        n_epochs_expected=share * sum(spec.epochs for spec in specs),
+        n_epochs_expected=sum(share * spec.epochs for spec, share in zip(specs, shares, strict=True)),
         trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
         finish_s=END_S + testing_s / machine.n_slots + codecs_s,
     )

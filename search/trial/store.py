@@ -16,7 +16,7 @@ SCORES = "scores.parquet"
 SAMPLES = "samples.npz"
 
 
-class StoreError(Exception):
+class StoreError(OSError):
     """The store cannot keep a file; the message says why. No fault of the trial, which goes on another day."""
 
 

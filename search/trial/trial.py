@@ -67,7 +67,7 @@ def kept_curve(spec: TrialSpec, store: Store) -> tuple[Row, ...]:
     """Return the curve of the epochs that a trial has in the store; empty where it has none that can be read."""
     try:
         return curve_of(store.load(spec.trial_id) or b"")
-    except (StoreError, OSError):
+    except OSError:
         return ()
 
 
