@@ -22,6 +22,7 @@ from search.engine.checkpoint_store import (
     start_checkpoint_store,
 )
 from search.engine.early_stopping import EarlyStopping, brackets_of
+from search.engine.interrupt import told_to_end
 from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
 from search.engine.run_directory import cannot_write, quoted
@@ -156,7 +157,8 @@ class Search:
                 raise InputError(
                     f"no trial can start: {self.held[-1]}; mend it, then go on with --resume {quoted(self.run)}"
                 )
-            if self.searcher.n_open and not events.is_closed and not self.writer.trouble:
+            is_unfinished = self.searcher.n_open and not events.is_closed and not self.writer.trouble
+            if is_unfinished or told_to_end.is_set():
                 baselines.cancel()
                 return False
             baselines.finish()
