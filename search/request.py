@@ -94,6 +94,8 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
         mlflow=options.mlflow,
     )
     require_affordable(task)
+    if not space.sampled:
+        task = replace(task, n_trials=min(task.n_trials, len(task.first_parameters)))  # a cell is one trial
     if facts:
         _check_resumed(options.resume, task, facts)
     if options.epochs:

@@ -80,7 +80,7 @@ class Task:
     def smallest_specs(self) -> list[TrialSpec]:
         """The trials of each cell that take the least memory."""
         specs = []
-        for first in self.space.first_parameters():
+        for first in self.first_parameters:
             sizes = self.space.choices("batch_size", first)
             specs.append(self.make_spec({**first, **({"batch_size": min(sizes)} if sizes else {})}))
         return specs
@@ -88,7 +88,15 @@ class Task:
     @property
     def epochs(self) -> int:
         """The most epochs that a trial may have."""
-        return max(self.make_spec(first).epochs for first in self.space.first_parameters())
+        return max(self.make_spec(first).epochs for first in self.first_parameters)
+
+    @cached_property
+    def first_parameters(self) -> list[dict[str, Any]]:
+        """The first parameters of each cell whose network max_macs allows; of every cell where it allows none."""
+        every = self.space.first_parameters()
+        if self.max_macs is None:
+            return every
+        return [first for first in every if self.make_spec(first).macs_per_pixel <= self.max_macs] or every
 
     def make_spec(self, parameters: dict[str, Any]) -> TrialSpec:
         """Complete what the space draws to a spec; where nobody drew its batch size, the usual or what fits a card."""
@@ -111,7 +119,7 @@ class Task:
         return make_plan(self.space, self.scale, specs, self.machine, self.workload, self.n_confirming)
 
     def _planned_specs(self, n_trials: int) -> list[TrialSpec]:
-        first = self.space.first_parameters()
+        first = self.first_parameters
         return [self.make_spec(first[place % len(first)]) for place in range(n_trials)]
 
     @property

@@ -10,9 +10,11 @@ from datasets.errors import InputError
 from datasets.pack import PackSettings, write_pack
 from datasets.packed import PackedDataset
 from datasets.smear import synthesize
+from models.footprint import FOOTPRINTS
 from search.cli import main
 from search.request import parse_duration
 from search.space.plan import Machine
+from search.space.spaces import SPACES
 
 pytestmark = pytest.mark.usefixtures("no_vgg16")
 
@@ -124,6 +126,17 @@ def test_trials_of_the_small_scale_are_shortened_for_a_time_budget(
     assert "up to 9 epochs each" in capsys.readouterr().out
     assert main([*asked, "--time-budget", "7d"]) == 0
     assert "up to 48 epochs each" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("laptop")
+def test_a_plan_has_no_trial_of_a_network_that_costs_too_much(
+    small_pack: PackedDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = SPACES["residual"].axes["architecture"]
+    most = sorted(FOOTPRINTS[name].macs_per_pixel for name in networks)[1]
+    asked = ["--space", "residual", "--data", str(small_pack.folder), "--max-macs", str(most), "--dry-run"]
+    assert main(asked) == 0
+    assert "plan: 4 trials (" in capsys.readouterr().out  # of two networks, with a global residual and without
 
 
 @pytest.mark.usefixtures("laptop")
