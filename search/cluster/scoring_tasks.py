@@ -15,6 +15,7 @@ from models.plugins import use_plugin
 from search.cluster.file_set import FileSet, need
 from search.cluster.placement import where
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.engine.interrupt import results
 from search.records import TrialRecord
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
@@ -68,7 +69,8 @@ def score_paused_trials(workers: WorkerSetup, specs: Sequence[TrialSpec], machin
         max_retries=MAX_FAILURES,
         label_selector=where(machine),
     )
-    yield from ray.get([kind(_score_paused).remote(workers, spec) for spec in specs])
+    for scored in [kind(_score_paused).remote(workers, spec) for spec in specs]:
+        yield from results([scored])
 
 
 def score_finalists(
@@ -98,7 +100,7 @@ def score_finalists(
         for record in waiting
     }
     for record in waiting:
-        added = [row for part in ray.get(parts[record.trial_id]) for row in part]
+        added = [row for part in results(parts[record.trial_id]) for row in part]
         store.save(record.trial_id, record.epochs_run, {SCORES: scores_to_bytes(before[record.trial_id] + added)})
         yield record.trial_id
 
