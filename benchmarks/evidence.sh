@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what docs/results holds, in order: about three hours of two cores for all of it.
+# Makes what docs/results holds, in order: three to four hours of two cores for all of it (references: about 85 minutes).
 #
 #   benchmarks/evidence.sh IMAGES FOLDER [native] [encoder] [references] [questions]
 #
