@@ -2,24 +2,20 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.cells import ALL, BYTES, STEP_QUALITY, average, parity_of
-from analysis.checks import one_line
-from analysis.records import BASELINE_LABEL, RESUME
+from analysis.measured import CODEC_KINDS, CODECS_FILE, read_measured, read_restoring, whole_rows
+from analysis.records import BASELINE_LABEL
 from analysis.run import Run
 from analysis.statistics import LEAST_GROUPS, Floats, sum_groups
-from models.names import METRICS, REGIONS
+from models.names import METRICS
 from models.parity import bytes_at_parity, smallest_margin
 
-CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
 JPEG = "jpeg"  # JPEG as it is, among the codecs
 OPTIMISED = "jpeg-optimised"  # the same pixels for fewer bytes
 TITLES = {
@@ -35,14 +31,6 @@ TITLES = {
     "jpeg-xl-transcoded": "JPEG as it is, kept as JPEG XL without loss",
 }
 CODEC, RESTORED = "codec", "restored"
-CODEC_KINDS = {
-    **{"codec": pa.string(), "setting": pa.int64(), "not_run": pa.string(), "image": pa.int64(), "region": pa.string()},
-    **dict.fromkeys(("file_bytes", "decode_ms", *METRICS), pa.float64()),
-}
-RESTORING_KINDS = {
-    **{"trial_id": pa.string(), "image": pa.int64(), "restore_ms": pa.float64(), "device": pa.string()},
-    "n_threads": pa.int64(),
-}
 POINT = ["name", "setting"]
 FILE_COLUMNS = [*POINT, "image", "region", "file_bytes", "decode_ms", *METRICS]
 POINT_COLUMNS = [
@@ -95,13 +83,13 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     Empty, with a note of the reason, where it did not measure any or the file is damaged.
     """
     try:
-        codecs = _read_measured(run.path / CODECS_FILE, CODEC_KINDS)
+        codecs = read_measured(run.path / CODECS_FILE, CODEC_KINDS)
     except ValueError as error:
         return CodecComparison(notes=(f"Other codecs are not compared: {error}",))
     tried = codecs["not_run"].isna()
     lacking = codecs[~tried & codecs["codec"].notna()]
     files = codecs[tried].rename(columns={"codec": "name"})[FILE_COLUMNS]
-    files, odd = _whole_rows(files, CODECS_FILE)
+    files, odd = whole_rows(files, CODECS_FILE)
     files = files.astype({"setting": int, "image": int}).drop_duplicates([*POINT, "image", "region"])
     not_run = dict(zip(lacking["codec"], lacking["not_run"], strict=True))
     if not (files["name"].eq(JPEG) & files["setting"].eq(run.reference_quality)).any():
@@ -110,7 +98,7 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     codec_names = list(files["name"].unique())
     restored, elsewhere = _restored(run, files, suspects)
     files = pd.concat([files, restored], ignore_index=True)
-    restoring, notes = _read_restoring(run)
+    restoring, notes = read_restoring(run)
     names = {"name": "trial_id", "setting": "input_quality", "file_bytes": BYTES}
     scores = files.rename(columns=names).assign(split="test")
     cells = average(scores, [JPEG], run.reference_quality, groups=run.images.groups or None)
@@ -123,45 +111,6 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
 def title_of(name: str, kind: str) -> str:
     """Name a way to keep an image."""
     return f"JPEG restored by {name}" if kind == RESTORED else TITLES.get(name, name)
-
-
-def _read_measured(path: Path, kinds: Mapping[str, pa.DataType]) -> pd.DataFrame:
-    """Read the columns of a file, cast to their kinds. Raises ValueError with the reason where it is no such file."""
-    if not path.is_file():
-        raise ValueError(f"the run has no {path.name}, which the search writes when it ends; {RESUME} RUN does.")
-    try:
-        missing = [name for name in kinds if name not in pq.read_schema(path).names]
-        table = pa.table({}) if missing else pq.read_table(path, columns=list(kinds)).cast(pa.schema(kinds))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ValueError(f"{path.name} cannot be read ({one_line(error)}).") from error
-    if missing:
-        raise ValueError(f"{path.name} has no column {', '.join(missing)}.")
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
-def _whole_rows(table: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Keep the rows that have a value that can be in every column, and say how many have none."""
-    usable = table.notna().all(axis=1)
-    for name in table.select_dtypes("number").columns:
-        usable &= np.isfinite(table[name]) | ((table[name] > 0) & (name == "psnr_db"))  # of an identical image
-    if "region" in table:
-        usable &= table["region"].isin(REGIONS)
-    n_left_out = int((~usable).sum())
-    note = f"Rows of {file} that lack a value or hold one that cannot be are not used: {n_left_out}."
-    return table[usable].reset_index(drop=True), (note,) if n_left_out else ()
-
-
-def _read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on."""
-    try:
-        rows, odd = _whole_rows(_read_measured(run.path / RESTORING_FILE, RESTORING_KINDS), RESTORING_FILE)
-    except ValueError as error:
-        empty = pd.DataFrame(columns=["restore_ms", "restored_on"])
-        return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
-    threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
-    rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
-    return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
 
 
 def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -259,9 +208,7 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
     for metric in METRICS:
         sides = [wide[metric].to_numpy(np.float64).T]
         sides += [np.broadcast_to(wide[metric][(JPEG, level)].to_numpy(np.float64), sides[0].shape) for level in levels]
-        kept = np.asarray(
-            np.isfinite(sides).all(axis=0)
-        )  # an image identical to its original on one side is left out of all
+        kept = np.asarray(np.isfinite(sides).all(axis=0))  # identical to the original on one side: left out of all
         means[metric] = tuple(resampled(side, kept) for side in sides)
     every = np.ones((len(columns), len(wide)), bool)
     sizes = pd.DataFrame(resampled(wide["file_bytes"].to_numpy(np.float64).T, every), columns=columns)

@@ -14,6 +14,7 @@ from analysis.findings import Findings, find
 from analysis.run import open_run
 from analysis.tables.catalogue import tables_of
 from models.names import METRICS
+from search.space.spec import BASELINE
 from tests.run_fixture import CODECS, plan, trial_scores, write_codecs, write_images, write_run, write_scores
 from tests.table_reader import shown
 
@@ -64,6 +65,24 @@ def test_a_finalist_that_was_tested_on_other_images_is_not_compared_and_named(tm
     found = find(open_run(run)).codecs
     assert other.spec.trial_id not in set(found.ways["name"])
     assert any("tested on other images than these: " + other.spec.trial_id in note for note in found.notes)
+
+
+def test_an_image_that_is_restored_without_an_error_leaves_the_reference_too(tmp_path: Path) -> None:
+    # However well JPEG keeps the image: it has no part in the mean PSNR of this restorer, nor in what that must reach.
+    bounds = []
+    for more_db in (0, 20):
+        run, first = write_run(tmp_path / str(more_db), [TRIAL], n_images=40), 40
+        write_codecs(run, CODECS, 40)
+        for file in (run / "codecs.parquet", run / "scores" / f"{BASELINE.trial_id}.parquet"):
+            table = pd.read_parquet(file)
+            table.loc[table["image"] == first, "psnr_db"] += more_db
+            table.to_parquet(file)
+        scores = trial_scores(TRIAL, 40)
+        scores.loc[scores["image"] == first, "psnr_db"] = np.inf
+        write_scores(run, ID, scores)
+        way = find(open_run(run)).codecs.ways.set_index("name").loc[ID]
+        bounds.append([way["psnr_low"], way["share_psnr"], way["psnr_high"]])
+    assert bounds[0] == pytest.approx(bounds[1])
 
 
 def test_the_verdict_never_quotes_one_bar_without_the_other_and_has_the_times(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""What a search measured of other codecs and of restoring: files of a run, read and checked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.checks import one_line
+from analysis.records import RESUME
+from analysis.run import Run
+from models.names import METRICS, REGIONS
+
+CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
+CODEC_KINDS = {
+    **{"codec": pa.string(), "setting": pa.int64(), "not_run": pa.string(), "image": pa.int64(), "region": pa.string()},
+    **dict.fromkeys(("file_bytes", "decode_ms", *METRICS), pa.float64()),
+}
+RESTORING_KINDS = {
+    **{"trial_id": pa.string(), "image": pa.int64(), "restore_ms": pa.float64(), "device": pa.string()},
+    "n_threads": pa.int64(),
+}
+
+
+def read_measured(path: Path, kinds: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Read the columns of a file, cast to their kinds. Raises ValueError with the reason where it is no such file."""
+    if not path.is_file():
+        raise ValueError(f"the run has no {path.name}, which the search writes when it ends; {RESUME} RUN does.")
+    try:
+        missing = [name for name in kinds if name not in pq.read_schema(path).names]
+        table = pa.table({}) if missing else pq.read_table(path, columns=list(kinds)).cast(pa.schema(kinds))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ValueError(f"{path.name} cannot be read ({one_line(error)}).") from error
+    if missing:
+        raise ValueError(f"{path.name} has no column {', '.join(missing)}.")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def whole_rows(table: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Keep the rows that have a value that can be in every column, and say how many have none."""
+    usable = table.notna().all(axis=1)
+    for name in table.select_dtypes("number").columns:
+        usable &= np.isfinite(table[name]) | ((table[name] > 0) & (name == "psnr_db"))  # of an identical image
+    if "region" in table:
+        usable &= table["region"].isin(REGIONS)
+    n_left_out = int((~usable).sum())
+    note = f"Rows of {file} that lack a value or hold one that cannot be are not used: {n_left_out}."
+    return table[usable].reset_index(drop=True), (note,) if n_left_out else ()
+
+
+def read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on."""
+    try:
+        rows, odd = whole_rows(read_measured(run.path / RESTORING_FILE, RESTORING_KINDS), RESTORING_FILE)
+    except ValueError as error:
+        empty = pd.DataFrame(columns=["restore_ms", "restored_on"])
+        return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
+    threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
+    rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
+    return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
