@@ -358,6 +358,14 @@ def test_bytes_at_parity_stand_in_a_matrix_of_their_own(tmp_path: Path) -> None:
     assert told.loc["JPEG as it is"].tolist() == ["100%"]
 
 
+def test_a_quality_of_two_encoders_has_a_row_and_a_best_of_each(tmp_path: Path) -> None:
+    plain, other = plan(0), plan(1, encoder="jpeg-c0.6", margins={25: -1.0, 50: 0.5, 75: 0.9})
+    found = matrix_frame(_found(tmp_path, plain, other), "test")
+    at_50 = found[found["input_quality"] == 50].set_index("network")
+    assert at_50.loc[["jjnet", "jjnet, on jpeg-c0.6"], "is_best"].tolist() == [True, True]
+    assert at_50["has_best_share"].sum() == 1  # bytes are bytes, whatever writes the files
+
+
 def test_matrix_takes_its_networks_and_losses_from_the_run_alone(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan(0)])
     line = (run / "records.jsonl").read_text().splitlines()[-1]

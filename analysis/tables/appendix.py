@@ -242,6 +242,6 @@ def _part_title(row: Row, across: str, split: str) -> str:
         f"loss {row['loss']}" if across != "loss" else "",
         f"activation {row['output_activation']}",
         f"trained at {row['training_quality']}" if across != "training_quality" else "",
-        f"files of {row['encoder']}" if row["encoder"] else "",
+        "" if is_missing(row["encoder"]) else f"files of {row['encoder']}",
     ]
     return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, {REGION_WORDS['full']}"

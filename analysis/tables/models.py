@@ -140,7 +140,7 @@ def _matrix_rows(findings: Findings) -> pd.DataFrame:
 
 
 def _network(row: Row) -> str:
-    on = f"on {row['encoder']}" if row["encoder"] else ""
+    on = "" if is_missing(row["encoder"]) else f"on {row['encoder']}"
     if row["architecture"] == LINEAR:
         return " ".join(filter(None, ("linear filter", on)))
     activation, direct = row["output_activation"], "" if row["global_residual"] else "direct"
