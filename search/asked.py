@@ -88,6 +88,8 @@ def _continuation(options: argparse.Namespace) -> Continuation:
         raise InputError("--from RUN, --trial ID and --more-epochs N belong together: give all three")
     if options.space != DEFAULT_SPACE or any(getattr(options, option) for option in NARROWED):
         raise InputError("--from goes on with one trial as it is: leave out --space and what narrows it")
+    if options.least_viewable_ssim is not None:
+        raise InputError("--from goes on with one trial as it was judged: leave out --least-viewable-ssim")
     continuation = find_continuation(options.from_run[0], options.trial, options.more_epochs)
     options.scale, options.seed = continuation.options["scale"], continuation.child.seed
     options.data = options.data or continuation.options["data"]

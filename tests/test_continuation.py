@@ -133,6 +133,10 @@ def test_a_lost_state_is_named(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ["--from", "RUN", "--trial", SPEC.trial_id, "--more-epochs", "3", "--least-viewable-ssim", "0.9"],
+            "goes on with one trial as it was judged: leave out --least-viewable-ssim",
+        ),
         (["--trial", "x"], "--from RUN, --trial ID and --more-epochs N belong together: give all three"),
         (["--more-epochs", "3"], "--from RUN, --trial ID and --more-epochs N belong together: give all three"),
         (

@@ -94,7 +94,9 @@ def test_a_trial_of_several_runs_counts_once(tmp_path: Path) -> None:
 def test_trials_that_were_judged_by_another_least_viewable_ssim_are_left(tmp_path: Path) -> None:
     run = _run(tmp_path / "old", _record(SAME))
     (run / "run.json").write_text('{"options": {"least_viewable_ssim": 0.95}}')
-    assert find_earlier([run], SPACE, make_spec, FINGERPRINT) == Earlier()
+    earlier = find_earlier([run], SPACE, make_spec, FINGERPRINT)
+    assert earlier == Earlier(left=(run,))
+    assert earlier.describe() == [f"{run} is left out: it was judged by another --least-viewable-ssim"]
     assert len(find_earlier([run], SPACE, make_spec, FINGERPRINT, 0.95).taken) == 1
 
 

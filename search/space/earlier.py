@@ -27,16 +27,19 @@ class Earlier:
     """Trials of earlier runs on the same data. taken: those that the new run would repeat, each with its run.
 
     taught: others whose parameters the new run's space could draw; they teach Optuna and are no trials of the new run.
+    left: runs whose bytes at parity were measured with another least_viewable_ssim.
     """
 
     taken: tuple[tuple[Path, TrialRecord], ...] = ()
     taught: tuple[TrialRecord, ...] = ()
+    left: tuple[Path, ...] = ()
 
     def describe(self) -> list[str]:
         """Say what is taken over, a line each."""
         taken = [f"{len(self.taken)} ended trials are taken over from earlier runs"] if self.taken else []
         taught = [f"{len(self.taught)} others teach where to look"] if self.taught else []
-        return taken + taught
+        left = [f"{run} is left out: it was judged by another --least-viewable-ssim" for run in self.left]
+        return taken + taught + left
 
     def write_into(self, run: Path) -> None:
         """Put them into a new run directory: the taken with all their files, the taught in a file of their own."""
@@ -61,7 +64,8 @@ def find_earlier(
     """
     taken: dict[str, tuple[Path, TrialRecord]] = {}
     taught: dict[str, TrialRecord] = {}
-    alike = [run for run in runs if _least_viewable_ssim(run) == least_viewable_ssim]
+    by_floor = {run: _least_viewable_ssim(run) == least_viewable_ssim for run in runs}
+    alike, left = ([run for run, is_alike in by_floor.items() if is_alike == wanted] for wanted in (True, False))
     for run, record in _trials(alike, fingerprint):
         own = {name: getattr(record.spec, name) for name in (*space.axes, *space.sampled)}
         if record.trial_id in taken or record.status is TrialStatus.FAILED or space.drawn_from(own) is None:
@@ -70,7 +74,8 @@ def find_earlier(
             taken[record.trial_id] = (run, record)
         else:
             taught.setdefault(record.trial_id, record)
-    return Earlier(tuple(taken.values()), tuple(record for name, record in taught.items() if name not in taken))
+    only_taught = tuple(record for name, record in taught.items() if name not in taken)
+    return Earlier(tuple(taken.values()), only_taught, tuple(left))
 
 
 def plant_trial(theirs: Path, record: TrialRecord, run: Path) -> None:
