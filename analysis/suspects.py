@@ -170,12 +170,8 @@ def _under_linear(run: Run) -> list[Oddity]:
     ranked = [record for record in run.trials if record.margin is not None]
     oddities = []
     for record in (record for record in ranked if record.spec.is_trained):
-        of_files = [
-            filtered
-            for filtered in ranked
-            if filtered.spec.architecture == LINEAR
-            and (filtered.spec.split, filtered.spec.encoder) == (record.spec.split, record.spec.encoder)
-        ]
+        files = record.spec.split, record.spec.encoder
+        of_files = [r for r in ranked if r.spec.architecture == LINEAR and (r.spec.split, r.spec.encoder) == files]
         own = [item for item in of_files if item.spec.training_quality == record.spec.training_quality]
         best, margin = next(iter([*own, *of_files]), None), record.margin or 0.0
         if best is not None and margin <= (best.margin or 0.0):

@@ -280,6 +280,12 @@ def test_pair_of_runs_without_any_best_trial_has_no_table_of_them(tmp_path: Path
     assert "compared: no trial of A has scores and is free of suspicion." in summarise_pair(pair, tables)
 
 
+def test_the_best_of_two_encoders_are_not_set_side_by_side_and_the_reason_is_told(tmp_path: Path) -> None:
+    found = open_pair(*_pair(tmp_path, [plan(0)], [plan(1, encoder="jpeg-c0.6", margins={25: 0.2, 50: 0.5})]))
+    assert "best_of_each" not in pair_tables(found)
+    assert any("A's best restores files of the pack, B's files of jpeg-c0.6" in note for note in found.notes)
+
+
 def test_images_of_one_field_are_resampled_together(tmp_path: Path) -> None:
     n_images = 96
     shift_db = np.random.default_rng(0).normal(0.5, 0.4, n_images // 2)[np.arange(2 * n_images) // 2 % (n_images // 2)]

@@ -148,9 +148,7 @@ class Search:
         watchdog = Watchdog(self.run)
         try:
             if n_to_run:
-                callbacks = [events]
-                if task.mlflow:
-                    callbacks.append(MlflowLog(task.mlflow, self.run.name, self.say))
+                callbacks = [events, *([MlflowLog(task.mlflow, self.run.name, self.say)] if task.mlflow else [])]
                 run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), callbacks)
             if len(self.held) >= N_HELD:
                 baselines.cancel()
