@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
@@ -106,6 +107,25 @@ def test_a_search_of_which_no_trial_can_start_says_why(
     sitting.search.held = N_HELD * ["pc1: no pack"]
     with pytest.raises(InputError, match="no trial can start: pc1: no pack; mend it, then go on with --resume"):
         sitting.search.train()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OutOfMemoryError("Task was killed\ndue to the node running low on memory"), "nearly no memory left"),
+        (WorkerCrashedError(), "The worker died unexpectedly"),
+    ],
+)
+def test_a_worker_that_is_lost_while_finalists_are_scored_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RayError, says: str
+) -> None:
+    def score() -> None:
+        raise error
+
+    nothing = SimpleNamespace(bring_files=lambda: None, screen=lambda: None, train=lambda: True, score=score)
+    monkeypatch.setattr(driver, "Search", lambda *asked: nothing)
+    with pytest.raises(InputError, match=rf"^[^\n]*{says}[^\n]*; what ended is safe: go on with --resume [^\n]*$"):
+        driver.run_search(tmp_path / "run", None)  # type: ignore[arg-type]
 
 
 def test_an_ended_trial_between_them_or_another_reason_begins_the_count_anew(

@@ -278,6 +278,21 @@ def test_the_best_are_confirmed_when_the_others_have_ended() -> None:
     assert searcher.suggest("t3") == "FINISHED"
 
 
+def test_a_trial_that_was_held_after_the_last_proposal_is_proposed_again() -> None:
+    searcher, host = _searcher(n_trials=2)
+    first = searcher.suggest("t0")
+    assert isinstance(first, dict)
+    assert isinstance(searcher.suggest("t1"), dict)
+    searcher.on_trial_complete("t1", {})
+    assert searcher.suggest("t2") is None  # it may come back
+    host.held.add(first["spec"].trial_id)
+    searcher.on_trial_complete("t0", {})
+    assert searcher.suggest("t2") == first
+    host.held.clear()
+    searcher.on_trial_complete("t2", {})
+    assert searcher.suggest("t3") == "FINISHED"
+
+
 def test_the_study_is_mirrored_for_the_dashboard(tmp_path: Path) -> None:
     run = tmp_path / "50 % of #1?"
     run.mkdir()

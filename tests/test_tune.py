@@ -1,6 +1,9 @@
 """What Tune is given, and the checkpoint store that answers its workers."""
 
 import errno
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from search.cluster.file_set import FileSet
 from search.cluster.scoring_tasks import WorkerSetup
 from search.engine.checkpoint_store import MAX_STARTS, CheckpointStore, Ending, checkpoint_store_name
 from search.engine.early_stopping import EarlyStopping
+from search.engine.interrupt import told_to_end
 from search.engine.tune import Job, make_trainable, run_trials
 from search.records import failed_record
 from search.space.plan import Machine
@@ -107,3 +111,29 @@ def test_a_worker_that_ray_ended_for_want_of_memory_ends_the_search_in_order(
     monkeypatch.setattr(tune.Tuner, "fit", lambda tuner: (_ for _ in ()).throw(RuntimeError("another")))
     with pytest.raises(RuntimeError, match="another"):
         run_trials(lambda config: None, job, None, stopping, [])  # type: ignore[arg-type]
+
+
+def test_ctrl_c_is_remembered_where_tune_swallows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(is_interrupted: bool) -> Callable[[Any], None]:
+        def runs(tuner: Any) -> None:
+            found = signal.getsignal(signal.SIGINT)
+
+            def swallow(number: int, frame: object) -> None:
+                signal.signal(signal.SIGINT, found)  # as Tune does
+
+            signal.signal(signal.SIGINT, swallow)
+            for callback in tuner._local_tuner._run_config.callbacks:
+                callback.setup()
+            if is_interrupted:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return runs
+
+    job = Job(1, Machine(n_slots=1, n_threads=1), tmp_path / "run" / "logs")
+    stopping: Any = EarlyStopping(None, None, 0)  # type: ignore[arg-type]
+    for is_interrupted in (False, True):
+        told_to_end.clear()
+        monkeypatch.setattr(tune.Tuner, "fit", fit(is_interrupted))
+        run_trials(lambda config: None, job, None, stopping, [])  # type: ignore[arg-type]
+        assert told_to_end.is_set() == is_interrupted
+    told_to_end.clear()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ray.exceptions import RayError, RayTaskError
+
 from datasets.errors import InputError
 from search.cluster.baselines import Baselines
 from search.cluster.codec_tasks import compare_codecs
@@ -25,20 +27,13 @@ from search.engine.early_stopping import EarlyStopping, brackets_of
 from search.engine.interrupt import told_to_end
 from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
-from search.engine.run_directory import cannot_write, quoted
+from search.engine.run_directory import cannot_write, lost_worker, quoted
 from search.engine.run_writer import RunWriter
 from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, shapes_here, with_encoders
 from search.engine.searcher import LowqSearch
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
-from search.records import (
-    EARLIER,
-    TrialRecord,
-    best_first,
-    failed_record,
-    read_proposed,
-    read_records,
-)
+from search.records import EARLIER, TrialRecord, best_first, failed_record, read_proposed, read_records
 from search.scoring.finalists import choose_filters, choose_finalists
 from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
@@ -68,6 +63,10 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
         search.score()
     except OSError as error:
         raise cannot_write(run, error.strerror or str(error)) from error
+    except RayTaskError:
+        raise  # what the work itself raised
+    except RayError as error:
+        raise lost_worker(run, error) from error
     return True
 
 

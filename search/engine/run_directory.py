@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ray.exceptions import OutOfMemoryError, RayError
+
 from datasets.errors import InputError
 from datasets.whole_file import write_whole
 from search.records import RUN_FACTS, read_run_facts
@@ -60,6 +62,18 @@ def cannot_write(run: Path, reason: str) -> InputError:
     return InputError(
         f"cannot write {run}: {reason}; what ended is safe: mend it, then go on with --resume {quoted(run)}"
     )
+
+
+def lost_worker(run: Path, error: RayError) -> InputError:
+    """Return the error of a run whose work was ended from outside: by Ray for want of memory, with a node or a kill."""
+    if isinstance(error, OutOfMemoryError):
+        reason = (
+            "Ray ended a worker, as its node had nearly no memory left: end what else takes memory there, or start Ray "
+            "there with RAY_memory_monitor_refresh_ms=0"
+        )
+    else:
+        (reason, *_) = str(error).splitlines() or [type(error).__name__]
+    return InputError(f"{reason}; what ended is safe: go on with --resume {quoted(run)}")
 
 
 def quoted(run: Path) -> str:

@@ -104,11 +104,9 @@ class LowqSearch(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         spec, trial = self._next()
-        if self.is_closed or (spec is None and not self._awaits_confirmation()):
-            return str(Searcher.FINISHED)
-        if spec is None:
-            return None  # what confirms the best is known when the others have ended
-        if not self.host.announce(spec):
+        if spec is None and self.open and not self.is_closed:
+            return None  # what is open may be held and proposed again, and tells what is to be confirmed
+        if spec is None or not self.host.announce(spec):
             return str(Searcher.FINISHED)
         self.known.add(spec.trial_id)
         self.tried_cells.add(self._cell(spec))
@@ -133,9 +131,6 @@ class LowqSearch(Searcher):  # type: ignore[misc]
                 return proposal
             self.n_left = 0
         return None, None
-
-    def _awaits_confirmation(self) -> bool:
-        return bool(self.open) and not self.n_left and self.host.confirmations(0) is None
 
     def _propose(self) -> tuple[TrialSpec, optuna.trial.Trial | None] | None:
         """Return a spec that was not proposed before, None where the space has no more."""

@@ -15,14 +15,14 @@ from ray.exceptions import OutOfMemoryError
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
-from datasets.errors import InputError
 from search.cluster.baselines import Baselines
 from search.cluster.placement import gpu_limit_mb, needs, where
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
 from search.cluster.worker_memory import has_grown
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.early_stopping import METRIC
-from search.engine.run_directory import quoted
+from search.engine.interrupt import told_to_end
+from search.engine.run_directory import lost_worker
 from search.engine.searcher import LowqSearch
 from search.progress.log import ProgressLog
 from search.space.plan import Machine
@@ -81,7 +81,7 @@ class Job:
 def run_trials(
     trainable: Trainable, job: Job, searcher: LowqSearch, stopping: TrialScheduler, callbacks: list[tune.Callback]
 ) -> None:
-    """Run trials until the searcher has no more, and return when they ended, paused or were interrupted.
+    """Run trials until the searcher has no more, and return when all ended or paused or Ctrl-C came (`told_to_end`).
 
     Raises OSError when Tune cannot write its files, and InputError where Ray ended a worker for want of memory.
     """
@@ -91,7 +91,7 @@ def run_trials(
         selector = {"bundle_label_selector": [where(machine)]} if machine.avoided else {}
         return tune.PlacementGroupFactory([needs(config["spec"], machine)], **selector)
 
-    on_interrupt = signal.getsignal(signal.SIGINT)
+    on_interrupt, interrupts = signal.getsignal(signal.SIGINT), Interrupts()
     try:
         tune.Tuner(
             tune.with_resources(trainable, resources),
@@ -108,7 +108,7 @@ def run_trials(
                 name=time.strftime("tune-%Y%m%d-%H%M%S"),
                 storage_path=str(job.logs),
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-                callbacks=[*callbacks, Silence()],
+                callbacks=[*callbacks, interrupts, Silence()],
                 verbose=0,
                 log_to_file=True,
             ),
@@ -118,12 +118,11 @@ def run_trials(
     except RuntimeError as error:
         if not isinstance(error.__cause__, OutOfMemoryError):
             raise
-        raise InputError(
-            "Ray ended a worker, as its node had nearly no memory left: end what else takes memory there, or start Ray "
-            f"there with RAY_memory_monitor_refresh_ms=0; then go on with --resume {quoted(job.logs.parent)}"
-        ) from error
+        raise lost_worker(job.logs.parent, error.__cause__) from error
     finally:
-        signal.signal(signal.SIGINT, on_interrupt)  # Tune leaves its own handler, which swallows the next Ctrl-C
+        if interrupts.came:
+            told_to_end.set()
+        signal.signal(signal.SIGINT, on_interrupt)  # else the next Ctrl-C is swallowed
 
 
 def _disk_error(error: BaseException) -> OSError | None:
@@ -187,6 +186,23 @@ class Events(tune.Callback):  # type: ignore[misc]
             parts = [f"{free.get(name, 0):g} of {all_of[name]:g} {name}" for name in ("CPU", "GPU") if name in all_of]
             by = "workers start, or other jobs have the rest"
             self.search.log.note(f"waiting for a free slot: {', '.join(parts)} are free; {by}")
+
+
+class Interrupts(tune.Callback):  # type: ignore[misc]
+    """Knows whether Ctrl-C ended Tune, which then returns as if all had ended, and puts back the handler it found."""
+
+    handler: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, see `Events`."""
+        return {}
+
+    def setup(self, **info: Any) -> None:
+        self.handler = signal.getsignal(signal.SIGINT)
+
+    @property
+    def came(self) -> bool:
+        return self.handler is not None and signal.getsignal(signal.SIGINT) is not self.handler
 
 
 class Silence(TrialProgressCallback):  # type: ignore[misc]
