@@ -136,6 +136,9 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     task = make_task(options, command)
     signal.signal(signal.SIGTERM, interrupt)  # again: Ray has put its own in place
     print(_introduction(task), flush=True)
+    if options.resume:
+        ended = sum(record.has_ended and record.spec.is_trained for record in read_records(options.resume))
+        print(f"of these {ended} trials have ended", flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
     if options.dry_run:

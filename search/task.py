@@ -131,6 +131,7 @@ class Task:
             n_tested=len(self.scored_images(self.splits[0], "test")),
             size_px=self.pack.size_px,
             n_qualities=len(self.pack.qualities),
+            n_finalists=self.n_finalists,
         )
 
     @property

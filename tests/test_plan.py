@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.footprint import FOOTPRINTS
-from search.space.plan import N_IN_A_BUDGET, Machine, Workload, epochs_within, expected_share, make_plan
+from search.space.plan import N_IN_A_BUDGET, SCREENING_S, Machine, Workload, epochs_within, expected_share, make_plan
 from search.space.scale import SCALES, Scale, choose_scale
 from search.space.space import Space
 from search.space.spaces import SPACES
@@ -13,7 +13,7 @@ from search.space.spec import TrialSpec
 from search.space.values import resolve
 
 MACHINE = Machine(n_slots=2, n_threads=1)
-WORKLOAD = Workload(n_train=96, n_scored=8, n_tested=8, size_px=360, n_qualities=8)
+WORKLOAD = Workload(n_train=96, n_scored=8, n_tested=8, size_px=360, n_qualities=8, n_finalists=2)
 
 
 def _spec(scale: Scale, architecture: str) -> TrialSpec:
@@ -38,6 +38,16 @@ def test_a_plan_says_trials_cells_epochs_and_minutes() -> None:
     lines = plan.describe().splitlines()
     assert lines[0].startswith("plan: 8 trials (up to 8 of 720 cells tried), up to 8 epochs each, about 32 in all")
     assert lines[1].startswith("expected time: about ")
+
+
+def test_what_comes_before_and_after_trials_is_in_the_plan() -> None:
+    plain = make_plan(SPACES["full"], SCALES["demo"], SPECS, MACHINE, WORKLOAD)
+    screened = replace(SPACES["full"], screens=SPACES["encoder"].screens, n_screened=10)
+    screening_s = make_plan(screened, SCALES["demo"], SPECS, MACHINE, WORKLOAD).trials_s - plain.trials_s
+    assert screening_s == pytest.approx(10 * SCREENING_S / 2)  # on two cores
+    every = make_plan(SPACES["full"], SCALES["demo"], SPECS, MACHINE, replace(WORKLOAD, n_finalists=8))
+    assert every.trials_s == plain.trials_s
+    assert every.finish_s > plain.finish_s
 
 
 def test_trials_that_confirm_are_planned_to_their_end() -> None:

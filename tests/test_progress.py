@@ -86,7 +86,7 @@ def test_the_baseline_is_no_trial_of_the_plan() -> None:
 def test_what_ended_in_an_earlier_sitting_counts_and_does_not_make_this_one_look_fast() -> None:
     clock = Clock()
     log = ProgressLog(4, 100.0, clock=clock, records=[_record(), _record()])
-    assert (log.n_ended, log.seconds_left()) == (2, 100.0)
+    assert (log.n_ended, log.seconds_left()) == (2, 50.0)  # of four
     log.proposed(SPEC)
     clock.now = 10.0
     log.ended(_record())

@@ -28,7 +28,7 @@ class Watcher(Protocol):
 class ProgressLog:
     """Counts the events of a search of n_trials and tells the watchers of each.
 
-    expected_s: what the plan expects of the trials; finish_s: of what follows them; budget_s: no new epochs after this,
+    expected_s: what the plan expects of all trials; finish_s: of what follows them; budget_s: no new epochs after this,
     counted from when the command began. running: the newest report of each proposed trial; places: the PC and device of
     those that have started; records: of the trials that ended.
     """
@@ -96,7 +96,8 @@ class ProgressLog:
         under_way = sum(progress.epoch / progress.epochs for progress in self.running.values() if progress)
         n_asked, n_done = self.n_trials - self.n_before, self.n_ended - self.n_before
         share = min(1.0, (n_done + under_way) / n_asked) if n_asked else 1.0
-        left = passed * (1 - share) / share if n_done else self.expected_s - passed
+        expected = self.expected_s * max(0, n_asked) / max(1, self.n_trials)
+        left = passed * (1 - share) / share if n_done else expected - passed
         return self.finish_s + max(0.0, left if self.budget_s is None else min(left, self.budget_s - passed))
 
     def share_of_budget(self) -> float:

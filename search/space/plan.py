@@ -20,6 +20,7 @@ BACKWARD_FACTOR = 3  # forward once, backward about twice that
 # Estimates from single runs on the same machine; the time left that a search shows is soon its own.
 READING_S = 0.004  # a sample: decoding, or compressing and decoding
 SCORING_S = 0.06  # an image at a quality: both regions' metrics
+SCREENING_S = 5.0  # an encoder, on one core: its files, the filter fitted to them, scores
 CODECS_S = 4.0  # an image in every setting of the other codecs
 TRIAL_S = 6.0  # a trial, before and after its epochs: building, compiling, its files
 START_S = 20.0  # Ray, and the workers' imports
@@ -53,21 +54,22 @@ class Machine:
 
 @dataclass(frozen=True)
 class Workload:
-    """Numbers of images, their side, and of the qualities at which finalists are tested."""
+    """Numbers of images, their side, and of finalists and the qualities at which these are tested."""
 
     n_train: int
     n_scored: int
     n_tested: int
     size_px: int
     n_qualities: int
+    n_finalists: int
 
 
 @dataclass(frozen=True)
 class Plan:
     """A search about to run; the share of epochs that early stopping leaves is an estimate.
 
-    n_confirming: trials besides, which train the best again. trials_s, finish_s: seconds expected of the trials, and of
-    the finalists and the report after them.
+    n_confirming: trials besides, which train the best again. trials_s, finish_s: seconds expected of the trials and
+    what comes before them, and of the finalists and the report after them.
     """
 
     n_trials: int
@@ -105,7 +107,7 @@ def make_plan(
         _trial_seconds(spec, share, protocol, machine, workload) for spec, share in zip(specs, shares, strict=True)
     )
     largest = max(specs, key=_macs_per_pixel)
-    tested = workload.n_tested * workload.n_qualities * scale.n_finalists
+    tested = workload.n_tested * workload.n_qualities * workload.n_finalists
     testing_s = tested * _restoring_seconds(largest, workload.size_px, machine)
     codecs_s = CODECS_S * min(workload.n_tested, protocol.n_compared) / machine.n_slots / machine.n_threads
     return Plan(
@@ -115,7 +117,7 @@ def make_plan(
         epochs=epochs,
         stops_early=space.stops_early,
         n_epochs_expected=sum(share * spec.epochs for spec, share in zip(specs, shares, strict=True)),
-        trials_s=START_S + working_s / min(machine.n_slots, len(specs)),
+        trials_s=_start_s(space, machine) + working_s / min(machine.n_slots, len(specs)),
         finish_s=END_S + testing_s / machine.n_slots + codecs_s,
     )
 
@@ -137,9 +139,10 @@ def epochs_within(
         sum(_trial_seconds(replace(spec, epochs=n), 1.0, protocol, machine, workload) for spec in specs) / n_at_once
         for n in (1, epochs)
     )
-    if whole_s <= budget_s - START_S:
+    left_s = budget_s - _start_s(space, machine)
+    if whole_s <= left_s:
         return epochs
-    n_fitting = 1 + math.floor((budget_s - START_S - short_s) * (epochs - 1) / (whole_s - short_s))
+    n_fitting = 1 + math.floor((left_s - short_s) * (epochs - 1) / (whole_s - short_s))
     return min(max(n_fitting, scale.grace_epochs), epochs)
 
 
@@ -154,6 +157,12 @@ def expected_share(epochs: int, grace_epochs: int, reduction_factor: int) -> flo
         run += alive * (rung - done)
         done, rung, alive = rung, min(rung * reduction_factor, epochs), alive / reduction_factor
     return run / epochs
+
+
+def _start_s(space: Space, machine: Machine) -> float:
+    """Return the seconds before the first trial."""
+    screened = space.n_screened if space.screens else 0
+    return START_S + SCREENING_S * screened / machine.n_slots / machine.n_threads
 
 
 def _trial_seconds(spec: TrialSpec, share: float, protocol: Protocol, machine: Machine, workload: Workload) -> float:
