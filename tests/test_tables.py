@@ -19,7 +19,7 @@ from analysis.report.report import write_report
 from analysis.run import Run, open_run
 from analysis.tables.catalogue import tables_of
 from analysis.tables.data import requirements_frame, sizes_frame, system_sizes_frame
-from analysis.tables.models import columns_of, matrix_frame, models_frame, summary_table
+from analysis.tables.models import columns_of, matrix_frame, models_frame, parity_frame, summary_table
 from analysis.tables.spec import Cell, Column, Part, Table
 from analysis.tables.write import REACHES, WRITERS, to_csv, to_latex, to_markdown, to_text
 from models.names import METRICS
@@ -27,6 +27,7 @@ from search.records import TrialRecord, append_record
 from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import (
     JPEG_MEANS,
+    STEPS,
     Plan,
     baseline_scores,
     plan,
@@ -360,10 +361,25 @@ def test_bytes_at_parity_stand_in_a_matrix_of_their_own(tmp_path: Path) -> None:
 
 def test_a_quality_of_two_encoders_has_a_row_and_a_best_of_each(tmp_path: Path) -> None:
     plain, other = plan(0), plan(1, encoder="jpeg-c0.6", margins={25: -1.0, 50: 0.5, 75: 0.9})
-    found = matrix_frame(_found(tmp_path, plain, other), "test")
+    findings = _found(tmp_path, plain, other)
+    found = matrix_frame(findings, "test")
     at_50 = found[found["input_quality"] == 50].set_index("network")
     assert at_50.loc[["jjnet", "jjnet, on jpeg-c0.6"], "is_best"].tolist() == [True, True]
-    assert at_50["has_best_share"].sum() == 1  # bytes are bytes, whatever writes the files
+    parity = parity_frame(findings, found, "test")
+    assert parity[parity["system"] == ""]["is_best"].sum() == 1  # bytes are bytes, whatever writes the files
+
+
+def test_each_camera_system_has_its_bytes_at_parity(tmp_path: Path) -> None:
+    run, trial = write_run(tmp_path / "run", [plan(0), plan(1)]), plan(0)
+    scores = trial_scores(trial, 4)
+    worse = (scores["system"] == "white") & (scores["split"] == "test")
+    scores.loc[worse, "ssim"] -= 0.1 * STEPS["ssim"]
+    write_scores(run, trial.spec.trial_id, scores)
+    table = tables_of(find(open_run(run)))["bytes_at_parity_test"]
+    assert [part.title for part in table.parts] == ["All camera systems", "Camera system green", "Camera system white"]
+    shares = [{line[0].text: line[1].number for line in part.lines} for part in table.parts]
+    assert shares[1]["JPEG as it is"] == shares[2]["JPEG as it is"] == pytest.approx(1.0)
+    assert shares[1]["jjnet"] < shares[0]["jjnet"] < shares[2]["jjnet"]
 
 
 def test_matrix_takes_its_networks_and_losses_from_the_run_alone(tmp_path: Path) -> None:

@@ -86,8 +86,7 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
 
     JPEG as it is stands in every column, the linear filter in those of its own training quality. Returns input_quality,
     made_on (the split trained on), network, loss, training_quality, psnr_db, ssim, margin (the smallest of four),
-    n_images, trial_id, encoder, status, unfit, n_trials, share (of the reference's bytes at parity), is_measured,
-    holds, mark, is_best (of the files of its encoder), has_best_share.
+    n_images, trial_id, encoder, status, unfit, n_trials, holds, mark, is_best (of the files of its encoder).
     """
     cells, keys = findings.cells, ["trial_id", "input_quality"]
     whole = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
@@ -99,19 +98,32 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     rows = _matrix_rows(findings)
     tried = means.index.get_level_values(0).isin(rows.loc[rows["network"] != BASELINE_LABEL, "trial_id"])
     qualities = sorted(means[tried].index.unique(1), reverse=True)
-    parity = findings.parity
-    shares = parity[(parity["split"] == split) & (parity["system"] == ALL)][["trial_id", "share", "is_measured"]]
     table = pd.DataFrame({"input_quality": qualities}).merge(rows, how="cross")
-    table = with_holds(table.merge(means.reset_index(), on=keys, how="left").merge(shares, on="trial_id", how="left"))
-    is_trial, fit = table["network"] != BASELINE_LABEL, table["unfit"] == ""
-    place = ["input_quality", "made_on"]  # a quality is another file of each encoder, and bytes at parity are not
-    for name, values, by in (
-        ("is_best", table["margin"], [*place, "encoder"]),
-        ("has_best_share", -table["share"], place),
-    ):
-        values = values.where(is_trial & fit)
-        table[name] = values == values.groupby([table[key] for key in by], dropna=False).transform("max")
-    return table if (is_trial & (table["holds"] == MEAN)).any() else table.iloc[:0]
+    table = with_holds(table.merge(means.reset_index(), on=keys, how="left"))
+    table["is_best"] = _are_best(table, table["margin"], ["input_quality", "made_on", "encoder"])
+    is_told = (table["network"] != BASELINE_LABEL) & (table["holds"] == MEAN)
+    return table if is_told.any() else table.iloc[:0]
+
+
+def parity_frame(findings: Findings, matrix: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Tabulate bytes at parity as `matrix_frame` does networks: over all camera systems, then over each of several.
+
+    Returns its columns, with system, share (of the reference's bytes), is_measured (between qualities that were
+    scored), is_best (bytes are bytes, whatever writes the files).
+    """
+    once = matrix.drop_duplicates(["made_on", "network", "loss", "training_quality"])
+    shares = findings.parity[findings.parity["split"] == split]
+    systems = sorted(shares["system"].unique())  # ALL, which is no name, comes first
+    shown = once.merge(pd.DataFrame({"system": systems if len(systems) > 2 else [ALL]}), how="cross")
+    table = shown.merge(shares.drop(columns="split"), on=["trial_id", "system"], how="left")
+    table["is_best"] = _are_best(table, -table["share"], ["made_on", "system"])
+    return table.sort_values("system", kind="stable")
+
+
+def _are_best(table: pd.DataFrame, values: "pd.Series[float]", by: list[str]) -> "pd.Series[bool]":
+    """Mark the trials with the largest value of those that are fit and agree in what is named."""
+    values = values.where((table["network"] != BASELINE_LABEL) & (table["unfit"] == ""))
+    return values == values.groupby([table[key] for key in by], dropna=False).transform("max")
 
 
 def _matrix_rows(findings: Findings) -> pd.DataFrame:
@@ -152,12 +164,11 @@ def _matrices(findings: Findings, split: str) -> list[Table | None]:
     rows = (Column("made on", "made_on"), Column("network", "network")) if len(run.baselines) > 1 else ()
     shown = Layout(rows=rows, blank=NOT_TRIED, below=_matrix_below)
     frame = matrix_frame(findings, split)
-    once = frame.iloc[:0]
-    if len(frame) and frame["input_quality"].nunique() > 1:
-        once = frame.drop_duplicates(["made_on", "network", "loss", "training_quality"])
+    has_parity = len(frame) and frame["input_quality"].nunique() > 1
+    parity = parity_frame(findings, frame, split) if has_parity else frame.iloc[:0]
     by_quality = replace(shown, cell=_means_cell, part_title=lambda row: f"JPEG-{row['input_quality']} restored")
     return [
-        lay_out("bytes_at_parity", once, replace(shown, cell=_parity_cell), words),
+        lay_out("bytes_at_parity", parity, replace(shown, cell=_parity_cell, part_title=_system_title), words),
         lay_out("networks_at_quality", frame, replace(by_quality, is_open=split == "validation"), words),
     ]
 
@@ -174,7 +185,7 @@ def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
     shown = Layout(
         head=_heads(records, heading),
         cell=spread_cell,
-        part_title=lambda row: f"Camera system {row['system']}" if row["system"] else "All camera systems",
+        part_title=_system_title,
         below=lambda frame: (*spread_below(frame), *further),
     )
     return [
@@ -188,6 +199,10 @@ def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
     ]
 
 
+def _system_title(row: Row) -> str:
+    return f"Camera system {row['system']}" if row["system"] else "All camera systems"
+
+
 def _heads(records: Sequence[TrialRecord], name: Callable[[TrialRecord], str]) -> Callable[[Row], str]:
     heads = {record.trial_id: name(record) for record in records}
     return lambda row: heads[row["trial_id"]]
@@ -197,7 +212,7 @@ def _parity_cell(row: Row) -> Cell:
     if is_missing(row["share"]):
         return Cell(str(row["holds"]).replace(MEAN, UNKNOWN))
     beyond = "" if row["is_measured"] else "≈ "
-    return Cell(f"{beyond}{row['share']:.0%}", row["share"], bool(row["has_best_share"]), marks=row["mark"])
+    return Cell(f"{beyond}{row['share']:.0%}", row["share"], bool(row["is_best"]), marks=row["mark"])
 
 
 def _means_cell(row: Row) -> Cell:
@@ -216,7 +231,8 @@ def _matrix_below(frame: pd.DataFrame) -> tuple[str, ...]:
         f"{linear}."
     ]
     lines += legend("".join(frame["mark"]))
-    lines += ["≈: beyond the qualities that were scored."] if frame["is_measured"].eq(False).any() else []
+    if "is_measured" in frame and frame["is_measured"].eq(False).any():
+        lines += ["≈: beyond the qualities that were scored."]
     return (*lines, *([CHOICE] if (frame["n_trials"] > 1).any() else []))
 
 
