@@ -78,9 +78,10 @@ def test_the_budget_runs_from_when_the_command_began() -> None:
 
 
 def test_the_baseline_is_no_trial_of_the_plan() -> None:
-    log, _, _ = _log()
+    log, _, lines = _log()
     log.ended(_record(BASELINE))
     assert log.n_ended == 0
+    assert lines[0].endswith("  scored  parity at 87.5 % of the bytes  PSNR gain +0.25 dB")
 
 
 def test_what_ended_in_an_earlier_sitting_counts_and_does_not_make_this_one_look_fast() -> None:

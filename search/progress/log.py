@@ -150,6 +150,8 @@ def outcome(record: TrialRecord) -> str:
     """Say how a trial ended, in a line."""
     if record.status is TrialStatus.FAILED:
         return f"failed: {record.error}"
+    if not record.spec.is_trained:
+        return f"scored  {_showing(record)}"
     halved = record.trained_batch_size < record.spec.batch_size
     batch = f", out of memory: in batches of {record.trained_batch_size}" if halved else ""
     return f"{record.status} after {record.epochs_run}/{record.spec.epochs} epochs{batch}  {_showing(record)}"
