@@ -138,7 +138,7 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     print(_introduction(task), flush=True)
     if options.resume:
         ended = sum(record.has_ended and record.spec.is_trained for record in read_records(options.resume))
-        print(f"of these {ended} trials have ended", flush=True)
+        print(f"{ended} of these trials have ended already", flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
     if options.dry_run:
