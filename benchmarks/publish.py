@@ -45,7 +45,7 @@ def publish(run: Path, out: Path, camera: str | None) -> None:
             shutil.copy(report / "figures" / f"{figure}.svg", out)
     facts = json.loads((run / "run.json").read_text())
     pack = facts["dataset"].pop("path")  # where it lies is nobody's business
-    facts["command"] = facts["command"].replace(pack, "PACK")
+    facts["command"] = facts["command"].replace(pack, "PACK").replace(str(run), "RUN")
     told = {name: facts[name] for name in FACTS if name in facts}
     (out / "run.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     if camera:

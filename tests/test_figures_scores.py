@@ -13,6 +13,7 @@ from analysis.decide import Pick
 from analysis.figures.compared import Compared, compared
 from analysis.figures.picture import Picture, save
 from analysis.figures.scores import (
+    SSIM_TICKS,
     curve,
     draw_quality_and_bytes,
     draw_quality_curve,
@@ -175,7 +176,7 @@ def test_every_way_to_keep_an_image_is_drawn_with_the_reference_and_the_pick(tmp
     points = findings.codecs.points
     order = points["name"].map({"jpeg": 0, trial: 1}).fillna(2)
     figure = draw_quality_and_bytes(points.iloc[order.argsort(kind="stable")], findings.pick, "test")
-    (panel,) = figure.axes
+    panel, beside = figure.axes
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[:4] == ["JPEG as it is", f"JPEG restored by {trial}", "AVIF", "WebP"]
     assert labels[4].startswith("JPEG-75")
@@ -183,6 +184,10 @@ def test_every_way_to_keep_an_image_is_drawn_with_the_reference_and_the_pick(tmp
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("mean bytes of a file", "mean PSNR, dB")
     lines = {str(line.get_label()): line for line in panel.get_lines()}
     assert np.asarray(lines["AVIF"].get_xdata()).tolist() == [400, 800]
+    assert beside.get_ylabel() == "mean SSIM"
+    of_avif = next(line for line in beside.get_lines() if line.get_label() == "AVIF")
+    assert np.asarray(of_avif.get_ydata()).tolist() == points.loc[points["name"] == "avif", "ssim"].tolist()
+    assert {float(tick) for tick in beside.get_yticks()} <= set(SSIM_TICKS)
     assert [text.get_text() for text in panel.texts] == 2 * [str(quality) for quality in QUALITIES]
     looks = {(lines[name].get_color(), lines[name].get_linestyle()) for name in labels[:4]}
     assert len(looks) == 4

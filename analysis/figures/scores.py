@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from analysis.cells import average
 from analysis.codecs import JPEG, RESTORED, points_of_cells, title_of
@@ -22,6 +24,7 @@ from analysis.strict import StrictPick
 
 PANELS = {"psnr_db": "mean PSNR, dB", "ssim": "mean SSIM"}
 ASIDE = 0.5  # steps of quality between models, so that their intervals stand side by side
+SSIM_TICKS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 N_RESTORERS = 3  # beside other codecs
 # So many times the distance between the quartiles below the lower one: "far out" of Tukey, Exploratory Data Analysis
 # (1977). The thesis gives no rule for the 0.4 % that it calls outliers.
@@ -107,32 +110,47 @@ def sizes(findings: Findings, shown: Compared) -> Drawn:
 
 
 def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figure:
-    """Draw points of `analysis.codecs` in their order; dotted lines cross at the reference."""
-    names = list(dict.fromkeys(points["name"]))
-    figure = new_figure(8.6, 5.0 + 0.2 * len(names))
-    panel = figure.subplots()
-    for place, name in enumerate(names):
+    """Draw points of `analysis.codecs` in their order, by PSNR and by SSIM; dotted lines cross at the reference."""
+    figure = new_figure(10.0, 5.0 + 0.2 * points["name"].nunique())
+    for panel, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        _draw_by_bytes(panel, points, metric, pick)
+        panel.set(xscale="log", xlabel="mean bytes of a file", ylabel=title)
+        label_plainly(panel.xaxis, "{x:,.0f}")
+        if metric == "ssim":
+            panel.set_yscale("function", functions=(_towards_one, _back))
+            panel.set_yticks([ssim for ssim in SSIM_TICKS if panel.get_ylim()[0] <= ssim <= panel.get_ylim()[1]])
+    finish(figure, f"{points['n_images'].max()} {split} images, whole image")
+    return figure
+
+
+def _draw_by_bytes(panel: Axes, points: pd.DataFrame, metric: str, pick: Pick) -> None:
+    for place, name in enumerate(dict.fromkeys(points["name"])):
         line = points[points["name"] == name]
         kind = str(line["kind"].iloc[0])
         style = look(place) | ({"linewidth": 1.8} if kind == RESTORED else {"linestyle": "--", "linewidth": 1})
-        panel.plot(line["mean_bytes"], line["psnr_db"], label=title_of(name, kind), markersize=5, **style)
+        panel.plot(line["mean_bytes"], line[metric], label=title_of(name, kind), markersize=5, **style)
         if place < 2:  # JPEG as it is, and the best restorer
-            for quality, *at in line[["setting", "mean_bytes", "psnr_db"]].itertuples(index=False):
+            for quality, *at in line[["setting", "mean_bytes", metric]].itertuples(index=False):
                 aside = (4, 5) if place else (4, -11)
                 panel.annotate(f"{quality}", at, aside, textcoords="offset points", fontsize=7, color=style["color"])
     reference = points[(points["name"] == JPEG) & (points["setting"] == pick.reference_quality)]
-    for n_bytes, psnr_db in zip(reference["mean_bytes"], reference["psnr_db"], strict=True):
+    for n_bytes, mean in zip(reference["mean_bytes"], reference[metric], strict=True):
         crossing = f"JPEG-{pick.reference_quality}: above and left of the crossing is smaller and better"
-        panel.axhline(psnr_db, label=crossing, **LEVEL)
+        panel.axhline(mean, label=crossing, **LEVEL)
         panel.axvline(n_bytes, **LEVEL)
     picked = points[(points["name"] == pick.trial_id) & (points["setting"] == pick.quality)]
     if not picked.empty:
         text = f"the pick: quality {pick.quality}"
-        panel.plot(picked["mean_bytes"], picked["psnr_db"], label=text, marker="o", **RING)
-    panel.set(xscale="log", xlabel="mean bytes of a file", ylabel="mean PSNR, dB")
-    label_plainly(panel.xaxis, "{x:,.0f}")
-    finish(figure, f"{points['n_images'].max()} {split} images, whole image")
-    return figure
+        panel.plot(picked["mean_bytes"], picked[metric], label=text, marker="o", **RING)
+
+
+def _towards_one(ssim: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how near an SSIM is to 1, in powers of ten."""
+    return -np.log10(np.maximum(1 - np.asarray(ssim), 1e-6))
+
+
+def _back(nearness: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 - np.power(10, -np.asarray(nearness))
 
 
 @given(compared)

@@ -84,9 +84,10 @@ def models_frame(findings: Findings, split: str, region: str, records: Sequence[
 def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     """Tabulate networks beside each other, whole images of a split: a row per quality, network, loss, training quality.
 
-    JPEG as it is stands in every column, the linear filter in those of its own training quality. Returns input_quality,
-    made_on (the split trained on), network, loss, training_quality, psnr_db, ssim, margin (the smallest of four),
-    n_images, trial_id, encoder, status, unfit, n_trials, holds, mark, is_best (of the files of its encoder).
+    Networks of which nothing was scored there have none. JPEG as it is stands in every column, the linear filter in
+    those of its own training quality. Returns input_quality, made_on (the split trained on), network, loss,
+    training_quality, psnr_db, ssim, margin (the smallest of four), n_images, trial_id, encoder, status, unfit,
+    n_trials, holds, mark, is_best (of the files of its encoder).
     """
     cells, keys = findings.cells, ["trial_id", "input_quality"]
     whole = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
@@ -102,7 +103,10 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     table = with_holds(table.merge(means.reset_index(), on=keys, how="left"))
     table["is_best"] = _are_best(table, table["margin"], ["input_quality", "made_on", "encoder"])
     is_told = (table["network"] != BASELINE_LABEL) & (table["holds"] == MEAN)
-    return table if is_told.any() else table.iloc[:0]
+    if not is_told.any():
+        return table.iloc[:0]
+    is_scored = (table["holds"] != NOT_SCORED).groupby([table["made_on"], table["network"]]).transform("any")
+    return table[is_scored]  # on test images most networks are not
 
 
 def parity_frame(findings: Findings, matrix: pd.DataFrame, split: str) -> pd.DataFrame:
