@@ -1,5 +1,6 @@
-"""The numbers on README's first screen are those of the benchmark that it names."""
+"""The numbers on README's first screen, and in docs/results, are those of the files that they name."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CAMERAS: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / "encoders.json").read_text())["cameras"]
+RESULTS = ROOT / "docs" / "results"
+PICK: dict[str, Any] = json.loads((RESULTS / "encoder" / "pick.json").read_text())
 RESTORED = "JPEG with tables scaled for native11k, restored by it"
 ROWS = {
     "JPEG-75, as Pillow writes it": ("codecs", "jpeg default", "alone"),
@@ -50,3 +53,45 @@ def test_the_sentence_above_the_table_says_the_same() -> None:
         assert [int(number) for number in found] == _row(name)
     (n_images,) = re.findall(r"encoders.py`, 40 minutes of training a camera: (\d+) and (\d+) test images", text)
     assert [int(number) for number in n_images] == [camera["n_test"] for camera in CAMERAS.values()]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", RESULTS / "README.md"])
+def test_the_pick_on_real_cells_is_that_of_the_results(page: Path) -> None:
+    text = " ".join(page.read_text().split())
+    (encoder, saved), *_ = re.findall(r"`(jpeg-q\S+)` restored by native11k.*?(\d+\.\d) % smaller", text)
+    assert encoder == PICK["encoder"]
+    assert saved == f"{PICK['saved_percent']:.1f}"
+    assert re.findall(r"(\d+) (?:unseen )?images", text[text.index(encoder) - 200 :])[0] == str(PICK["n_images"])
+
+
+def test_bytes_at_parity_on_real_cells_are_those_of_the_results() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
+    ways = {row["name"]: row for row in _table("encoder/codecs.csv")}
+    best = min((row for row in ways.values() if row["kind"] == "restored"), key=lambda row: float(row["share_all"]))
+    for row, words in {
+        best["name"]: r"(\d+) % of JPEG-75's \((\d+) to (\d+)\)",
+        "avif": r"AVIF (\d+) % \((\d+) to (\d+)\)",
+    }.items():
+        told = [round(100 * float(ways[row][name])) for name in ("share_all", "all_low", "all_high")]
+        assert [int(number) for number in re.findall(words, text)[0]] == told
+    for row, words in {
+        "webp": r"WebP (\d+) %",
+        "mozjpeg": r"mozjpeg (\d+) %",
+        "jpeg-optimised": r"optimised JPEG (\d+) %",
+    }.items():
+        assert int(re.findall(words, text)[0]) == round(100 * float(ways[row]["share_all"]))
+    assert int(re.findall(r"AVIF would need (\d+) %", text)[0]) == round(100 * float(ways["avif"]["share_psnr"]))
+    matrix = _table("encoder/bytes_at_parity_test.csv")
+    shares = [_least(matrix, f"Camera system {name}", "native11k") for name in CAMERAS]
+    (told_shares,) = re.findall(r"(\d+) % on draaslan, (\d+) % on raabin", text)
+    assert [int(number) for number in told_shares] == [round(100 * share) for share in shares]
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((RESULTS / name).read_text().splitlines()))
+
+
+def _least(matrix: list[dict[str, str]], part: str, network: str) -> float:
+    """Return the fewest bytes at parity of a network in a part of a matrix."""
+    cells = [row.values() for row in matrix if row["part"] == part and row["network"].startswith(network)]
+    return min(float(value) for own in cells for value in own if re.fullmatch(r"\d\.\d+", value))

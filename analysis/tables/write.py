@@ -32,10 +32,15 @@ def to_csv(table: Table) -> str:
         heads = [" ".join(level.split("\n")[0] for level in head) for head in part.heads]
         if len(set(heads)) < len(heads):  # of trials, whose first lines may be the same
             heads = [" ".join(" ".join(head).split()) for head in part.heads]
-        lines = [[cell.text if cell.number is None else cell.number for cell in line] for line in part.lines]
+        lines = [[cell.text if cell.number is None else _rounded(cell.number) for cell in line] for line in part.lines]
         grid = pd.DataFrame(lines, columns=[*names, *heads])
         grids.append(grid.assign(part=part.title)[["part", *grid.columns]] if part.title else grid)
     return str(pd.concat(grids, ignore_index=True).to_csv(index=False, float_format=NUMBER_DIGITS))
+
+
+def _rounded(number: object) -> object:
+    """Round what stands beside words in a column, whose format pandas does not apply."""
+    return float(NUMBER_DIGITS % number) if isinstance(number, float) else number
 
 
 def to_markdown(table: Table) -> str:
