@@ -32,14 +32,15 @@ TITLES = {
 }
 CODEC, RESTORED = "codec", "restored"
 POINT = ["name", "setting"]
-FILE_COLUMNS = [*POINT, "image", "region", "file_bytes", "decode_ms", *METRICS]
+TIMES = ["encode_ms", "decode_ms"]
+FILE_COLUMNS = [*POINT, "image", "region", "file_bytes", *TIMES, *METRICS]
 POINT_COLUMNS = [
     *("name", "kind", "setting", "n_images", "mean_bytes", "psnr_db", "ssim", "n_reached", "reaches_all"),
-    *("decode_ms", "restore_ms", "restored_on"),
+    *(*TIMES, "restore_ms", "restored_on"),
 ]
 WAY_COLUMNS = [
     *("name", "kind", "share_all", "all_low", "all_high", "share_psnr", "psnr_low", "psnr_high", "is_measured"),
-    *("setting", "decode_ms", "restore_ms", "restored_on", "n_images"),
+    *("setting", *TIMES, "restore_ms", "restored_on", "n_images"),
 ]
 # What a way to keep an image has to reach of the reference's means.
 TERMS: Mapping[str, Collection[str]] = {"all": METRICS, "psnr": ("psnr_db",)}
@@ -116,8 +117,8 @@ def title_of(name: str, kind: str) -> str:
 def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the finalists' rows on the images that the codecs were tried on, and who was tested on others.
 
-    Files of a pack are as Pillow writes them: decoding is that of the JPEG restored. Optimised Huffman tables change no
-    pixel, so where these files were tried at every quality of a finalist, their bytes are what it needs.
+    Files of a pack are as Pillow writes them: their times are those of the JPEG restored. Optimised Huffman tables
+    change no pixel, so where these files were tried at every quality of a finalist, their bytes are what it needs.
     """
     scores = run.scores
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
@@ -130,16 +131,17 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple
     note = f"Not compared with other codecs, being tested on other images than these: {', '.join(elsewhere)}."
     rows = rows[is_whole]
     place = ["setting", "image", "region"]
-    decoding = files.loc[files["name"] == JPEG, [*place, "decode_ms"]]
+    times = files.loc[files["name"] == JPEG, [*place, *TIMES]]
     optimised = files.loc[files["name"] == OPTIMISED, [*place, "file_bytes"]].rename(
         columns={"file_bytes": "optimised"}
     )
-    rows = rows.merge(decoding, on=place, how="left").merge(optimised, on=place, how="left")
+    rows = rows.merge(times, on=place, how="left").merge(optimised, on=place, how="left")
     of_pack = [record.trial_id for record in run.finalists if record.spec.encoder is None]
     is_of_pack = rows["name"].isin(of_pack)
     is_known = rows["optimised"].notna().groupby(rows["name"]).transform("all") & is_of_pack
-    sizes, times = rows["optimised"].where(is_known, rows["file_bytes"]), rows["decode_ms"].where(is_of_pack)
-    return rows.assign(file_bytes=sizes, decode_ms=times)[FILE_COLUMNS], (note,) if elsewhere else ()
+    rows["file_bytes"] = rows["optimised"].where(is_known, rows["file_bytes"])
+    rows[TIMES] = rows[TIMES].where(is_of_pack)
+    return rows[FILE_COLUMNS], (note,) if elsewhere else ()
 
 
 def _points(
@@ -149,13 +151,16 @@ def _points(
     whole = cells[cells["region"] == "full"]
     psnr, ssim = (whole[whole["metric"] == metric].set_index(POINT) for metric in ("psnr_db", "ssim"))
     measured = files[files["region"] == "full"].groupby(POINT)
-    points = measured[["file_bytes", "decode_ms"]].mean().rename(columns={"file_bytes": "mean_bytes"})
+    points = measured[["file_bytes", *TIMES]].mean().rename(columns={"file_bytes": "mean_bytes"})
     points = points.assign(n_images=measured["image"].nunique(), psnr_db=psnr["mean"], ssim=ssim["mean"])
     points["n_reached"] = cells.groupby(POINT)["reaches"].sum()
     points["reaches_all"] = whole.groupby(POINT)["reaches"].all()
     points = points.reset_index()
     points["kind"] = [JPEG if n == JPEG else CODEC if n in codec_names else RESTORED for n in points["name"]]
-    return points.merge(restoring, left_on="name", right_index=True, how="left")[POINT_COLUMNS]
+    points = points.merge(restoring, left_on="name", right_index=True, how="left")
+    for time in TIMES:
+        points[time] = points[time].fillna(points[f"own_{time}"].astype(float))
+    return points[POINT_COLUMNS]
 
 
 def _ways(
@@ -245,9 +250,10 @@ def _verdict(ways: pd.DataFrame, difference: tuple[float, float], run: Run) -> s
 
 
 def _says(row: Mapping[Any, Any], run: Run) -> str:
-    times = "" if pd.isna(row["decode_ms"]) else f", decoded in {row['decode_ms']:.1f} ms"
+    words = {"encode_ms": "encoded", "decode_ms": "decoded"}
+    times = "".join(f", {word} in {row[time]:.1f} ms" for time, word in words.items() if pd.notna(row[time]))
     if row["kind"] == RESTORED and pd.notna(row["restore_ms"]):
-        times += f" and restored in {row['restore_ms']:.0f} ms on {row['restored_on']}"
+        times += f", restored in {row['restore_ms']:.0f} ms on {row['restored_on']}"
     beyond = "" if row["is_measured"] else " (beyond what was measured)"
     return (
         f"{title_of(row['name'], row['kind'])} needs {row['share_all']:.0%} of JPEG-{run.reference_quality}'s bytes"

@@ -16,12 +16,14 @@ from models.names import METRICS, REGIONS
 CODECS_FILE, RESTORING_FILE = "codecs.parquet", "restoring.parquet"
 CODEC_KINDS = {
     **{"codec": pa.string(), "setting": pa.int64(), "not_run": pa.string(), "image": pa.int64(), "region": pa.string()},
-    **dict.fromkeys(("file_bytes", "decode_ms", *METRICS), pa.float64()),
+    **dict.fromkeys(("file_bytes", "encode_ms", "decode_ms", *METRICS), pa.float64()),
 }
 RESTORING_KINDS = {
     **{"trial_id": pa.string(), "image": pa.int64(), "restore_ms": pa.float64(), "device": pa.string()},
     "n_threads": pa.int64(),
+    **dict.fromkeys(("encode_ms", "decode_ms"), pa.float64()),
 }
+LATER = {CODECS_FILE: ("encode_ms",), RESTORING_FILE: ("encode_ms", "decode_ms")}  # earlier versions have it not
 
 
 def read_measured(path: Path, kinds: Mapping[str, pa.DataType]) -> pd.DataFrame:
@@ -29,20 +31,23 @@ def read_measured(path: Path, kinds: Mapping[str, pa.DataType]) -> pd.DataFrame:
     if not path.is_file():
         raise ValueError(f"the run has no {path.name}, which the search writes when it ends; {RESUME} RUN does.")
     try:
-        missing = [name for name in kinds if name not in pq.read_schema(path).names]
-        table = pa.table({}) if missing else pq.read_table(path, columns=list(kinds)).cast(pa.schema(kinds))
+        names = pq.read_schema(path).names
+        missing = [name for name in kinds if name not in (*names, *LATER[path.name])]
+        found = {name: kind for name, kind in kinds.items() if name in names}
+        table = pa.table({}) if missing else pq.read_table(path, columns=list(found)).cast(pa.schema(found))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ValueError(f"{path.name} cannot be read ({one_line(error)}).") from error
     if missing:
         raise ValueError(f"{path.name} has no column {', '.join(missing)}.")
     frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return frame.reindex(columns=list(kinds))
 
 
 def whole_rows(table: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Keep the rows that have a value that can be in every column, and say how many have none."""
-    usable = table.notna().all(axis=1)
-    for name in table.select_dtypes("number").columns:
+    """Keep the rows that have a value that can be in every column but the LATER ones, and say how many have none."""
+    judged = table.drop(columns=list(LATER[file]))
+    usable = judged.notna().all(axis=1)
+    for name in judged.select_dtypes("number").columns:
         usable &= np.isfinite(table[name]) | ((table[name] > 0) & (name == "psnr_db"))  # of an identical image
     if "region" in table:
         usable &= table["region"].isin(REGIONS)
@@ -52,12 +57,14 @@ def whole_rows(table: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[str,
 
 
 def read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on."""
+    """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on, and of its own files
+    own_encode_ms, own_decode_ms."""
     try:
         rows, odd = whole_rows(read_measured(run.path / RESTORING_FILE, RESTORING_KINDS), RESTORING_FILE)
     except ValueError as error:
-        empty = pd.DataFrame(columns=["restore_ms", "restored_on"])
+        empty = pd.DataFrame(columns=["restore_ms", "restored_on", "own_encode_ms", "own_decode_ms"])
         return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
     threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
     rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
-    return rows.groupby("trial_id").agg(restore_ms=("restore_ms", "mean"), restored_on=("restored_on", "first")), odd
+    means = {name: (name.removeprefix("own_"), "mean") for name in ("restore_ms", "own_encode_ms", "own_decode_ms")}
+    return rows.groupby("trial_id").agg(**means, restored_on=("restored_on", "first")), odd

@@ -146,7 +146,7 @@ def _write_rivals(path: Path, photographs: Photographs, trial_ids: list[str], rn
         parts.append(
             tested.rename(columns={"input_quality": "setting", "jpeg_bytes": "file_bytes"}).assign(codec=codec)
         )
-    table = pd.concat(parts, ignore_index=True).assign(decode_ms=2.0, not_run=None)
+    table = pd.concat(parts, ignore_index=True).assign(encode_ms=3.0, decode_ms=2.0, not_run=None)
     table.to_parquet(path / "codecs.parquet", index=False)
     restoring = pd.DataFrame({"trial_id": np.repeat(trial_ids, 8), "image": np.tile(np.arange(8), len(trial_ids))})
     restoring.assign(restore_ms=40.0, device="CPU", n_threads=2).to_parquet(path / "restoring.parquet", index=False)

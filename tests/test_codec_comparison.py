@@ -41,11 +41,12 @@ def test_bytes_at_parity_are_interpolated_between_settings_by_all_four_means_and
     # Restored: -0.5 at 600 bytes, 0.1 at 700.
     assert ways.loc[ID, "share_all"] == pytest.approx(0.6 * (700 / 600) ** (0.5 / 0.6))
     assert (ways.loc["avif", "setting"], ways.loc[ID, "setting"]) == (70, 50)
-    assert ways.loc[ID, ["decode_ms", "restore_ms", "restored_on"]].tolist() == [2, 40, "CPU, 2 threads"]
+    times = ["encode_ms", "decode_ms", "restore_ms", "restored_on"]
+    assert ways.loc[ID, times].tolist() == [3, 2, 40, "CPU, 2 threads"]
     assert list(ways.index)[:2] == ["avif", ID]
 
 
-def test_files_that_nobody_restores_are_no_restorers_and_a_family_has_no_time_of_the_packs_files(
+def test_files_that_nobody_restores_are_no_restorers_and_a_family_has_times_of_its_own_files(
     tmp_path: Path,
 ) -> None:
     own = plan(0, encoder="jpeg-c0.6", margins={50: 0.2, 60: 0.4, 75: 0.6})
@@ -54,7 +55,7 @@ def test_files_that_nobody_restores_are_no_restorers_and_a_family_has_no_time_of
     ways = found.codecs.ways.set_index("name")
     assert shown.spec.trial_id not in ways.index
     assert [record.trial_id for record in found.run.finalists] == [own.spec.trial_id]
-    assert math.isnan(ways.loc[own.spec.trial_id, "decode_ms"])
+    assert ways.loc[own.spec.trial_id, ["encode_ms", "decode_ms"]].tolist() == [6, 4]
 
 
 def test_a_finalist_that_was_tested_on_other_images_is_not_compared_and_named(tmp_path: Path) -> None:
@@ -88,8 +89,9 @@ def test_an_image_that_is_restored_without_an_error_leaves_the_reference_too(tmp
 def test_the_verdict_never_quotes_one_bar_without_the_other_and_has_the_times(tmp_path: Path) -> None:
     assert _findings(tmp_path).codecs.verdict == (
         "On equal terms, all four means of whole images over 4 test images, AVIF needs 57% of JPEG-75's bytes, 20% for "
-        f"mean PSNR alone, decoded in 2.0 ms; JPEG restored by {ID} needs 68% of JPEG-75's bytes, 68% for mean PSNR "
-        "alone, decoded in 2.0 ms and restored in 40 ms on CPU, 2 threads: too few images to tell which needs fewer."
+        f"mean PSNR alone, encoded in 3.0 ms, decoded in 2.0 ms; JPEG restored by {ID} needs 68% of JPEG-75's bytes, "
+        "68% for mean PSNR alone, encoded in 3.0 ms, decoded in 2.0 ms, restored in 40 ms on CPU, 2 threads: too few "
+        "images to tell which needs fewer."
     )
 
 
@@ -216,6 +218,20 @@ def test_codecs_without_the_reference_are_not_compared(tmp_path: Path) -> None:
     table[table["codec"] != "jpeg"].to_parquet(run / "codecs.parquet")
     (note,) = compare_codecs(open_run(run), ()).notes
     assert note.endswith("codecs.parquet holds no JPEG of quality 75 to compare them with.")
+
+
+def test_of_a_run_that_timed_no_encoding_it_is_unknown(tmp_path: Path) -> None:
+    own = plan(0, encoder="jpeg-c0.6", margins={50: 0.2, 60: 0.4, 75: 0.6})
+    run = write_run(tmp_path / "run", [own])
+    for file in ("codecs.parquet", "restoring.parquet"):
+        table = pd.read_parquet(run / file).drop(columns="encode_ms")
+        table.drop(columns=["decode_ms"] if file == "restoring.parquet" else []).to_parquet(run / file, index=False)
+    findings = find(open_run(run))
+    told = shown(tables_of(findings)["codecs"]).set_index("kept as")
+    assert told.loc["AVIF", ["encoding, ms", "decoding, ms"]].tolist() == ["unknown", "2.0"]
+    restored = told.loc[f"JPEG restored by {own.spec.trial_id} (the pick)"]
+    assert restored[["encoding, ms", "decoding, ms"]].tolist() == ["unknown", "unknown"]
+    assert ", restored in 40 ms" in findings.codecs.verdict
 
 
 def test_without_restoring_times_the_table_says_unknown(tmp_path: Path) -> None:

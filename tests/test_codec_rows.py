@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from datasets.codecs import CODECS, why_missing
+from datasets.encoders.family import find_family
 from datasets.packed import PackedDataset
 from models.build import build_model
 from models.evaluation import score_regions
@@ -13,7 +14,7 @@ from models.names import REGIONS, REPORTED_METRICS
 from search.scoring import codecs as rivals
 from search.scoring.codecs import TRANSCODED, score_codecs
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
-from search.scoring.scores import time_restoring
+from search.scoring.scores import time_files, time_restoring
 from search.space.scale import Protocol
 
 CROP_PX = 48
@@ -36,7 +37,7 @@ def test_every_usable_codec_has_a_row_for_each_setting_and_region(rows: list[Row
     measured = [row for row in rows if row["not_run"] is None]
     assert {(row["codec"], row["setting"], row["region"]) for row in measured} == expected
     assert len(measured) == len(expected)
-    assert all(row["decode_ms"] > 0 and row["library"] for row in measured)
+    assert all(row["encode_ms"] > 0 and row["decode_ms"] > 0 and row["library"] for row in measured)
     assert {row["name"] for row in measured} == {small_pack.names[IMAGE]}
 
 
@@ -71,6 +72,12 @@ def test_restoring_is_timed_on_a_few_images_one_at_a_time(small_pack: PackedData
     times = time_restoring(model, small_pack, range(3))
     assert [image for image, _ in times] == [0, 1, 2]
     assert all(milliseconds > 0 for _, milliseconds in times)
+
+
+def test_files_of_an_encoder_are_timed_one_at_a_time(small_pack: PackedDataset) -> None:
+    times = time_files(small_pack.written_by(find_family("jpeg-c0.6")), range(3))
+    assert len(times) == 3
+    assert min(min(pair) for pair in times) > 0
 
 
 def test_codecs_are_tried_on_all_test_images_or_on_a_seeded_sample(small_pack: PackedDataset) -> None:

@@ -1,11 +1,14 @@
 """The table of safety in a report: from the model files of the finalists, every measure beside its proposed limit."""
 
+import html
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analysis.findings import find
+from analysis.report.report import write_report
 from analysis.run import open_run
 from analysis.tables.safety import BEYOND, safety_table
 from analysis.tables.spec import read_catalogue
@@ -54,6 +57,17 @@ def test_every_measure_of_a_finalist_stands_beside_its_limit(run: Path) -> None:
     assert shown["slope of the truth on what was invented"] == ("", "none")
     assert shown["PSNR at quality 25, restored and projected, dB"] == ("", "36.750")
     assert table.below[0] == "Of files of JPEG quality 50, on 4 test images."
+
+
+@pytest.mark.usefixtures("few_pictures", "unsaved_pictures")
+def test_the_first_card_says_what_of_the_picked_restorer_is_beyond_its_limit(run: Path) -> None:
+    findings = find(open_run(run))
+    other = next(record for record in findings.run.finalists if record.trial_id != findings.pick.trial_id)
+    write_card(run, str(findings.pick.trial_id), CARD)
+    write_card(run, other.trial_id, CARD | {"beyond_proposed": ["amplification"]})
+    page = write_report(findings, run / "report").read_text()
+    (said,) = re.findall(r"The safety card is beyond its proposed limits: (.*?)\.<", page)
+    assert html.unescape(said) == "contrast of the worst faint spot, as a share of JPEG-75's (21%, at least 80%)"
 
 
 def test_a_run_without_cards_has_no_such_table(run: Path) -> None:

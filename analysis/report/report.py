@@ -22,6 +22,7 @@ from analysis.findings import Findings
 from analysis.records import label
 from analysis.report.page import render
 from analysis.tables.catalogue import SECTIONS, tables_of
+from analysis.tables.safety import beyond_sentence
 from analysis.tables.spec import Table
 from analysis.tables.write import WRITERS
 
@@ -38,6 +39,8 @@ def write_report(findings: Findings, out: Path) -> Path:
         tables = tables_of(findings)  # while they are drawn
         pictures, picture_notes = collect_figures(figures)
     drawn_in = [spec.section for spec in CATALOGUE if spec.title in pictures]
+    pick, strictly = findings.pick, findings.strict
+    picked = strictly.trial_ids if strictly.quality else [pick.trial_id] if pick.quality and pick.trial_id else []
     told = {"data", *drawn_in, *(table.section for table in tables.values())}
     page = render(
         "run.html",
@@ -49,6 +52,7 @@ def write_report(findings: Findings, out: Path) -> Path:
         pictures=pictures,
         tables=tables,
         notes=[*findings.notes, *picture_notes, *findings.left_out],
+        unsafe=beyond_sentence(tables.get("safety"), picked),
         finalists=[label(record) for record in findings.run.finalists],
         rule_by_means=RULE,
         strict_rule=strict.RULE,
@@ -56,7 +60,7 @@ def write_report(findings: Findings, out: Path) -> Path:
         worse_share=strict.WORSE_SHARE,
     )
     drawn = [picture for own in pictures.values() for picture in own]
-    return write_folder(page, as_json(findings.pick, findings.strict), tables, out, drawn, findings.cells)
+    return write_folder(page, as_json(pick, strictly), tables, out, drawn, findings.cells)
 
 
 def write_folder(

@@ -133,6 +133,6 @@ def _codecs_below(findings: Findings) -> tuple[str, ...]:
     line = (
         "≈: beyond the settings that were tried, by at most a factor of two. Settings are on the codec's own scale; "
         f"tried: {listed or 'none'}. Everything else is as Pillow saves it. In brackets the 95 % interval of a "
-        "bootstrap over fields, of the best three restorers. Decoding: one thread, the median of three an image."
+        "bootstrap over fields, of the best three restorers. Encoding and decoding: one thread."
     )
     return tuple(filter(None, (findings.codecs.verdict, line)))

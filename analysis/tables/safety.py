@@ -1,6 +1,6 @@
 """The table of safety: what each finalist may do to what is looked for, as the card in its model file says."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -25,6 +25,15 @@ def safety_table(findings: Findings) -> Table | None:
     return lay_out("safety", _frame(findings), Layout(cell=_cell, below=_below))
 
 
+def beyond_sentence(table: Table | None, trials: Collection[str]) -> str:
+    """Say what of the cards of trials is beyond its proposed limit; empty where nothing is."""
+    if table is None:
+        return ""
+    frame = table.frame[table.frame["trial_id"].isin(list(trials)) & table.frame["is_beyond"]]
+    told = (f"{row['measure']} ({_cell(row).text}, {row['limit']})" for row in frame.to_dict("records"))
+    return f"The safety card is beyond its proposed limits: {'; '.join(told)}." if len(frame) else ""
+
+
 def _frame(findings: Findings) -> pd.DataFrame:
     """Return a row per finalist that has a card and measure: its number, how that is written, its limit."""
     rows: list[dict[str, Any]] = []
@@ -34,7 +43,11 @@ def _frame(findings: Findings) -> pd.DataFrame:
         except ModelFileError:
             continue  # a run of an earlier version has none
         card = facts.get("safety")
-        rows += [{"trial": label(record), **row} for row in _rows(card)] if isinstance(card, dict) else []
+        rows += (
+            [{"trial_id": record.trial_id, "trial": label(record), **row} for row in _rows(card)]
+            if isinstance(card, dict)
+            else []
+        )
     return pd.DataFrame(rows)
 
 

@@ -77,16 +77,18 @@ def _score_codecs(workers: WorkerSetup, images: list[int]) -> list[Row]:
 
 def _time_restorer(workers: WorkerSetup, spec: TrialSpec, images: list[int]) -> list[Row]:
     from models.backend import device_name, prepare_backend
-    from search.scoring.scores import time_restoring
+    from search.scoring.scores import time_files, time_restoring
     from search.trial.provenance import node_name
     from search.trial.restorers import load_restorer
 
     n_threads = workers.setup.n_threads
     prepare_backend(n_threads)
-    pack, _ = workers.open()
+    pack = workers.open()[0].written_by(spec.family)
     model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
     facts = {"trial_id": spec.trial_id, "device": device_name(), "n_threads": n_threads, "node": node_name()}
+    files = time_files(pack, images[:N_RESTORED])
+    restoring = time_restoring(model, pack, images[:N_RESTORED])
     return [
-        {**facts, "image": image, "restore_ms": spent}
-        for image, spent in time_restoring(model, pack, images[:N_RESTORED])
+        {**facts, "image": image, "restore_ms": spent, "encode_ms": encode_ms, "decode_ms": decode_ms}
+        for (image, spent), (encode_ms, decode_ms) in zip(restoring, files, strict=True)
     ]

@@ -2,11 +2,13 @@
 
 import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
+from datasets.encoders.compress import compress, show
 from datasets.packed import PackedDataset
 from models.evaluation import restore, score_regions, to_8_bits
 from search.scoring.score_files import Row
@@ -17,6 +19,8 @@ N_FIXED_SAMPLES = 2
 N_WORST_SAMPLES = 1
 N_TIMED = 3
 N_AT_ONCE = 8  # images that are scored together
+
+Done = TypeVar("Done")
 
 
 def what_to_score(
@@ -70,10 +74,29 @@ def time_restoring(model: keras.Model, pack: PackedDataset, images: Iterable[int
     inputs = [(int(image), pack.degraded(int(image), UNIT_QUALITY)) for image in images]
     times = []
     for image, degraded in [*inputs[:1], *inputs]:
-        started = time.perf_counter()
-        to_8_bits(restore(model, degraded[None], pack.told_tables(UNIT_QUALITY)))
-        times.append((image, 1000 * (time.perf_counter() - started)))
+        _, spent = timed(lambda shown: to_8_bits(restore(model, shown, pack.told_tables(UNIT_QUALITY))), degraded[None])
+        times.append((image, spent))
     return times[1:]
+
+
+def time_files(pack: PackedDataset, images: Iterable[int]) -> list[tuple[float, float]]:
+    """Time writing and reading each image's file, of the quality that restoring is timed at: milliseconds of both.
+
+    One at a time, after one that is not timed, between 8 bits and the bytes of the file.
+    """
+    encoder, originals = pack.encoder_at(UNIT_QUALITY), [np.asarray(pack.originals[int(image)]) for image in images]
+    times = []
+    for original in [*originals[:1], *originals]:
+        data, encode_ms = timed(compress, original, encoder)
+        times.append((encode_ms, timed(show, data, encoder)[1]))
+    return times[1:]
+
+
+def timed(work: Callable[..., Done], *arguments: Any) -> tuple[Done, float]:
+    """Return what some work returns, and the milliseconds that it took."""
+    started = time.perf_counter()
+    done = work(*arguments)
+    return done, 1000 * (time.perf_counter() - started)
 
 
 def sample_pictures(
