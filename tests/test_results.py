@@ -95,3 +95,13 @@ def _least(matrix: list[dict[str, str]], part: str, network: str) -> float:
     """Return the fewest bytes at parity of a network in a part of a matrix."""
     cells = [row.values() for row in matrix if row["part"] == part and row["network"].startswith(network)]
     return min(float(value) for own in cells for value in own if re.fullmatch(r"\d\.\d+", value))
+
+
+def test_what_a_camera_that_was_left_out_gets_is_what_was_measured() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
+    measured = json.loads((ROOT / "benchmarks" / "results" / "cameras.json").read_text())["real"]["results"]
+    for name in CAMERAS:
+        own = measured[name]["left_out"]["50"]
+        ((gain, worst),) = re.findall(rf"\+(\d\.\d+) dB(?: of PSNR)? on {name}, its worst image \+(\d\.\d+)", text)
+        assert (gain, worst) == (f"{own['psnr_gain_db']:.2f}", f"{own['worst_psnr_gain_db']:.2f}")
+        assert (own["harmed_means"], own["recognised_share"]) == ([], 1)
