@@ -13,6 +13,7 @@ CAMERAS: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / "encoder
 RESULTS = ROOT / "docs" / "results"
 PICK: dict[str, Any] = json.loads((RESULTS / "encoder" / "pick.json").read_text())
 RESTORED = "JPEG with tables scaled for native11k, restored by it"
+THESIS = "JPEG, restored by the thesis' best network, JJNet"
 ROWS = {
     "JPEG-75, as Pillow writes it": ("codecs", "jpeg default", "alone"),
     "JPEG, optimised Huffman tables": ("codecs", "jpeg optimised", "alone"),
@@ -105,3 +106,43 @@ def test_what_a_camera_that_was_left_out_gets_is_what_was_measured() -> None:
         ((gain, worst),) = re.findall(rf"\+(\d\.\d+) dB(?: of PSNR)? on {name}, its worst image \+(\d\.\d+)", text)
         assert (gain, worst) == (f"{own['psnr_gain_db']:.2f}", f"{own['worst_psnr_gain_db']:.2f}")
         assert (own["harmed_means"], own["recognised_share"]) == ([], 1)
+
+
+NETWORKS = {
+    "native11k": "native11k",
+    "JJNet": "jjnet",
+    "ResNet": "resnet",
+    "DenseUnet": "denseunet",
+    "MemNet": "memnet",
+}
+
+
+def test_the_thesis_networks_are_those_of_the_results() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
+    matrix = _table("references/bytes_at_parity_test.csv")
+    shares = {
+        name: [round(100 * _least(matrix, f"Camera system {camera}", name)) for camera in CAMERAS]
+        for name in (*NETWORKS.values(), "linear filter")
+    }
+    assert _row(THESIS) == shares["jjnet"]
+    assert shares["resnet"] == shares["denseunet"]
+    for words, name in {
+        r"native11k (\d+) % on draaslan and (\d+) % on raabin": "native11k",
+        r"JJNet (\d+) % and (\d+) %, ResNet and DenseUnet": "jjnet",
+        r"ResNet and DenseUnet (\d+) % and (\d+) %": "resnet",
+        r"seconds, (\d+) % and (\d+) %": "linear filter",
+    }.items():
+        ((draaslan, raabin),) = re.findall(words, text)
+        assert [int(draaslan), int(raabin)] == shares[name]
+    assert (round(100 * _least(matrix, "Camera system draaslan", "memnet")), shares["memnet"][1] > 100) == (89, True)
+
+
+def test_the_seeds_of_the_references_are_those_of_the_results() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
+    text = text[text.index("**By seed**") :]
+    trials = _table("references/trials.csv")
+    for title, name in NETWORKS.items():
+        shares = [100 * float(row["bytes_at_parity"]) for row in trials if row["architecture"] == name]
+        assert len(shares) == 3
+        ((low, high), *_) = re.findall(rf"{title} (\d+\.\d) to (\d+\.\d) %", text)
+        assert (low, high) == (f"{min(shares):.1f}", f"{max(shares):.1f}")

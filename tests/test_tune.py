@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from search.cluster.scoring_tasks import WorkerSetup
 from search.engine.checkpoint_store import MAX_STARTS, CheckpointStore, Ending, checkpoint_store_name
 from search.engine.early_stopping import EarlyStopping
 from search.engine.interrupt import told_to_end
-from search.engine.tune import Job, make_trainable, run_trials
+from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.records import failed_record
 from search.space.plan import Machine
 from search.space.scale import SCALES, TrialSetup
@@ -136,4 +137,15 @@ def test_ctrl_c_is_remembered_where_tune_swallows_it(tmp_path: Path, monkeypatch
         monkeypatch.setattr(tune.Tuner, "fit", fit(is_interrupted))
         run_trials(lambda config: None, job, None, stopping, [])  # type: ignore[arg-type]
         assert told_to_end.is_set() == is_interrupted
+    told_to_end.clear()
+
+
+def test_a_sigterm_that_came_before_tune_listened_ends_it_at_its_next_step() -> None:
+    log = SimpleNamespace(is_out_of_time=lambda: False)
+    events = Events(SimpleNamespace(log=log), SimpleNamespace(move_on=lambda: None))  # type: ignore[arg-type]
+    told_to_end.clear()
+    events.on_step_end(1, [])
+    told_to_end.set()
+    with pytest.raises(KeyboardInterrupt):
+        events.on_step_end(2, [])
     told_to_end.clear()

@@ -165,6 +165,8 @@ class Events(tune.Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self.baselines.move_on()
+        if told_to_end.is_set():
+            os.kill(os.getpid(), signal.SIGINT)  # SIGTERM came where SIGINT is ignored, and before Tune listened to it
         if self.search.log.is_out_of_time() and not self.is_closed:
             self.is_closed = True
             self.search.stop()
