@@ -82,6 +82,11 @@ def test_bytes_at_parity_on_real_cells_are_those_of_the_results() -> None:
     }.items():
         assert int(re.findall(words, text)[0]) == round(100 * float(ways[row]["share_all"]))
     assert int(re.findall(r"AVIF would need (\d+) %", text)[0]) == round(100 * float(ways["avif"]["share_psnr"]))
+    times = re.findall(
+        r"AVIF (\S+) ms to encode and (\S+) to decode; ours (\S+) and (\S+), and (\S+) to restore", text
+    )[0]
+    measured = [float(row[name]) for row in (ways["avif"], best) for name in ("encode_ms", "decode_ms")]
+    assert [float(told) for told in times] == pytest.approx([*measured, float(best["restore_ms"])], rel=0.1)
     matrix = _table("encoder/bytes_at_parity_test.csv")
     shares = [_least(matrix, f"Camera system {name}", "native11k") for name in CAMERAS]
     (told_shares,) = re.findall(r"(\d+) % on draaslan, (\d+) % on raabin", text)
