@@ -17,7 +17,8 @@ from search import cli as of_search
 
 ROOT = Path(__file__).resolve().parents[1]
 TOLD_ELSEWHERE = ("cluster.md", "design.md")  # a command in a sentence of design.md need not be whole
-PAGES = [ROOT / "README.md", *(page for page in (ROOT / "docs").glob("*.md") if page.name not in TOLD_ELSEWHERE)]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "results" / "README.md"]
+PAGES += [page for page in (ROOT / "docs").glob("*.md") if page.name not in TOLD_ELSEWHERE]
 COMMAND = re.compile(r"python (?:-m (datasets|models|analysis)|search/run\.py) ((?:\\\||[^`\n|])+)")
 PARSERS: dict[str, Callable[[list[str]], argparse.Namespace]] = {
     "datasets": lambda words: of_datasets._parser().parse_args(words),
