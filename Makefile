@@ -13,7 +13,7 @@ search: .venv/installed
 	$(BIN)/python search/run.py --space full --scale demo
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20
 
 test-jax: .venv-jax/installed
 	! $(BIN_JAX)/python -c 'import tensorflow' 2>/dev/null
