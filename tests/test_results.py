@@ -71,6 +71,7 @@ def test_bytes_at_parity_on_real_cells_are_those_of_the_results() -> None:
     best = min((row for row in ways.values() if row["kind"] == "restored"), key=lambda row: float(row["share_all"]))
     for row, words in {
         best["name"]: r"(\d+) % of JPEG-75's \((\d+) to (\d+)\)",
+        "jpeg-xl": r"JPEG XL (\d+) % \((\d+) to (\d+)\)",
         "avif": r"AVIF (\d+) % \((\d+) to (\d+)\)",
     }.items():
         told = [round(100 * float(ways[row][name])) for name in ("share_all", "all_low", "all_high")]
