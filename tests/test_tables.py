@@ -370,7 +370,7 @@ def test_a_quality_of_two_encoders_has_a_row_and_a_best_of_each(tmp_path: Path) 
 
 
 def test_each_camera_system_has_its_bytes_at_parity(tmp_path: Path) -> None:
-    trial, untested = plan(0), plan(2, architecture="unet", finalist=False)
+    trial, untested = plan(0), plan(2, architecture="unet", loss="mae", finalist=False)
     run = write_run(tmp_path / "run", [trial, plan(1), untested])
     scores = trial_scores(trial, 4)
     worse = (scores["system"] == "white") & (scores["split"] == "test")
@@ -380,6 +380,7 @@ def test_each_camera_system_has_its_bytes_at_parity(tmp_path: Path) -> None:
     assert [part.title for part in table.parts] == ["All camera systems", "Camera system green", "Camera system white"]
     shares = [{line[0].text: line[1].number for line in part.lines} for part in table.parts]
     assert all(list(part) == ["JPEG as it is", "jjnet"] for part in shares)
+    assert [part.heads for part in table.parts] == 3 * [((trial.spec.loss, "75"),)]
     assert shares[1]["JPEG as it is"] == shares[2]["JPEG as it is"] == pytest.approx(1.0)
     assert shares[1]["jjnet"] < shares[0]["jjnet"] < shares[2]["jjnet"]
 

@@ -84,10 +84,10 @@ def models_frame(findings: Findings, split: str, region: str, records: Sequence[
 def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     """Tabulate networks beside each other, whole images of a split: a row per quality, network, loss, training quality.
 
-    Networks of which nothing was scored there have none. JPEG as it is stands in every column, the linear filter in
-    those of its own training quality. Returns input_quality, made_on (the split trained on), network, loss,
-    training_quality, psnr_db, ssim, margin (the smallest of four), n_images, trial_id, encoder, status, unfit,
-    n_trials, holds, mark, is_best (of the files of its encoder).
+    Networks of which nothing was scored there have none, nor have losses and qualities of such alone. JPEG as it is
+    stands in every column, the linear filter in those of its own training quality. Returns input_quality, made_on (the
+    split trained on), network, loss, training_quality, psnr_db, ssim, margin (the smallest of four), n_images,
+    trial_id, encoder, status, unfit, n_trials, holds, mark, is_best (of the files of its encoder).
     """
     cells, keys = findings.cells, ["trial_id", "input_quality"]
     whole = cells[(cells["split"] == split) & (cells["region"] == "full") & (cells["system"] == ALL)]
@@ -105,8 +105,12 @@ def matrix_frame(findings: Findings, split: str) -> pd.DataFrame:
     is_told = (table["network"] != BASELINE_LABEL) & (table["holds"] == MEAN)
     if not is_told.any():
         return table.iloc[:0]
-    is_scored = (table["holds"] != NOT_SCORED).groupby([table["made_on"], table["network"]]).transform("any")
-    return table[is_scored]  # on test images most networks are not
+    is_scored = table["holds"] != NOT_SCORED  # on test images most networks are not, and so most columns are empty
+    is_shown = is_scored.groupby([table["made_on"], table["network"]]).transform("any")
+    trained = [record.trial_id for record in findings.run.trials if record.spec.is_trained]
+    of_networks = is_scored & table["trial_id"].isin(trained)
+    has_network = of_networks.groupby([table["loss"], table["training_quality"]]).transform("any")
+    return table[is_shown & has_network] if of_networks.any() else table[is_shown]
 
 
 def parity_frame(findings: Findings, matrix: pd.DataFrame, split: str) -> pd.DataFrame:

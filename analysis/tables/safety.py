@@ -43,11 +43,8 @@ def _frame(findings: Findings) -> pd.DataFrame:
         except ModelFileError:
             continue  # a run of an earlier version has none
         card = facts.get("safety")
-        rows += (
-            [{"trial_id": record.trial_id, "trial": label(record), **row} for row in _rows(card)]
-            if isinstance(card, dict)
-            else []
-        )
+        named = {"trial_id": record.trial_id, "trial": label(record)}
+        rows += [named | row for row in _rows(card)] if isinstance(card, dict) else []
     return pd.DataFrame(rows)
 
 
