@@ -152,3 +152,13 @@ def test_the_seeds_of_the_references_are_those_of_the_results() -> None:
         assert len(shares) == 3
         ((low, high), *_) = re.findall(rf"{title} (\d+\.\d) to (\d+\.\d) %", text)
         assert (low, high) == (f"{min(shares):.1f}", f"{max(shares):.1f}")
+
+
+def test_half_of_the_contrast_of_faint_spots_is_left() -> None:
+    for page in (ROOT / "README.md", RESULTS / "README.md"):
+        assert re.search(r"faintest spots half of the contrast", " ".join(page.read_text().split()))
+    (row,) = (
+        row for row in _table("encoder/safety.csv") if row["measure"].startswith("contrast of the worst faint spot")
+    )
+    shares = [float(value) for trial, value in row.items() if PICK["trial_id"] in trial]
+    assert shares == [pytest.approx(0.5, abs=0.05)]
