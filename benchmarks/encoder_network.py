@@ -20,8 +20,8 @@ from models.training import Batch, TrainingPlan, set_weights, train
 from search.space.scale import NATIVE_TRAINING
 
 NETWORK, WIDTH = "native11k", 32
-QUALITIES = range(32, 77)  # of training
-LADDER = (32, 38, 44, 50, 56, 62, 68, 75)
+QUALITIES = range(32, 77)  # of training with JPEG
+N_LEVELS = 8  # at which restored images are measured
 N_FILES = 3072  # that windows are cut from
 CROP_PX, SSIM_WEIGHT = 96, 2.0
 
@@ -36,10 +36,14 @@ class File(NamedTuple):
 
 
 class NetworkRestorer:
-    """A network that is told its tables, trained on a camera's training images as files of a family show them."""
+    """A network that is told its tables, trained on a camera's training images as files of a family show them.
 
-    def __init__(self, camera: Camera, family: EncoderFamily) -> None:
-        self.camera, self.family = camera, family
+    qualities: of training, and on which it is measured.
+    """
+
+    def __init__(self, camera: Camera, family: EncoderFamily, qualities: range = QUALITIES) -> None:
+        self.camera, self.family, self.qualities = camera, family, qualities
+        self.ladder = [round(quality) for quality in np.linspace(qualities[0], qualities[-1], N_LEVELS)]
         self.model = build_model(
             NETWORK, start="near_identity", size=network_size(NETWORK, width=WIDTH, told_tables=True)
         )
@@ -51,7 +55,7 @@ class NetworkRestorer:
         self.files = self._compress()
 
     def fit(self, n_steps: int) -> float:
-        """Train from the start for so many steps, and return the seconds of a core that a step took."""
+        """Train from `start` for so many steps, and return the seconds of a core that a step took."""
         self.model.set_weights(self.start)
         began = time.process_time()
         self._train(n_steps)
@@ -60,7 +64,7 @@ class NetworkRestorer:
     def levels(self, subset: str) -> list[Level]:
         """Return what images of a subset reach at each quality of the ladder, restored."""
         levels = []
-        for quality in LADDER:
+        for quality in self.ladder:
             encoder = self.family.at(quality)
             degraded = degrade_all(self.camera.images[subset], encoder)
             restored = restore(self.model, degraded.shown, described_tables(encoder))
@@ -89,7 +93,7 @@ class NetworkRestorer:
         files = []
         for place in range(N_FILES):
             image, turned = place % len(images), int(rng.integers(8))
-            encoder = self.family.at(int(rng.choice(QUALITIES)))
+            encoder = self.family.at(int(rng.choice(self.qualities)))
             shown = degrade(np.ascontiguousarray(turn(images[image], turned)), encoder)[1]
             files.append(File(image, turned, shown, described_tables(encoder)))
         return files

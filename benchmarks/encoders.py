@@ -1,12 +1,13 @@
 """How many bytes do files need for JPEG-75's quality, by encoder, with and without a filter that restores them?
 
-python benchmarks/encoders.py FOLDER --network-minutes 15
+python benchmarks/encoders.py FOLDER --network-minutes 40 --codec-minutes 10
 
 FOLDER holds a sub-folder of lossless images per camera. Each camera stands alone: near-duplicates are on one side of
 its division into training, validation and test images; filters are fitted to training images and regularised on
 validation images, which the search over quantisation tables chooses on too; what is reported is of test images. The
 standard's tables with the scale of chroma and the DC that suit the filter, and a few others, get a network as well: a
-short training of each says whose validation images need least, and that one is trained for so many minutes.
+short training of each says whose validation images need least, and that one is trained for so many minutes. For each
+other codec the network so trained is trained on for some minutes with that codec's files.
 Bytes are those at which the means of MAE, MSE, PSNR and SSIM all reach those of JPEG-75 as Pillow writes it by default,
 as a share of its bytes. Each camera has a process of its own, with one thread.
 """
@@ -32,7 +33,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import optuna  # noqa: E402
 from encoder_cameras import SEED, Camera, Level, LinearRestorer, degrade_all, read_cameras  # noqa: E402
-from encoder_network import LADDER as QUALITIES  # noqa: E402
 from encoder_network import NETWORK, WIDTH, NetworkRestorer  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 
@@ -51,7 +51,9 @@ LADDER = (-0.14, -0.07, 0.0, 0.07, 0.14)  # of coarseness, around parity
 SCALES = (4, 60)  # of radial tables
 LOWEST_QUALITY, HIGHEST_QUALITY = 15, 95
 NETWORK_FAMILIES = ("jpeg", "jpeg-c1.1-dc0.5", "jpeg-c2-dc0.7")  # beside the one that the filter chooses
-N_SCREENING = 800  # steps of training by which a network chooses
+N_SCREENING, N_SPEED = 800, 50  # steps of training by which a network chooses, and by which it is timed
+CODECS = {"webp": "webp", "avif": "avif", "jpeg xl": "jxl"}  # other than JPEG that a network is trained for
+BELOW, ABOVE = 28, 8  # qualities of that training, around the first at which the filter reaches parity
 RESULT = Path(__file__).resolve().parent / "results" / "encoders.json"
 
 FAMILIES: Mapping[str, tuple[Callable[[int], Encoder], tuple[int, ...]]] = {  # of quality; the qualities to try
@@ -81,6 +83,9 @@ def compare_codecs(camera: Camera, linear: LinearRestorer) -> dict[str, Any]:
             with_linear.append(camera.level("test", degraded, linear.restore(camera, "test", degraded, encoder)))
         shares = (round(camera.share("test", levels), 4) for levels in (alone, with_linear))
         found[family] = {**dict(zip(("alone", "with_linear"), shares, strict=True)), "library": library(codec)}
+        found[family]["quality_with_linear"] = next(
+            (quality for quality, level in zip(qualities, with_linear, strict=True) if level.margin >= 0), qualities[-1]
+        )
         print(f"  {camera.name}, {family}: {found[family]}", flush=True)
     return found
 
@@ -206,8 +211,8 @@ def _best_by_kind(search: Search, tried: Sequence[Mapping[str, Any]], with_filte
     return {kind: search.on_test(best[kind], with_filter) for kind in chosen}
 
 
-def with_network(camera: Camera, encoder: str, seconds: float) -> dict[str, Any]:
-    """Return what test images need where a network restores them.
+def with_network(camera: Camera, encoder: str, seconds: float) -> tuple[dict[str, Any], NetworkRestorer]:
+    """Return what test images need where a network restores them, and that network.
 
     Of the families that a search tries first, and that of an encoder, it takes the one whose validation images need
     least after a short training, and trains on that for so many seconds of a core.
@@ -222,23 +227,33 @@ def with_network(camera: Camera, encoder: str, seconds: float) -> dict[str, Any]
     restorer = NetworkRestorer(camera, find_family(min(tried, key=lambda name: tried[name])))
     n_steps = int(seconds / step_s)
     restorer.fit(n_steps)
-    levels = {subset: restorer.levels(subset) for subset in ("validation", "test")}
-    shares = {subset: round(camera.share(subset, found), 4) for subset, found in levels.items()}
-    margins = {quality: round(level.margin, 3) for quality, level in zip(QUALITIES, levels["test"], strict=True)}
-    found = {
-        "network": NETWORK,
-        "screened": {"n_steps": N_SCREENING, "validation": tried},
-        "family": restorer.family.name,
-        "width": WIDTH,
-        "n_steps": n_steps,
-        **shares,
-        "margins": margins,
-    }
+    screened = {"n_steps": N_SCREENING, "validation": tried}
+    found = {"screened": screened, "n_steps": n_steps, **reached(camera, restorer)}
     print(f"  {camera.name}, network: {found}", flush=True)
+    return found, restorer
+
+
+def for_codec(camera: Camera, codec: str, quality: int, trained: NetworkRestorer, seconds: float) -> dict[str, Any]:
+    """Return what test images need where a network restores files of another codec: one trained, and trained on."""
+    restorer = NetworkRestorer(camera, find_family(codec), range(quality - BELOW, quality + ABOVE + 1))
+    step_s = restorer.fit(N_SPEED)
+    restorer.start = trained.model.get_weights()
+    n_steps = int(seconds / step_s)
+    restorer.fit(n_steps)
+    found = {"n_steps": n_steps, **reached(camera, restorer)}
+    print(f"  {camera.name}, {codec}, network: {found}", flush=True)
     return found
 
 
-def measure(camera: Camera, n_alone: int, n_linear: int, network_s: float) -> dict[str, Any]:
+def reached(camera: Camera, restorer: NetworkRestorer) -> dict[str, Any]:
+    """Return the bytes at parity of a network that was trained, and its margins by quality on test images."""
+    levels = {subset: restorer.levels(subset) for subset in ("validation", "test")}
+    shares = {subset: round(camera.share(subset, found), 4) for subset, found in levels.items()}
+    margins = {quality: round(level.margin, 3) for quality, level in zip(restorer.ladder, levels["test"], strict=True)}
+    return {"network": NETWORK, "family": restorer.family.name, "width": WIDTH, **shares, "margins": margins}
+
+
+def measure(camera: Camera, n_alone: int, n_linear: int, network_s: float, codec_s: float) -> dict[str, Any]:
     """Return all that is found of a camera."""
     prepare_backend(1)
     use_one_thread()
@@ -252,7 +267,11 @@ def measure(camera: Camera, n_alone: int, n_linear: int, network_s: float) -> di
         "tables": search_tables(camera, linear, n_alone, n_linear),
     }
     if network_s:
-        found["network"] = with_network(camera, found["tables"]["with_linear"]["scaled"]["encoder"], network_s)
+        encoder = found["tables"]["with_linear"]["scaled"]["encoder"]
+        found["network"], trained = with_network(camera, encoder, network_s)
+        for family, codec in CODECS.items() if codec_s else ():
+            if "not_run" not in (row := found["codecs"][family]):
+                row["with_network"] = for_codec(camera, codec, row["quality_with_linear"], trained, codec_s)
     return {**found, "processor_s": round(time.process_time() - started)}
 
 
@@ -263,11 +282,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60, help="shapes of tables tried without a restorer")
     parser.add_argument("--linear-trials", type=int, default=30, help="with the linear restorer")
     parser.add_argument("--network-minutes", type=float, default=0.0, help="of a core, to train a network for a camera")
+    parser.add_argument("--codec-minutes", type=float, default=0.0, help="to train it on for each other codec")
     options = parser.parse_args()
     found = read_cameras(options.folder)
     with ProcessPoolExecutor(len(found), get_context("spawn")) as processes:
         asked = {"n_alone": options.trials, "n_linear": options.linear_trials}
-        numbers = processes.map(partial(measure, **asked, network_s=60 * options.network_minutes), found)
+        asked |= {"network_s": 60 * options.network_minutes, "codec_s": 60 * options.codec_minutes}
+        numbers = processes.map(partial(measure, **asked), found)
         cameras = {camera.name: of_camera for camera, of_camera in zip(found, numbers, strict=True)}
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
@@ -278,11 +299,12 @@ def main() -> None:
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     for name, of_camera in cameras.items():
-        print(f"{name}: bytes at parity with JPEG-75 in all four means, alone and with linear")
+        print(f"{name}: bytes at parity with JPEG-75 in all four means, alone, with linear and with a network")
         tables = {way: next(iter(of_camera["tables"][way].values()))["test"] for way in ("alone", "with_linear")}
         rows = {**of_camera["codecs"], "jpeg, tables found": tables}
         for family, row in rows.items():
-            print(f"  {family:20}", row.get("not_run") or f"{row['alone']:.3f}  {row['with_linear']:.3f}")
+            network = f"  {row['with_network']['test']:.3f}" if "with_network" in row else ""
+            print(f"  {family:20}", row.get("not_run") or f"{row['alone']:.3f}  {row['with_linear']:.3f}{network}")
         if network := of_camera.get("network"):
             print(f"  {network['family']:20} restored by {network['network']}: {network['test']:.3f}")
 
