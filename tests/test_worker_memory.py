@@ -1,4 +1,4 @@
-"""A worker's memory: what the system says of this process, and growth since the first question."""
+"""A worker's memory: what the system says of this process, and whether it holds more than it was given."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.cluster import worker_memory
-from search.cluster.worker_memory import has_grown, memory_mb
+from search.cluster.worker_memory import has_outgrown, memory_mb
 
 
 def test_memory_grows_by_what_is_written_to() -> None:
@@ -16,13 +16,10 @@ def test_memory_grows_by_what_is_written_to() -> None:
     assert held.any()
 
 
-def test_a_process_has_grown_by_what_it_took_since_it_was_first_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(worker_memory, "_first_mb", None)
-    sizes = iter((500.0, 1500.0, 1501.0, 600.0))
-    monkeypatch.setattr(worker_memory, "memory_mb", lambda: next(sizes))
-    assert [has_grown() for _ in range(4)] == [False, False, True, False]
+def test_a_process_has_outgrown_a_limit_only_after_its_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_memory, "_asked_before", False)
+    monkeypatch.setattr(worker_memory, "memory_mb", lambda: 1500.0)
+    assert [has_outgrown(limit_mb) for limit_mb in (1000, 1000, 1500, 1499)] == [False, True, False, True]
 
 
 def test_where_the_system_does_not_say_nothing_grows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

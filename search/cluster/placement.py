@@ -25,9 +25,13 @@ def needs(spec: TrialSpec, machine: Machine) -> dict[str, float]:
             | {"GPU": 1 / machine.trials_per_gpu}
             | ({GPU_MEMORY: math.ceil(memory_mb(spec, machine))} if machine.gpu_mem_mb else {})
         )
+    return asked | ({"memory": int(worker_mb(spec, machine) * 1e6)} if machine.memory_mb else {})
+
+
+def worker_mb(spec: TrialSpec, machine: Machine) -> float:
+    """Return the memory that a worker without a GPU is given for a trial, MB: of few sizes."""
     doublings = max(0, math.ceil(math.log2(memory_mb(spec, machine) / LEAST_ASK_MB)))
-    ask_mb = min(LEAST_ASK_MB * 2**doublings, machine.memory_mb)
-    return asked | ({"memory": int(ask_mb * 1e6)} if machine.memory_mb else {})
+    return min(LEAST_ASK_MB * 2.0**doublings, machine.memory_mb or math.inf)
 
 
 def where(machine: Machine) -> dict[str, str]:

@@ -1,11 +1,10 @@
-"""How much a worker's process has grown: what TensorFlow keeps of graphs is not given back between trials."""
+"""How much memory a worker holds: TensorFlow keeps that of its largest trial, and some of the graphs of each."""
 
 import os
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")
-MOST_GROWTH_MB = 1000.0
-_first_mb: float | None = None
+_asked_before = False
 
 
 def memory_mb() -> float:
@@ -17,10 +16,8 @@ def memory_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def has_grown() -> bool:
-    """Say whether this process has grown by more than MOST_GROWTH_MB since this was first asked."""
-    global _first_mb
-    now_mb = memory_mb()
-    if _first_mb is None:
-        _first_mb = now_mb
-    return now_mb - _first_mb > MOST_GROWTH_MB
+def has_outgrown(limit_mb: float) -> bool:
+    """Say whether this process holds more than limit_mb; not when first asked, before its first trial."""
+    global _asked_before
+    had_a_trial, _asked_before = _asked_before, True
+    return had_a_trial and memory_mb() > limit_mb

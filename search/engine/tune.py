@@ -16,9 +16,9 @@ from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
 from search.cluster.baselines import Baselines
-from search.cluster.placement import gpu_limit_mb, needs, where
+from search.cluster.placement import gpu_limit_mb, needs, where, worker_mb
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
-from search.cluster.worker_memory import has_grown
+from search.cluster.worker_memory import has_outgrown
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.early_stopping import METRIC
 from search.engine.interrupt import told_to_end
@@ -46,7 +46,7 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
 
         checkpoints, spec = find_checkpoint_store(workers.checkpoints), config["spec"]
         prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
-        if has_grown():
+        if has_outgrown(worker_mb(spec, machine)):
             os._exit(0)  # Tune has a new worker do it, and it has not begun
         if ray.get(checkpoints.begin.remote(spec.trial_id, f"{node_name()}, {device_name()}")) is not Verdict.GO_ON:
             return
