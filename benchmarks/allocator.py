@@ -16,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.footprint import FOOTPRINTS
+
+BACKWARD_FACTOR = 3  # forward once, backward about twice that
 RESULT = Path(__file__).resolve().parent / "results" / "allocator.json"
 KEEPS = "TF_CPU_ALLOCATOR_USE_BFC"
 NETWORKS = ("native11k", "resnet", "jjnet", "denseunet", "memnet")
@@ -65,7 +68,9 @@ def compare(network: str) -> dict[str, float]:
     kept, given_back = (
         {name: float(np.median([row[name] for row in found[keeps]])) for name in found[keeps][0]} for keeps in found
     )
+    macs = BACKWARD_FACTOR * FOOTPRINTS[network].macs_per_pixel * BATCH_SIZE * CROP_PX**2
     return {
+        "macs_per_s": float(f"{macs / kept['step_s']:.2g}"),
         "training_speed": round(given_back["step_s"] / kept["step_s"], 2),
         "restoring_speed": round(given_back["image_s"] / kept["image_s"], 2),
         "peak_memory": round(kept["peak_mb"] / given_back["peak_mb"], 2),

@@ -53,8 +53,8 @@ CARDS = (
 )
 # Of a card's speed, for each of so many trials on it: even parts, and what small networks might reach together.
 EVEN, OVERLAPPING = {1: 1.0, 2: 1 / 2, 3: 1 / 3}, {1: 1.0, 2: 0.7, 3: 0.5}
-N_TRIALS = 60
-LONGEST_S = 12.0  # of the network with the most arithmetic, alone on the fastest card
+N_TRIALS = 50
+LONGEST_S = 60.0  # of the network with the most arithmetic, alone on the fastest card
 TICK_S = 0.1
 N_CPUS = 4  # of each node
 RESULT = Path(__file__).resolve().parent / "results" / "placement.json"
