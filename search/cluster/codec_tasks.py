@@ -10,8 +10,7 @@ from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, NO_GPU, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.interrupt import results
-from search.records import read_records
-from search.scoring.finalists import choose_finalists
+from search.scoring.finalists import choose_tested
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
 from search.space.spec import TrialSpec
@@ -23,7 +22,7 @@ N_RESTORED = 8  # images that a restorer is timed on
 
 
 def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
-    """Measure what a run lacks of other codecs and of its finalists' restoring time, and keep it in the run.
+    """Measure what a run lacks of other codecs and of the time that its restorers take, and keep it in the run.
 
     Raises OSError where the run cannot be written.
     """
@@ -33,9 +32,8 @@ def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[s
         write_whole(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine)))
     path = run / RESTORING_FILE
     timed = scores_from_bytes(path.read_bytes()) if path.exists() else []
-    finalists = choose_finalists(read_records(run), task.n_finalists)
     known = {row["trial_id"] for row in timed}
-    waiting = [record.spec for record in finalists if record.trial_id not in known]
+    waiting = [record.spec for record in choose_tested(run, task.n_finalists) if record.trial_id not in known]
     if waiting:
         write_whole(path, scores_to_bytes(timed + _time_restorers(workers, waiting, images, task.machine)))
 

@@ -34,7 +34,7 @@ from search.engine.searcher import LowqSearch
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
 from search.records import EARLIER, TrialRecord, best_first, failed_record, read_proposed, read_records
-from search.scoring.finalists import choose_filters, choose_finalists
+from search.scoring.finalists import choose_finalists, choose_tested
 from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
@@ -286,13 +286,10 @@ class Search:
 
 def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
     """Score finalists on test images, and the filters beside them."""
-    records, store = read_records(run), LocalStore(run)
-    finalists = choose_finalists(records, task.n_finalists)
-    filters = [record for record in records if store.path(record.trial_id, SCORES).exists()]
-    scored = [*finalists, *choose_filters(filters, finalists)]
+    scored = choose_tested(run, task.n_finalists)
     n_images = len(task.scored_images(task.splits[0], "test"))
     if scored:
         names = ", ".join(record.trial_id for record in scored)
         say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
-    for trial_id in score_finalists(workers, scored, task.pack.qualities, task.machine, store):
+    for trial_id in score_finalists(workers, scored, task.pack.qualities, task.machine, LocalStore(run)):
         say(f"scored {trial_id}")

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from search.records import TrialRecord, best_first
+from search.records import TrialRecord, best_first, read_records
 from search.space.spec import TrialSpec, TrialStatus
+from search.trial.store import SCORES, LocalStore
 
 ABLE = ((TrialStatus.COMPLETED, TrialStatus.PAUSED), (TrialStatus.STOPPED,))
 
@@ -27,6 +29,14 @@ def choose_finalists(records: list[TrialRecord], n_finalists: int) -> list[Trial
                     chosen += seeds
             return chosen
     return []
+
+
+def choose_tested(run: Path, n_finalists: int) -> list[TrialRecord]:
+    """Return what is scored on test images of a run: its finalists, and the filters beside them that were scored."""
+    records, store = read_records(run), LocalStore(run)
+    finalists = choose_finalists(records, n_finalists)
+    scored = [record for record in records if store.path(record.trial_id, SCORES).exists()]
+    return [*finalists, *choose_filters(scored, finalists)]
 
 
 def choose_filters(records: Iterable[TrialRecord], finalists: Iterable[TrialRecord]) -> list[TrialRecord]:
