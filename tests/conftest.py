@@ -20,8 +20,13 @@ from datasets.packed import PackedDataset, open_pack
 from datasets.smear import synthesize
 
 N_IMAGES, SIZE_PX = 12, 96
-# Whole searches take minutes: first, so that none is left to one worker at the end (with --no-loadscope-reorder).
-LONGEST = ("test_search_commands.py", "test_search_interrupted.py", "test_plugin_search.py", "test_search_killed.py")
+# The files that take longest come first, so that none is left to one worker at the end (with --no-loadscope-reorder).
+LONGEST = (
+    *("test_search_commands.py", "test_search_interrupted.py", "test_plugin_search.py", "test_search_killed.py"),
+    *("test_training.py", "test_trial.py", "test_tensorflow_file.py", "test_networks.py", "test_report.py"),
+    *("test_bad_input.py", "test_restore.py", "test_cost.py", "test_tables.py", "test_untrained.py", "test_strict.py"),
+    *("test_course.py", "test_export_model.py", "test_figures.py", "test_notebook.py", "test_backends.py"),
+)
 # Of these, whose search need not try two trials at a time: on one core it starts half as many processes.
 ON_ONE_CORE = ("test_plugin_search.py",)
 
@@ -31,7 +36,8 @@ settings.load_profile("lowq")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest first."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_collection_finish() -> None:

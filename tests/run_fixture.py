@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,11 @@ def record_of(item: Plan) -> TrialRecord:
 
 def baseline_scores(n_images: int) -> pd.DataFrame:
     """Return the scores of JPEG as it is: every quality, both splits."""
+    return _baseline_scores(n_images).copy()
+
+
+@cache
+def _baseline_scores(n_images: int) -> pd.DataFrame:
     rows = [
         score_rows(JPEG_MEANS[quality], quality, split, region, n_images)
         for split in ("validation", "test")
@@ -169,6 +175,18 @@ def baseline_scores(n_images: int) -> pd.DataFrame:
 
 def trial_scores(item: Plan, n_images: int) -> pd.DataFrame:
     """Return the scores of a planned trial: validation at three qualities, test at all of its own if a finalist."""
+    margins, crop_margins = (tuple(by_quality.items()) for by_quality in (item.margins, item.crop_margins))
+    return _trial_scores(margins, crop_margins, item.finalist, n_images).copy()
+
+
+@lru_cache(64)
+def _trial_scores(
+    margins: tuple[tuple[int, float], ...],
+    crop_margins: tuple[tuple[int, float], ...],
+    finalist: bool,
+    n_images: int,
+) -> pd.DataFrame:
+    item = plan(margins=dict(margins), crop_margins=dict(crop_margins), finalist=finalist)
     wanted = [("validation", quality) for quality in SCORED_QUALITIES if quality in item.margins]
     wanted += [("test", quality) for quality in item.margins] if item.finalist else []
     rows = [

@@ -65,7 +65,7 @@ def test_ray_says_nothing_of_a_wrong_token_but_that_it_cannot_connect(
 
 def test_an_address_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(connection, "CONNECT_S", 8.0)
+    monkeypatch.setattr(connection, "CONNECT_S", 3.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(InputError, match=rf"no Ray cluster answers at {address} \(it says nothing\)"):

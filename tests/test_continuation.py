@@ -1,7 +1,8 @@
 """Going on with a trial of another run: as its own trial, from the state that its parent ended with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -9,6 +10,8 @@ import pytest
 
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
+from models.architectures.resnet import resnet
+from models.build import ARCHITECTURES
 from models.training import TrainingState
 from search.cli import main
 from search.records import RUN_FACTS, append_record, failed_record, read_proposed, read_records
@@ -40,6 +43,13 @@ def _state(run: Path, spec: TrialSpec) -> TrainingState:
     kept = LocalStore(run).load(spec.trial_id)
     assert kept is not None
     return TrainingState.from_bytes(kept)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_resnet() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ARCHITECTURES, "resnet", partial(resnet, width=4, n_blocks=1))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from models.restoring.tiles import Network
 from tests.model_fixture import drawn_model_file
 from tests.pack_fixture import tiny_image
 
+N_MUTATED = 80
 SMEAR = next(iter(synthesize(1, seed=5))).read()[:200, :180]
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -150,10 +152,15 @@ def test_a_network_that_is_told_tables_is_told_those_of_the_file() -> None:
     np.testing.assert_array_equal(told[0], tables_of_quality(30))
 
 
+@cache
+def _small(architecture: str) -> Restorer:
+    return restorer_of(drawn_model_file(architecture))
+
+
 @pytest.mark.parametrize("architecture", ["native1k", "native11k", "unet"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 9)])
 def test_an_image_smaller_than_a_network_sees_is_restored(architecture: str, shape: tuple[int, int]) -> None:
-    restorer = restorer_of(drawn_model_file(architecture))
+    restorer = _small(architecture)
     height, width = shape
     for image in (SMEAR[:height, :width], SMEAR[:height, :width, 0]):
         assert restore(restorer, jpeg_bytes(image)).shape == (height, width, 3)
@@ -423,11 +430,11 @@ def test_mutated_files_end_in_a_picture_or_a_line(
     folder = tmp_path / "mutated"
     folder.mkdir()
     small = jpeg_bytes(tiny_image(1))
-    for seed in range(200):
+    for seed in range(N_MUTATED):
         (folder / f"{seed:03}.jpg").write_bytes(mutated(small, seed))
     code = run(folder, "-o", tmp_path / "out", "--model", model)
     said = capsys.readouterr().err
     n_left_out = sum(line.startswith(f"lowq: {folder}") for line in said.splitlines())
     assert code == 1
-    assert len(list((tmp_path / "out").iterdir())) + n_left_out == 200
+    assert len(list((tmp_path / "out").iterdir())) + n_left_out == N_MUTATED
     assert "Traceback" not in said

@@ -14,9 +14,10 @@ import pytest
 
 from datasets.packed import PackedDataset
 from search import cli
+from search.cli import main
 from search.engine.interrupt import interrupt, results, told_to_end
 from search.records import read_records
-from tests.search_process import ENDS_S, epochs_told, run_in, start, start_smoke
+from tests.search_process import ENDS_S, epochs_told, start, start_smoke
 
 
 def _end(process: "subprocess.Popen[str]", part: str, how: Callable[[int], None]) -> tuple[list[str], list[str]]:
@@ -42,13 +43,12 @@ def _interrupt(process: "subprocess.Popen[str]", part: str, how: Callable[[int],
 
 
 def test_a_search_goes_on_where_it_was_after_a_kill_ctrl_c_sigterm_and_an_interrupted_last_stage(
-    small_pack: PackedDataset, tmp_path: Path
+    small_pack: PackedDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def kill(driver: int) -> None:
         os.kill(driver, signal.SIGSTOP)
-        second = run_in(tmp_path, "--resume", "run")
-        assert second.returncode == 2
-        assert f"is being searched by process {driver}" in second.stderr
+        assert main(["--resume", str(tmp_path / "run")]) == 2
+        assert f"is being searched by process {driver}" in capsys.readouterr().err
         os.kill(driver, signal.SIGKILL)
 
     def resumed(*arguments: str) -> "subprocess.Popen[str]":

@@ -176,6 +176,7 @@ def test_a_mistake_that_a_worker_found_is_one_line_too(
     assert capsys.readouterr().err == "lowq: no pack\n"
 
 
+@pytest.mark.usefixtures("laptop")
 def test_an_output_that_nobody_reads_is_no_mistake(
     small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,5 +184,5 @@ def test_an_output_that_nobody_reads_is_no_mistake(
     os.close(read)
     with os.fdopen(write, "w") as unread:
         monkeypatch.setattr("sys.stdout", unread)
-        assert main(["--data", str(small_pack.folder), "--dry-run"]) == 141
+        assert main(["--space", "smoke", "--data", str(small_pack.folder), "--dry-run"]) == 141
     assert capfd.readouterr().err == ""

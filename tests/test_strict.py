@@ -301,6 +301,7 @@ def test_images_that_a_choice_was_made_on_are_left_out_of_the_strict_rule(tmp_pa
     assert (plain.strict.n_seen, len(plain.pick.warnings)) == (0, 1)
 
 
+@pytest.mark.usefixtures("few_pictures", "unsaved_pictures")
 def test_report_shows_both_rules_and_the_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "run", [plan()])
     assert main([str(run)]) == 0

@@ -276,6 +276,7 @@ def test_a_trial_is_judged_beside_what_its_own_encoder_writes(tmp_path: Path) ->
     assert _find(run).suspects == {trial.spec.trial_id: "dead"}
 
 
+@pytest.mark.usefixtures("few_pictures", "unsaved_pictures")
 def test_an_mse_below_what_the_psnr_implies_is_impossible_and_told_in_the_report(tmp_path: Path) -> None:
     trial = plan()
     run = write_run(tmp_path / "run", [trial, plan(1)])

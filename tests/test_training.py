@@ -101,8 +101,9 @@ def _assert_equal_states(one: TrainingState, other: TrainingState) -> None:
         assert getattr(one, fact) == getattr(other, fact)
 
 
-@pytest.mark.parametrize("architecture", ["resnet", "jjnet"])
-@pytest.mark.parametrize("loss", PIXEL_LOSSES)
+@pytest.mark.parametrize(
+    ("architecture", "loss"), [*(("resnet", loss) for loss in PIXEL_LOSSES), ("jjnet", PIXEL_LOSSES[0])]
+)
 def test_the_loss_goes_down_on_a_tiny_problem(architecture: str, loss: Loss) -> None:
     keras.utils.set_random_seed(0)
     model = build_model(architecture, start="near_identity")
@@ -124,17 +125,15 @@ def test_other_batches_give_other_weights() -> None:
     assert any(np.any(one != two) for one, two in zip(first.weights, other.weights, strict=True))
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_going_on_from_a_stored_state_ends_as_training_without_the_stop(schedule: str) -> None:
+@pytest.mark.parametrize(("schedule", "stop"), [("constant", 1), ("constant", 3), ("cosine", 3)])
+def test_going_on_from_a_stored_state_ends_as_training_without_the_stop(schedule: str, stop: int) -> None:
     plan, values = _plan(schedule=schedule, clip_norm=0.1), (0.1, 0.4, 0.2, 0.3)
     states = list(train(_model(), plan, _batches, _watch(*values)))
-    for stop in (1, 3):
-        *_, stopped = islice(train(_model(), plan, _batches, _watch(*values)), stop)
-        kept = TrainingState.from_bytes(stopped.to_bytes())
-        _assert_equal_states(kept, states[stop - 1])
-        *_, resumed = train(_model(seed=7), plan, _batches, _watch(*values[stop:]), kept)
-        _assert_equal_states(resumed, states[-1])
-        assert (resumed.epoch, resumed.best_epoch) == (EPOCHS, 2)
+    kept = TrainingState.from_bytes(states[stop - 1].to_bytes())
+    _assert_equal_states(kept, states[stop - 1])
+    *_, resumed = train(_model(seed=7), plan, _batches, _watch(*values[stop:]), kept)
+    _assert_equal_states(resumed, states[-1])
+    assert (resumed.epoch, resumed.best_epoch) == (EPOCHS, 2)
 
 
 def test_a_finished_training_has_nothing_left_to_do() -> None:
@@ -323,7 +322,7 @@ def test_training_ends_on_the_plateau_of_the_validation_loss() -> None:
 def test_going_on_with_a_plateau_in_sight_ends_as_training_without_the_stop() -> None:
     plan = _plan(epochs=6, patience=3, learning_rate=0.3)  # so large that the loss soon stops falling
     states = list(train(_model(), plan, _batches, _steady, validation=_validation))
-    for stop in range(1, len(states)):
+    for stop in (1, len(states) - 1):
         kept = TrainingState.from_bytes(states[stop - 1].to_bytes())
         *_, resumed = train(_model(seed=7), plan, _batches, _steady, kept, _validation)
         _assert_equal_states(resumed, states[-1])

@@ -71,8 +71,8 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.fixture(scope="module")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package of onnxruntime-web, from npm's registry."""
+def runtime(chromium: Chrome, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of onnxruntime-web, from npm's registry, where there is a browser to run it in."""
     npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("npm")
     if not npm:
         pytest.skip("no npm: apt-get install npm")
