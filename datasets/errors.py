@@ -36,6 +36,12 @@ def explain(error: OSError) -> str:
     return f"{error.strerror or error}{f'; {advice}' if advice else ''}"
 
 
+def last_line(error: BaseException) -> str:
+    """Return the last line of what an error says, or of its cause on another machine; its kind where it is mute."""
+    cause = getattr(error, "cause", None) or error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[-1]
+
+
 def printable(text: str) -> str:
     """Return a text as one line: a line break, a control character or a byte that is no UTF-8 becomes its escape."""
     return "".join(

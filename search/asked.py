@@ -41,7 +41,10 @@ class Asked:
 
 def of_run(facts: dict[str, Any]) -> Asked:
     """Return what a run to resume was asked for; its space is the one it was made with, whatever lowq's is today."""
-    return Asked(space_from_facts(facts["space_definition"]), facts["left_out"], facts=facts)
+    try:
+        return Asked(space_from_facts(facts["space_definition"]), facts["left_out"], facts=facts)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"the space in run.json cannot be read by this version of lowq: {error}") from error
 
 
 def of_options(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
@@ -73,9 +76,13 @@ def of_options(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
 def require_run(run: Path) -> dict[str, Any]:
     """Return the facts of a run directory. Raises InputError where there is none."""
     try:
-        return read_run_facts(run)
+        facts = read_run_facts(run)
     except (OSError, ValueError) as error:
         raise InputError(str(error)) from error
+    for name, kind in {"dataset": dict, "options": dict, "scale": str}.items():
+        if not isinstance(facts.get(name), kind):
+            raise InputError(f"{run} was made by another program or version of lowq: its run.json has no {name}")
+    return facts
 
 
 def path_or_none(name: str | Path | None) -> Path | None:

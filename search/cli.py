@@ -1,6 +1,7 @@
 """The command line of the search: what was asked for becomes a run, the run a report."""
 
 import argparse
+import io
 import math
 import os
 import shlex
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.console import CLOSED_PIPE, INTERRUPTED, USER_ERROR, OneLineParser, drop
-from datasets.errors import InputError
+from datasets.errors import InputError, explain, printable
 from search.asked import NARROWED, require_run
 from search.cluster.connection import disconnect
 from search.cluster.node_check import Check, check_nodes, without_bad_nodes
@@ -26,7 +27,7 @@ from search.engine.run_directory import create_run, note_resumed
 from search.progress.live import LiveTable
 from search.progress.log import Lines
 from search.progress.scalars import Scalars
-from search.records import describe_left_out, read_pick, read_records
+from search.records import RUN_FACTS, describe_left_out, read_pick, read_records
 from search.request import make_task
 from search.space.scale import SCALES
 from search.space.spaces import FINAL, SPACES
@@ -41,6 +42,9 @@ RESTORER = Path("restorer", "restorer.lowq")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; a user's mistake is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):  # names that are no UTF-8 can be printed
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     began = time.monotonic()
     told_to_end.clear()
     on_end = signal.signal(signal.SIGTERM, interrupt)
@@ -56,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # such as of `| head`
         drop(sys.stdout)
         return CLOSED_PIPE
+    except OSError as error:
+        named = error.filename or getattr(getattr(error, "cause", None), "filename", None) or "a file"
+        print(f"lowq: {printable(str(named))}: {explain(getattr(error, 'cause', error))}", file=sys.stderr)
+        return USER_ERROR
     finally:
         disconnect()
         signal.signal(signal.SIGTERM, on_end)
@@ -126,6 +134,8 @@ def _main(options: argparse.Namespace, command: str) -> int:
         require_run(options.resume)
         with locked(options.resume):
             return _plan(options, command)
+    if options.out and options.out.exists() and not (options.out / RUN_FACTS).exists():
+        raise InputError(f"{options.out} exists and is no run: name another with --out")
     if options.out and options.out.exists():
         raise InputError(f"{options.out} exists: continue it with --resume {options.out}, or name another with --out")
     return _plan(options, command)
@@ -174,7 +184,7 @@ def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
     print(f"run: {run}", flush=True)
     scalars = Scalars(run / "logs" / "tensorboard")
     try:
-        if not quiet and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        if not quiet and sys.stdout and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             with LiveTable() as live:
                 finished = run_search(run, task, (live, scalars), live.say)
         else:

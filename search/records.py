@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from datasets.errors import InputError
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.provenance import node_name, versions
 
@@ -155,7 +156,7 @@ def append_proposed(run: Path, spec: TrialSpec) -> None:
 def read_records(run: Path, file: str = RECORDS) -> list[TrialRecord]:
     """Read the records of a run, oldest first; a torn last line is left out. No file: no records.
 
-    Of a trial that was paused, or tried again, the newest counts. Raises ValueError, naming file and line, for one that
+    Of a trial that was paused, or tried again, the newest counts. Raises InputError, naming file and line, for one that
     is no record.
     """
     newest: dict[str, TrialRecord] = {}
@@ -163,20 +164,20 @@ def read_records(run: Path, file: str = RECORDS) -> list[TrialRecord]:
         try:
             record = TrialRecord.from_json(line)
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{run / file}, line {number}, is no record ({error}): put back a copy") from error
+            raise InputError(f"{run / file}, line {number}, is no record ({error}): put back a copy") from error
         newest.pop(record.trial_id, None)
         newest[record.trial_id] = record
     return list(newest.values())
 
 
 def read_proposed(run: Path) -> list[TrialSpec]:
-    """Read every spec the run proposed, oldest first, ended or not. Raises ValueError for a line that holds none."""
+    """Read every spec the run proposed, oldest first, ended or not. Raises InputError for a line that holds none."""
     specs = []
     for number, line in enumerate(_whole_lines(run / PROPOSED), 1):
         try:
             specs.append(TrialSpec(**json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{run / PROPOSED}, line {number}, is no spec ({error}): put back a copy") from error
+            raise InputError(f"{run / PROPOSED}, line {number}, is no spec ({error}): put back a copy") from error
     return specs
 
 

@@ -20,6 +20,7 @@ from search.space.space import Space
 from search.task import Task
 
 BUILTIN_FOLDER = Path("data")
+MOST_SEED = 2**32 - 101  # NumPy's limit less a hundred: trials that confirm the best have the seeds that follow
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DEFAULTS = {"space": DEFAULT_SPACE, "scale": "auto", "seed": 0, "trials_per_gpu": 1}
 COMPUTING = ("mixed_precision", "xla", "re_estimate_normalisation")
@@ -167,6 +168,8 @@ def _check_numbers(options: argparse.Namespace) -> float | None:
         value = getattr(options, option)
         if value is not None and value < least:
             raise ValueError(f"--{option.replace('_', '-')} must be {least} or more, got {value}")
+    if options.seed is not None and options.seed > MOST_SEED:
+        raise ValueError(f"--seed must be {MOST_SEED} or less, got {options.seed}")
     floor = options.least_viewable_ssim
     if floor is not None and not 0 < floor < 1:
         raise ValueError(f"--least-viewable-ssim must be between 0 and 1, got {floor:g}")

@@ -1,5 +1,6 @@
 """What workers print, from every node, goes into a file of the run and not on the screen."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,10 @@ def test_a_run_has_the_file_and_the_screen_has_nothing(
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "first" / WORKER_LOG).exists()
     assert (tmp_path / "second" / WORKER_LOG).read_text().endswith("- raylet a worker died\n")
+
+
+def test_a_full_disk_is_not_told_by_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "driver.log").symlink_to("/dev/full")
+    send_logs_to(tmp_path)
+    logging.getLogger("ray").warning("a worker died")
+    assert capsys.readouterr().err == ""

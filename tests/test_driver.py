@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
@@ -22,7 +22,7 @@ from search.space.scale import SCALES
 from search.space.spaces import SPACES
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
-from search.trial.store import STATE, LocalStore
+from search.trial.store import STATE, LocalStore, StoreError
 
 CURVE = ({"epoch": 1, "bytes_at_parity": 0.9}, {"epoch": 2, "bytes_at_parity": 0.8})
 
@@ -125,6 +125,25 @@ def test_a_worker_that_is_lost_while_finalists_are_scored_is_one_line(
     nothing = SimpleNamespace(bring_files=lambda: None, screen=lambda: None, train=lambda: True, score=score)
     monkeypatch.setattr(driver, "Search", lambda *asked: nothing)
     with pytest.raises(InputError, match=rf"^[^\n]*{says}[^\n]*; what ended is safe: go on with --resume [^\n]*$"):
+        driver.run_search(tmp_path / "run", None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        (StoreError("No space left on device"), r"^cannot write [^\n]*: No space left on device[^\n]*$"),
+        (FileNotFoundError(2, "No such file or directory", "/a/pack"), r"^/a/pack: No such file or directory[^\n]*$"),
+    ],
+)
+def test_what_a_disk_did_to_a_worker_that_scores_is_one_line(
+    cause: OSError, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score() -> None:
+        raise RayTaskError("_score_on_test", "Traceback\n  File", cause).as_instanceof_cause()
+
+    nothing = SimpleNamespace(bring_files=lambda: None, screen=lambda: None, train=lambda: True, score=score)
+    monkeypatch.setattr(driver, "Search", lambda *asked: nothing)
+    with pytest.raises(InputError, match=says):
         driver.run_search(tmp_path / "run", None)  # type: ignore[arg-type]
 
 

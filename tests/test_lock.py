@@ -1,5 +1,7 @@
 """The lock on a run directory: one driver at a time, and none left behind by one that was killed."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -41,4 +43,22 @@ def test_a_second_driver_is_told_who_has_the_run(tmp_path: Path) -> None:
 
 def test_a_run_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write .*nowhere"), locked(tmp_path / "nowhere"):
+        pass
+
+
+def test_a_disk_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*asked: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with (
+        pytest.raises(InputError, match=r"no locks \(No locks available\): put the run on another"),
+        locked(tmp_path),
+    ):
+        pass
+
+
+def test_a_full_disk_has_the_lock_without_its_owners_name(tmp_path: Path) -> None:
+    (tmp_path / LOCK).symlink_to("/dev/full")
+    with locked(tmp_path):
         pass

@@ -62,6 +62,7 @@ def test_a_pc_that_ssh_does_not_reach_is_named_with_the_reason(
         (f"3.9.1\ninstalled\n{ROOMY}", f"has Python 3.9.1, the head has {PYTHON}", "install the same there"),
         (f"{PYTHON}\nnot\n{FULL}", "512 MB of disk free in its home folder, lowq", "free some space there"),
         (f"none\nnot\n{ROOMY}", "is being set up, or cannot be", "wait some minutes; `cat"),
+        ("Welcome!", "answers ssh with other lines than asked for", "have its ~/.bashrc print nothing"),
         (f"{PYTHON}\ninstalled\n{ROOMY}", "is set up, but Ray does not run there (yet)", "wait a minute; `cat"),
     ],
 )
@@ -127,7 +128,17 @@ def test_the_room_is_read_from_what_ray_up_leaves_on_the_head(tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize("text", [None, "provider: {type: aws}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "provider: {type: aws}",
+        "\n",
+        "[1",
+        "provider: {type: local}",
+        "provider: {type: local, head_ip: a, worker_ips: }",
+    ],
+)
 def test_a_cluster_made_by_other_means_has_no_room(text: str | None, tmp_path: Path) -> None:
     if text:
         (tmp_path / "told.yaml").write_text(text)

@@ -110,6 +110,8 @@ def test_no_server_and_no_address_are_refused_in_one_line() -> None:
     pytest.importorskip("mlflow")
     with pytest.raises(InputError, match="no MLflow server answers at http://127"):
         require_mlflow("http://127.0.0.1:1")
+    with pytest.raises(InputError, match="no MLflow server answers at http://lab:abc"):
+        require_mlflow("http://lab:abc")
     with pytest.raises(InputError, match="--mlflow takes the address of a tracking server"):
         require_mlflow("mlruns")
 

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from functools import partial
+from http.client import IncompleteRead
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from models.vgg16 import N_PARAMETERS, cached_weights, check_weights, fetch_weig
 from search.cli import main
 from search.records import describe_left_out
 from search.space.perceptual import find_weights, weights_facts
+from search.space.space import Space
 from search.space.spaces import SPACES
 
 FULL = SPACES["full"]
@@ -109,6 +111,21 @@ def test_without_weights_the_other_losses_are_searched_and_the_run_says_so(capsy
 def test_a_space_without_the_perceptual_loss_asks_for_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.space.perceptual.fetch_weights", lambda: pytest.fail("asked for weights"))
     assert find_weights(SPACES["smoke"], None) == (SPACES["smoke"], None, [])
+
+
+def test_a_download_that_breaks_off_leaves_the_loss_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks_off() -> Path:
+        raise IncompleteRead(b"abc", 997)
+
+    monkeypatch.setattr("search.space.perceptual.fetch_weights", breaks_off)
+    assert PERCEPTUAL not in find_weights(FULL, None)[0].axes["loss"]
+
+
+def test_a_space_whose_loss_is_no_axis_asks_for_no_weights() -> None:
+    space = Space("mine", {"architecture": ("native1k",)}, fields={"loss": "mse"})
+    assert find_weights(space, None) == (space, None, [])
+    with pytest.raises(ValueError, match="unknown loss 'mse' in space mine; known: none"):
+        space.narrowed("loss", ["mse"])
 
 
 def test_the_perceptual_loss_alone_cannot_be_searched_without_weights() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.errors import InputError
 from search.records import (
     PROPOSED,
     RECORDS,
@@ -60,9 +61,9 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: str) -> Non
     for name in (RECORDS, PROPOSED):
         with (tmp_path / name).open("ab") as file:
             file.write(line.encode("latin-1") + b"\n")
-    with pytest.raises(ValueError, match=r"records\.jsonl, line 2, is no record .*: put back a copy"):
+    with pytest.raises(InputError, match=r"records\.jsonl, line 2, is no record .*: put back a copy"):
         read_records(tmp_path)
-    with pytest.raises(ValueError, match=r"proposed\.jsonl, line 1, is no spec .*: put back a copy"):
+    with pytest.raises(InputError, match=r"proposed\.jsonl, line 1, is no spec .*: put back a copy"):
         read_proposed(tmp_path)
 
 

@@ -54,7 +54,9 @@ MISTAKES = {
     ),
     "no pack": (["--data", "nowhere"], "nowhere is no pack (it has no manifest.json): make one with"),
     "no run to resume": (["--resume", "nowhere"], "nowhere is no run directory (it has no run.json)"),
-    "existing run": (["--out", "."], ". exists: continue it with --resume ., or name another with --out"),
+    "a folder that is no run": (["--out", "."], ". exists and is no run: name another with --out"),
+    "a name too long": (["--out", "x" * 300], "File name too long"),
+    "a date as seed": (["--seed", "20260102030405"], "--seed must be 4294967195 or less, got 20260102030405"),
 }
 
 
@@ -186,3 +188,20 @@ def test_an_output_that_nobody_reads_is_no_mistake(
         monkeypatch.setattr("sys.stdout", unread)
         assert main(["--space", "smoke", "--data", str(small_pack.folder), "--dry-run"]) == 141
     assert capfd.readouterr().err == ""
+
+
+def test_a_run_that_is_there_is_gone_on_with_or_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    assert main(["--out", str(tmp_path)]) == 2
+    assert f"{tmp_path} exists: continue it with --resume {tmp_path}, or name another" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("facts", ['{"name": "x"}', '{"dataset": {}, "options": null, "scale": "demo"}'])
+@pytest.mark.parametrize("option", ["--from", "--resume"])
+def test_a_run_of_another_program_is_one_line(
+    option: str, facts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text(facts)
+    assert main([option, str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "was made by another program or version of lowq: its run.json has no " in line

@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState
 
 from search.engine.early_stopping import METRIC
@@ -316,3 +317,11 @@ def test_trials_of_other_fidelity_are_told_as_pruned_where_they_ended() -> None:
     assert (told.state, told.intermediate_values) == (TrialState.PRUNED, {1: 0.5})
     _run(searcher, 1)
     assert [_cell(spec) for spec in host.announced] == CELLS[:1]  # what another run tried there does not stand for it
+
+
+def test_a_copy_of_the_study_that_cannot_be_made_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*asked: object, **named: object) -> None:
+        raise sqlalchemy.exc.OperationalError("", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr("optuna.storages.RDBStorage", broken)
+    assert Mirror(tmp_path).is_broken

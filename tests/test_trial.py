@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from datasets.errors import InputError
 from datasets.jpeg import decode_jpeg
 from datasets.packed import PackedDataset
 from models.names import METRICS
@@ -19,8 +20,8 @@ from search.space.scale import Protocol, TrialSetup
 from search.space.spec import BASELINE, FILTER, TrialSpec, TrialStatus
 from search.trial.reporting import Progress, Report, Verdict
 from search.trial.restorers import load_restorer
-from search.trial.store import SAMPLES, SCORES, LocalStore, StoreError
-from search.trial.trial import epoch_images, run_trial
+from search.trial.store import SAMPLES, SCORES, STATE, LocalStore, StoreError
+from search.trial.trial import epoch_images, run_trial, score_paused
 
 pytestmark = pytest.mark.usefixtures("small_resnet")
 PARAMETERS = 25 * 3 * 4 + 4 + 25 * 4 * 8 + 8 + 9 * 8 * 8 + 8 + 8 * 4 + 4 + 9 * 4 * 3 + 3
@@ -166,6 +167,22 @@ def test_the_kept_restorer_is_the_one_that_was_scored(small_pack: PackedDataset,
     state = TrainingState.from_bytes(store.load(SPEC.trial_id) or b"")
     model = load_restorer(SPEC, store)
     np.testing.assert_array_equal(model.get_weights()[0], state.best_weights[0])
+
+
+def test_weights_that_are_lost_or_damaged_are_no_untrained_network(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with pytest.raises(InputError, match=f"of trial {SPEC.trial_id} is missing in the run: put back a copy"):
+        load_restorer(SPEC, store)
+    store.save(SPEC.trial_id, 1, {STATE: b"x" * 99})
+    with pytest.raises(InputError, match="is damaged: put back a copy"):
+        load_restorer(SPEC, store)
+
+
+def test_a_paused_trial_that_cannot_be_scored_may_be_tried_again(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.save(SPEC.trial_id, 1, {STATE: b"x" * 99})
+    record = score_paused(SPEC, small_pack, store, SETUP)
+    assert (record.status, record.is_outside) == (TrialStatus.FAILED, True)
 
 
 def test_without_restoring_the_best_the_last_weights_are_scored(small_pack: PackedDataset, tmp_path: Path) -> None:

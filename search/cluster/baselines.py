@@ -10,6 +10,7 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from datasets.errors import last_line
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
@@ -137,7 +138,7 @@ class Baselines:
                 self.waiting.append((baseline, part, n_tries + 1))
                 return
             self.waiting = deque(item for item in self.waiting if item[0] is not baseline)
-            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
+            reason = last_line(error)
             self.take(failed_record(baseline.spec, "", reason, is_outside=True))
             return
         if part is None:

@@ -31,7 +31,10 @@ def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[s
         say(f"trying other codecs on {len(images)} test images")
         write_whole(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine)))
     path = run / RESTORING_FILE
-    timed = scores_from_bytes(path.read_bytes()) if path.exists() else []
+    try:
+        timed = scores_from_bytes(path.read_bytes())
+    except (OSError, ValueError):  # not there, or damaged: measured anew
+        timed = []
     known = {row["trial_id"] for row in timed}
     waiting = [record.spec for record in choose_tested(run, task.n_finalists) if record.trial_id not in known]
     if waiting:

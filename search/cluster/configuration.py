@@ -47,9 +47,13 @@ def read_configuration(path: Path | None = None) -> ClusterConfiguration | None:
         return None
     if not path.is_file():
         return None
-    told: dict[str, Any] = yaml.safe_load(path.read_text())
-    provider, auth = told.get("provider", {}), told.get("auth", {})
-    if provider.get("type") != "local":
-        return None
-    key = Path(auth.get("ssh_private_key", "~/ray_bootstrap_key.pem")).expanduser()
-    return ClusterConfiguration(provider["head_ip"], tuple(provider["worker_ips"]), auth.get("ssh_user", "USER"), key)
+    try:
+        told: dict[str, Any] = yaml.safe_load(path.read_text())
+        provider, auth = told.get("provider", {}), told.get("auth", {})
+        if provider.get("type") != "local":
+            return None
+        key = Path(auth.get("ssh_private_key", "~/ray_bootstrap_key.pem")).expanduser()
+        workers = tuple(provider["worker_ips"])
+        return ClusterConfiguration(provider["head_ip"], workers, auth.get("ssh_user", "USER"), key)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):
+        return None  # another program's, or of a cluster of another kind

@@ -63,7 +63,10 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     }
     if address:
         _require_answer(address)
-        ray.init(address, runtime_env={"env_vars": environment}, **options)
+        try:
+            ray.init(address, runtime_env={"env_vars": environment}, **options)
+        except Exception as error:  # Ray raises bare ones
+            raise InputError(_advice(address, f"{type(error).__name__}: {' '.join(str(error).split())}")) from error
         keep_from_screen()
         return machine(trials_per_gpu)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # workers run this checkout too
@@ -77,7 +80,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
             _system_config=NO_MEMORY_MONITOR,
             **options,
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # Ray raises bare ones, such as "timed out during startup"
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         advice = "it needs a home folder it can write, a TMPDIR of few letters, and a /tmp/ray of its own"
         raise InputError(f"Ray cannot start on this machine ({reason}): {advice}") from error

@@ -8,7 +8,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from datasets.errors import InputError
+from datasets.errors import InputError, last_line
 from search.cluster.file_set import PART_BYTES, FileSet, begin, discard, find, finish, take
 
 
@@ -39,7 +39,7 @@ def deliver(file_set: FileSet, nodes: Mapping[str, str]) -> list[str]:
                 for offset in range(0, max(1, file.n_bytes), PART_BYTES):
                     everywhere(take, file.name, offset, ray.put(source.read(PART_BYTES)))
         everywhere(finish)
-    except InputError:
+    except BaseException:  # Ctrl-C too
         ray.wait([on_node(discard, node).remote(file_set, token) for node in lacking], num_returns=len(lacking))
         raise
     return list(lacking.values())
@@ -58,6 +58,6 @@ def _all(answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str]) -> 
             results[node] = ray.get(answer)
         except (RayError, OSError) as error:
             cause = getattr(error, "cause", None) or error
-            reason = str(getattr(cause, "strerror", None) or cause).strip().splitlines()[-1]
+            reason = getattr(cause, "strerror", None) or last_line(error)
             raise InputError(f"{names[node]} cannot take in the data: {reason}") from error
     return results

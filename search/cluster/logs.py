@@ -33,6 +33,12 @@ class WorkerLog:
             file.write("".join(f"{line}\n" for line in lines))
 
 
+class DriverLog(logging.FileHandler):
+    """The driver's log; that the disk is full is told by what must be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None: ...  # noqa: N802
+
+
 def send_logs_to(folder: Path) -> None:
     """Put into files of the run: Ray's and Python's warnings, which a user cannot act on, and what workers print.
 
@@ -42,7 +48,7 @@ def send_logs_to(folder: Path) -> None:
     workers = WorkerLog(folder / WORKER_LOG)
     global_worker_stdstream_dispatcher.remove_handler(WORKER_LOG)
     global_worker_stdstream_dispatcher.add_handler(WORKER_LOG, workers.write)
-    handler = logging.FileHandler(folder / "driver.log")
+    handler = DriverLog(folder / "driver.log", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logging.captureWarnings(True)
     for name in ("ray", "optuna", "py.warnings"):

@@ -58,7 +58,10 @@ def _ask(configuration: ClusterConfiguration, worker: str) -> Fault:
 
 def _explain(worker: str, facts: list[str]) -> Fault:
     """Read what a PC answered: Python's version, whether lowq is installed, a line of df."""
-    python, installed, free_mb = facts[0], facts[1], int(facts[5]) * 1024 / 1e6
+    try:
+        python, installed, free_mb = facts[0], facts[1], int(facts[5]) * 1024 / 1e6
+    except (LookupError, ValueError):
+        return Fault(worker, "answers ssh with other lines than asked for", "have its ~/.bashrc print nothing to ssh")
     wanted = platform.python_version()
     if python not in ("none", wanted):
         fix = "install the same there, or name one that all have in cluster.yaml"

@@ -89,9 +89,7 @@ def score_finalists(
         num_cpus=machine.n_threads, num_gpus=n_gpus, max_retries=MAX_FAILURES, label_selector=where(machine)
     )
     task = kind(_score_on_test)
-    before = {
-        record.trial_id: scores_from_bytes(store.path(record.trial_id, SCORES).read_bytes()) for record in finalists
-    }
+    before = {record.trial_id: _read_scores(store.path(record.trial_id, SCORES)) for record in finalists}
     waiting = [record for record in finalists if not any(row["split"] == "test" for row in before[record.trial_id])]
     parts = {
         record.trial_id: [
@@ -103,6 +101,13 @@ def score_finalists(
         added = [row for part in results(parts[record.trial_id]) for row in part]
         store.save(record.trial_id, record.epochs_run, {SCORES: scores_to_bytes(before[record.trial_id] + added)})
         yield record.trial_id
+
+
+def _read_scores(path: Path) -> list[Row]:
+    try:
+        return scores_from_bytes(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: put back a copy, then go on with --resume") from error
 
 
 def near_parity(record: TrialRecord) -> tuple[int, ...]:

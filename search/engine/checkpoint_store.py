@@ -1,5 +1,7 @@
 """The checkpoint store: an actor beside the driver, which keeps trials' files and answers what they should do next."""
 
+import os
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,8 +139,8 @@ def find_checkpoint_store(name: str) -> ray.actor.ActorHandle:
 
 
 def checkpoint_store_name(run: Path) -> str:
-    """Return the checkpoint store's name in the cluster: the run directory's path."""
-    return f"checkpoint store of {run}"
+    """Return the checkpoint store's name in the cluster, of this driver alone: PCs may have runs of the same path."""
+    return f"checkpoint store of {run}, process {os.getpid()} on {platform.node()}"
 
 
 def how_it_ended(checkpoints: ray.actor.ActorHandle, trial_id: str) -> Ending:

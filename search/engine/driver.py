@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ray.exceptions import RayError, RayTaskError
 
-from datasets.errors import InputError
+from datasets.errors import InputError, explain
 from search.cluster.baselines import Baselines
 from search.cluster.codec_tasks import compare_codecs
 from search.cluster.delivery import deliver
@@ -38,7 +38,7 @@ from search.scoring.finalists import choose_finalists, choose_tested
 from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
-from search.trial.store import SCORES, STATE, LocalStore, curve_of
+from search.trial.store import SCORES, STATE, LocalStore, StoreError, curve_of
 
 LOGS = "logs"
 N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
@@ -61,10 +61,18 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
         return False
     try:
         search.score()
+    except RayTaskError as error:
+        cause: BaseException = error
+        while isinstance(cause, RayTaskError):
+            cause = cause.cause
+        if isinstance(cause, StoreError):
+            raise cannot_write(run, str(cause)) from error
+        if isinstance(cause, OSError):
+            what = f"{cause.filename or 'a file that a worker needs'}: {explain(cause)}"
+            raise InputError(f"{what}; what ended is safe: go on with --resume {quoted(run)}") from error
+        raise  # what the work itself raised
     except OSError as error:
         raise cannot_write(run, error.strerror or str(error)) from error
-    except RayTaskError:
-        raise  # what the work itself raised
     except RayError as error:
         raise lost_worker(run, error) from error
     return True
@@ -120,6 +128,9 @@ class Search:
             self.say(f"screening {n_left} encoders with the linear filter")
         screening.run(self.writer.write_record, lambda: self.log.share_of_budget() < MOST_OF_BUDGET)
         best = screening.best()
+        if not screening.known:
+            more = f"give --time-budget more, then go on with --resume {quoted(self.run)}"
+            raise InputError(f"the time budget ended before an encoder was screened: {more}")
         if not best:
             raise InputError("no encoder that was screened reaches a value: look at what the pack holds")
         self.say(f"networks are trained on files of: {', '.join(best)}")

@@ -4,7 +4,7 @@ import fcntl
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datasets.errors import InputError
@@ -16,7 +16,7 @@ LOCK = "lock"
 def locked(run: Path) -> Iterator[None]:
     """Hold the lock of a run directory. Raises InputError, naming who has it, when another search does."""
     try:
-        file = (run / LOCK).open("a+")
+        file = (run / LOCK).open("ab+", buffering=0)
     except OSError as error:
         raise InputError(f"cannot write {run}: {error.strerror or error}") from error
     with file:
@@ -24,9 +24,12 @@ def locked(run: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            owner = file.read().strip() or "another process"
+            owner = file.read().decode(errors="replace").strip() or "another process"
             raise InputError(f"{run} is being searched by {owner}: wait until it ends, or end it") from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}")
-        file.flush()
+        except OSError as error:
+            elsewhere = "put the run on another, then --resume it there"
+            raise InputError(f"the disk of {run} has no locks ({error.strerror}): {elsewhere}") from error
+        with suppress(OSError):  # it only tells others who has the run
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()}".encode())
         yield

@@ -7,6 +7,7 @@ import optuna
 import sqlalchemy
 
 logger = logging.getLogger("optuna.lowq")  # where Optuna's own goes
+CANNOT_WRITE = (OSError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)
 LOCKED_S = 1.0  # for which a copy that somebody else has locked is waited for
 
 
@@ -15,12 +16,16 @@ class Mirror:
 
     def __init__(self, run: Path) -> None:
         database = run / "study.db"
-        database.unlink(missing_ok=True)  # what ended before is told again
         address = sqlalchemy.URL.create("sqlite", database=str(database)).render_as_string()
         waiting = {"connect_args": {"timeout": LOCKED_S}}
-        storage = optuna.storages.RDBStorage(address, engine_kwargs=waiting)
-        self.study = optuna.create_study(storage=storage, study_name=run.name, direction="minimize")
         self.is_broken = False
+        try:
+            database.unlink(missing_ok=True)  # what ended before is told again
+            storage = optuna.storages.RDBStorage(address, engine_kwargs=waiting)
+            self.study = optuna.create_study(storage=storage, study_name=run.name, direction="minimize")
+        except CANNOT_WRITE as error:
+            self.is_broken = True
+            logger.warning("study.db cannot be made: %s", error)
 
     def add(self, trial: optuna.trial.FrozenTrial) -> None:
         """Add an ended trial; a copy that cannot be written is no reason to end a search, or to hold it up again."""
@@ -28,6 +33,6 @@ class Mirror:
             return
         try:
             self.study.add_trial(trial)
-        except optuna.exceptions.StorageInternalError as error:
+        except CANNOT_WRITE as error:
             self.is_broken = True
             logger.warning("study.db lacks trial %s and those after it: %s", trial.user_attrs, error)

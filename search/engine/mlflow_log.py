@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from http.client import HTTPException
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -30,7 +31,7 @@ def require_mlflow(uri: str) -> None:
         urllib.request.urlopen(uri, timeout=ANSWER_S).close()
     except urllib.error.HTTPError:
         return  # it answers
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise InputError(f"no MLflow server answers at {uri} ({reason}): start one, or leave --mlflow out") from error
 

@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 from datasets.encoders import mozjpeg
 from datasets.encoders.encoder import JPEG
 from datasets.encoders.family import find_family
-from datasets.errors import InputError
+from datasets.errors import InputError, last_line
 from datasets.qualities import quality_range
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
@@ -77,7 +77,7 @@ class Screening:
             try:
                 record: TrialRecord = ray.get(ready)
             except (RayError, *OUTSIDE) as error:
-                n_failed, reason = n_failed + 1, str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
+                n_failed, reason = n_failed + 1, last_line(error)
                 if n_failed >= MAX_FAILURES:
                     raise InputError(f"no encoder can be screened: {reason}") from error
                 if trial is not None:

@@ -1,6 +1,7 @@
 """The perceptual loss in a search: VGG16's weights are found, or the search goes on without it and says so."""
 
 import hashlib
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def find_weights(space: Space, named: Path | None) -> tuple[Space, Path | None, 
     named: the file that the user gave; without one Keras' own copy is used, or downloaded. Raises InputError when the
     named file is not VGG16's, or when nothing is left to compare.
     """
-    if PERCEPTUAL not in space.axes["loss"]:
+    if PERCEPTUAL not in space.axes.get("loss", (space.fields.get("loss"),)):
         return space, None, []
     if named is not None:
         return space, _checked(named), []
@@ -26,8 +27,8 @@ def find_weights(space: Space, named: Path | None) -> tuple[Space, Path | None, 
         print(f"VGG16's weights for the perceptual loss are downloaded once (59 MB): {cached_weights()}", flush=True)
     try:
         return space, _checked(fetch_weights()), []
-    except OSError as error:
-        others = [loss for loss in space.axes["loss"] if loss != PERCEPTUAL]
+    except (OSError, HTTPException) as error:
+        others = [loss for loss in space.axes.get("loss", ()) if loss != PERCEPTUAL]
         if not others:
             raise InputError(
                 f"the perceptual loss needs VGG16's weights, which cannot be downloaded ({_reason(error)}): name a "
@@ -53,5 +54,5 @@ def _checked(path: Path) -> Path:
     return path.resolve()
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "reason", error)).split())

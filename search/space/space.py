@@ -87,8 +87,8 @@ class Space:
         if values is None:
             return self
         for value in values:
-            if value not in self.axes[axis]:
-                known = ", ".join(map(str, self.axes[axis]))
+            if value not in self.axes.get(axis, ()):
+                known = ", ".join(map(str, self.axes.get(axis, ()))) or "none"
                 raise ValueError(f"unknown {axis.replace('_', ' ')} {value!r} in space {self.name}; known: {known}")
         kept = tuple(value for value in self.axes[axis] if value in values)
         return replace(self, axes={**self.axes, axis: kept})

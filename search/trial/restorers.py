@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.architectures.planes import PlaneFilter
 from models.build import build_model
@@ -16,8 +17,19 @@ from search.trial.store import STATE, Store
 
 
 def load_restorer(spec: TrialSpec, store: Store) -> keras.Model:
-    """Return the restorer that an ended trial left in the store, with the weights it was scored by."""
-    return scored_model(spec, load_state(spec, store))
+    """Return the restorer that an ended trial left in the store, with the weights it was scored by.
+
+    Raises InputError where they are lost: an untrained network would pass for it.
+    """
+    if spec.returns_input:
+        return scored_model(spec, None)
+    kept, file = store.load(spec.trial_id), f"{STATE} of trial {spec.trial_id}"
+    if kept is None:
+        raise InputError(f"{file} is missing in the run: put back a copy, then go on with --resume")
+    try:
+        return scored_model(spec, TrainingState.from_bytes(kept))
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: put back a copy, then go on with --resume") from error
 
 
 def load_state(spec: TrialSpec, store: Store) -> TrainingState | None:

@@ -56,11 +56,20 @@ def run_trial(
 
 
 def score_paused(spec: TrialSpec, pack: PackedDataset, store: Store, setup: TrialSetup) -> TrialRecord:
-    """Score a trial that has not ended as its state is, and return its record; its training can go on later."""
+    """Score a trial that has not ended as its state is, and return its record; its training can go on later.
+
+    One that cannot be scored, such as for want of memory, is a failed record that is tried again on --resume.
+    """
     keras.utils.clear_session()
-    pack = pack.written_by(spec.family)
-    monitor = read_monitor(pack, spec.split, setup.protocol)
-    return _finish(spec, pack, monitor, load_state(spec, store), TrialStatus.PAUSED, store, setup)
+    try:
+        written = pack.written_by(spec.family)
+        monitor = read_monitor(written, spec.split, setup.protocol)
+        return _finish(spec, written, monitor, load_state(spec, store), TrialStatus.PAUSED, store, setup)
+    except StoreError:
+        raise
+    except Exception as error:  # the trial boundary
+        reason = f"{type(error).__name__}: {error}"
+        return failed_record(spec, pack.fingerprint, reason, kept_curve(spec, store), is_outside=True)
 
 
 def kept_curve(spec: TrialSpec, store: Store) -> tuple[Row, ...]:
