@@ -29,6 +29,7 @@ MEASURED = (
     *("gain", "gain_low", "gain_high", "change", "change_sd", "change_low", "change_high", "n_changed", "n_improved"),
     *("mean_beside_psnr", "mean_bytes", "reference_bytes"),
 )
+Groups = Mapping[int, int] | None  # image -> group of images that belong together
 
 
 def cells_of(run: Run) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def average(
     baseline_ids: Collection[str],
     reference_quality: int,
     by_system: bool = False,
-    groups: Mapping[int, int] | None = None,
+    groups: Groups = None,
     inputs: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Average every trial's scores, and those of JPEG as it is over the same images.
@@ -172,11 +173,7 @@ def _sides(own: Floats, beside: Sequence[Floats], metric: str) -> Floats:
 
 
 def _average_cells(
-    rows: pd.DataFrame,
-    sides: Mapping[str, Floats],
-    shared: Mapping[str, Any],
-    keys: list[str],
-    groups: Mapping[int, int] | None,
+    rows: pd.DataFrame, sides: Mapping[str, Floats], shared: Mapping[str, Any], keys: list[str], groups: Groups
 ) -> list[dict[str, Any]]:
     """Return the columns of a trial's cells, of each metric."""
     by_cell = rows.groupby(keys, sort=True, observed=True)
@@ -187,15 +184,12 @@ def _average_cells(
     same |= {name: index[name].to_numpy(int if name == "input_quality" else object) for name in keys}
     same["mean_bytes"] = cells.mean(rows[BYTES].to_numpy(np.float64))
     same["reference_bytes"] = cells.mean(shared["reference_bytes"])
-    return [
-        {
-            **same,
-            **_average_metric(sides[metric], cells, metric),
-            "metric": np.full(cells.n, metric, object),
-            "mean_beside_psnr": cells.of(finite).mean(sides[metric][0][finite]),
-        }
-        for metric in METRICS
-    ]
+    parts = []
+    for metric in METRICS:
+        beside = cells.of(finite).mean(sides[metric][0][finite])
+        own = {"metric": np.full(cells.n, metric, object), "mean_beside_psnr": beside}
+        parts.append({**same, **own, **_average_metric(sides[metric], cells, metric)})
+    return parts
 
 
 def _average_metric(sides: Floats, cells: Grouping, metric: str) -> dict[str, NDArray[Any]]:
@@ -224,7 +218,7 @@ def _left_out(sides: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.isinf(sides[:3]).any(axis=0))
 
 
-def _groups(by_cell: Any, images: "pd.Series[Any]", groups: Mapping[int, int] | None) -> Places | None:
+def _groups(by_cell: Any, images: "pd.Series[Any]", groups: Groups) -> Places | None:
     """Return a number for each cell and group of images; an image without a group is one of its own."""
     if groups is None:
         return None

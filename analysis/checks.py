@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
+from datasets.errors import InputError
 
-class RunError(ValueError):
+
+class RunError(InputError):
     """What was asked for cannot be done; the message says in one line what to do."""
 
 

@@ -3,13 +3,9 @@
 RUN may be a CSV file of printed means: then they are rebuilt, examined and decided by the thesis' rule.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from analysis.checks import RunError
 from analysis.compare import open_pair
 from analysis.findings import Findings, find
 from analysis.records import fidelity_sentence
@@ -21,32 +17,21 @@ from analysis.run import open_run
 from analysis.tables.data import sizes_frame
 from analysis.tables.models import columns_of, summary_table
 from analysis.tables.write import to_text
+from datasets.console import OneLineParser, run_command
 
-USER_ERROR = 2
 COMPARE = "compare"  # a run in a folder of this name is told as ./compare
 # With JPEG as it is, at up to 17 characters a column, these stay within 120.
 N_TRIALS_PRINTED = 5
 WHO = {"validation": "the best of all trials", "test": "the finalists"}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise RunError(f"{message}; usage: {self.format_usage().removeprefix('usage: ').strip()}")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code, 2 with one line on stderr for a user's mistake."""
-    try:
-        said = _compare(arguments[1:]) if arguments[:1] == [COMPARE] else _report(arguments)
-    except (RunError, OSError) as error:
-        print(f"lowq: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    print(said)
-    return 0
+    return run_command(lambda: print(_compare(arguments[1:]) if arguments[:1] == [COMPARE] else _report(arguments)))
 
 
 def _report(arguments: Sequence[str]) -> str:
-    parser = _Parser(prog="python -m analysis", description="Write the report of a run.")
+    parser = OneLineParser(prog="python -m analysis", description="Write the report of a run.")
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a search, or a CSV file of means")
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder of the report (default: RUN/report)")
     options = parser.parse_args(arguments)
@@ -62,7 +47,8 @@ def _report(arguments: Sequence[str]) -> str:
 
 
 def _compare(arguments: Sequence[str]) -> str:
-    parser = _Parser(prog=f"python -m analysis {COMPARE}", description="Say what differs between two runs of one pack.")
+    said = "Say what differs between two runs of one pack."
+    parser = OneLineParser(prog=f"python -m analysis {COMPARE}", description=said)
     parser.add_argument("runs", type=Path, nargs=2, metavar="RUN", help="a directory that a search wrote")
     parser.add_argument("--out", type=Path, metavar="OUT", help="folder for a page and tables (default: print alone)")
     options = parser.parse_args(arguments)

@@ -66,16 +66,10 @@ class CodecComparison:
     verdict: str = ""
 
     def optimised_share(self, quality: int) -> float | None:
-        """Return the bytes of JPEG of a quality with optimised Huffman tables, as a share of those without.
-
-        None where either was not tried.
-        """
-        sizes = self.points.set_index(POINT)["mean_bytes"]
-        places = (OPTIMISED, quality), (JPEG, quality)
-        if any(place not in sizes.index for place in places):
-            return None
-        optimised, plain = (float(sizes[place]) for place in places)
-        return optimised / plain
+        """Return the share of JPEG's bytes that it needs with optimised Huffman tables; None: one is untried."""
+        sizes = self.points.set_index(POINT)["mean_bytes"].to_dict()
+        optimised, plain = (sizes.get((name, quality)) for name in (OPTIMISED, JPEG))
+        return None if optimised is None or plain is None else float(optimised / plain)
 
 
 def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:

@@ -35,10 +35,8 @@ def read_facts(path: Path) -> dict[str, Any]:
     """Read a run's facts. Raises RunError when PATH is no run directory, or the facts are not what they must be."""
     try:
         facts = read_run_facts(path)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         raise RunError(str(error)) from error
-    except ValueError as error:
-        raise RunError(f"{RUN_FACTS} must be JSON, found {error} in {path}; name another run") from error
     dataset: dict[str, Any] = facts["dataset"] if isinstance(facts.get("dataset"), dict) else {}
     missing = [name for name in FACTS if name not in facts] + [name for name in DATASET_FACTS if name not in dataset]
     rule = f"must name {', '.join(missing)}, and does not" if missing else _wrong(facts, dataset)

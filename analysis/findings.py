@@ -72,10 +72,8 @@ class Findings:
 
     def able(self, split: str) -> list[TrialRecord]:
         """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""
-        scored = [
-            record for record in self.run.trials if record.status in SCORED and self.run.has_scores(record, split)
-        ]
-        return [record for record in scored if record.trial_id not in self.suspects]
+        fit = [r for r in self.run.trials if r.status in SCORED and r.trial_id not in self.suspects]
+        return [record for record in fit if self.run.has_scores(record, split)]
 
     @cached_property
     def best(self) -> TrialRecord | None:

@@ -11,17 +11,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.cells import ALL
-from analysis.checks import RunError
+from analysis.checks import RunError, one_line
 from analysis.decide import METRIC_TITLES
 from analysis.study import AXES, Study
 from analysis.suspects import SWAPPED, Oddity, examine
 from models.names import METRIC_DIRECTIONS
 from search.space.spec import RANDOM, TrialStatus
 
-COLUMNS = (
-    *("table", "network", "output_activation", "dataset", "training_quality"),
-    *("loss", "input_quality", "metric", "value"),
-)
 # What the thesis calls otherwise than we do.
 NAMED = ("identity", "resnet", "jjnet", "memnet", "unet", "denseunet", "smallxception", "densenet", "resnetyuv")
 NETWORKS = {**{name: name for name in NAMED}, "xception": "smallxception"}
@@ -42,10 +38,10 @@ RULES: Mapping[str, tuple[str, str]] = {
     "network": _one_of(NETWORKS),
     "output_activation": _one_of(ACTIVATIONS),
     "dataset": _one_of(DATASETS),
-    "loss": _one_of(LOSSES),
-    "metric": _one_of(METRICS),
     "training_quality": (f"a JPEG quality, 1..100, or {RANDOM}", f"{QUALITY}|{RANDOM}"),
+    "loss": _one_of(LOSSES),
     "input_quality": ("a JPEG quality, 1..100", QUALITY),
+    "metric": _one_of(METRICS),
     "value": ("a finite number", ".*"),
 }
 
@@ -58,10 +54,10 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     Raises RunError when the file is no such table.
     """
     text = _read(path)
-    lacking = [name for name in COLUMNS if name not in text]
+    lacking = [name for name in RULES if name not in text]
     if lacking:
         raise RunError(
-            f"a table of printed means has the columns {', '.join(COLUMNS)}; {path} lacks {', '.join(lacking)}"
+            f"a table of printed means has the columns {', '.join(RULES)}; {path} lacks {', '.join(lacking)}"
         )
     if text.empty:
         raise RunError(f"a table of printed means has a row for each, found none in {path}; name another file")
@@ -92,7 +88,7 @@ def read_printed(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     twice = rows[rows.duplicated(CELL)]
     if len(twice):
         raise RunError(f"a mean stands once, found {' '.join(map(str, twice.iloc[0][CELL]))} twice in {path}; keep one")
-    unknown = [str(name) for name in text.columns if name not in COLUMNS]
+    unknown = [str(name) for name in text.columns if name not in RULES]
     return rows, (f"Columns of {path.name} that were not read: {', '.join(unknown)}.",) if unknown else ()
 
 
@@ -100,7 +96,8 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} must be a CSV file, found {error}; name a run directory or a table") from error
+        found = one_line(error)
+        raise RunError(f"{path} must be a CSV file, found {found}; name a run directory or a table") from error
 
 
 REFERENCE_QUALITY = 75
@@ -172,13 +169,11 @@ def study_of_printed(printed: pd.DataFrame, oddities: Sequence[Oddity], referenc
     """Take from printed means what tables need; means of a trial with swapped labels are no rivals of other tables'."""
     unfit = {trial: oddity.kind for oddity in reversed(oddities) if oddity.kept_out for trial in oddity.trials}
     mislabelled = {trial for oddity in oddities if oddity.kind == SWAPPED for trial in oddity.trials}
-    trials = printed[["trial_id", "model", "table", *AXES[:1], *AXES[2:-1]]].drop_duplicates(
-        "trial_id", ignore_index=True
-    )
+    columns = ["trial_id", "model", "table", *AXES[:1], *AXES[2:-1]]
     unknown = dict.fromkeys(("margin", "merit", "psnr_gain_db"), np.nan)
-    trials = trials.assign(
-        global_residual=True, encoder=None, status=str(TrialStatus.COMPLETED), epoch_images=None, **unknown
-    )
+    trials = printed[columns].drop_duplicates("trial_id", ignore_index=True)
+    trials = trials.assign(global_residual=True, encoder=None, epoch_images=None, **unknown)
+    trials["status"] = str(TrialStatus.COMPLETED)
     is_tiny, is_data100 = (trials["split"] == split for split in ("tiny", "data100"))  # data101's are not printed
     epochs = (trials["architecture"] + "-" + trials["training_quality"].astype(str)).map(reference.epochs)
     trials["epochs_run"] = epochs.where(is_data100).mask(is_tiny, TINY_EPOCHS)

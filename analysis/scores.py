@@ -15,12 +15,8 @@ from search.space.spec import TrialStatus
 
 ROW_KEY = ["image", "split", "input_quality", "region"]
 NEEDED = {
-    "image": pa.int32(),
-    "split": pa.string(),
-    "input_quality": pa.int16(),
-    "region": pa.string(),
-    "jpeg_bytes": pa.int32(),
-    **dict.fromkeys(METRICS, pa.float64()),
+    **{"image": pa.int32(), "split": pa.string(), "input_quality": pa.int16(), "region": pa.string()},
+    **{"jpeg_bytes": pa.int32(), **dict.fromkeys(METRICS, pa.float64())},
 }
 # A file may lack them; its rows then have none.
 OPTIONAL = {"name": pa.string(), "system": pa.string()}

@@ -40,10 +40,6 @@ class Interval:
     def has_bounds(self) -> bool:
         return math.isfinite(self.low)
 
-    @property
-    def in_percent(self) -> "Interval":
-        return Interval(100 * self.estimate, 100 * self.low, 100 * self.high, self.n, self.n_groups)
-
 
 @dataclass(frozen=True)
 class Grouping:

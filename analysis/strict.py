@@ -166,7 +166,7 @@ def bytes_of(pairs: pd.DataFrame) -> dict[str, Any]:
     """Return mean_bytes and reference_bytes of the files of pairs, and as saved the percent of bytes between them."""
     images = pairs.drop_duplicates("image")
     fewer, reference = images["reference_bytes"] - images["jpeg_bytes"], images["reference_bytes"]
-    saved = statistics.bootstrap_ratio(fewer, reference, images["group"]).in_percent
+    saved = statistics.bootstrap_ratio(100 * fewer, reference, images["group"])
     means = {"mean_bytes": float(images["jpeg_bytes"].mean()), "reference_bytes": float(reference.mean())}
     return {"saved": saved, **means}
 

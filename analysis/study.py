@@ -17,12 +17,12 @@ from search.space.spec import RANDOM, TrialStatus
 AXES = ("architecture", "global_residual", "output_activation", "training_quality", "loss", "split", "encoder")
 UNFIT = (TrialStatus.DEAD, TrialStatus.DIVERGED, TrialStatus.FAILED)
 BASELINE = "identity"
-# What is no setting of a trial, in a frame of trials.
-OUTCOMES = {
-    *("trial_id", "status", "epochs_run", "margin", "input_margin", "merit", "psnr_gain_db", "parameters"),
-    *("macs_per_pixel", "bytes_at_parity", "restore_ms", "weights_bytes", "seconds", "trained_batch_size", "device"),
-    *("error", "model", "table"),
-}
+# Of a record, into a frame of trials; with the others, whatever there is no setting of a trial.
+OUTCOME = (
+    *("margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel", "restore_ms", "weights_bytes"),
+    *("seconds", "trained_batch_size", "device", "error"),
+)
+OUTCOMES = {*OUTCOME, "trial_id", "status", "epochs_run", "bytes_at_parity", "merit", "model", "table"}
 CHOICE = (
     "Where several trials share a cell, one stands for them: of those that are neither dead, diverged, failed nor "
     "suspect the longest trained, of these the best of the ranking on validation images."
@@ -90,18 +90,13 @@ def study_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Stud
 
 def trials_frame(records: Sequence[TrialRecord]) -> pd.DataFrame:
     """Tabulate records in their order: outcome, cost, every setting."""
-    first = ("margin", "input_margin", "psnr_gain_db", "parameters", "macs_per_pixel")
-    then, last = ("restore_ms", "weights_bytes", "seconds"), ("trained_batch_size", "device", "error")
     rows: list[dict[str, object]] = []
-    for record in records:
-        settings = settings_of(record)
-        told: dict[str, object] = {"trial_id": record.trial_id, "status": record.status.value}
-        told |= {"epochs_run": record.epochs_run, "epochs_allowed": settings.pop("epochs")}
-        told |= {name: getattr(record, name) for name in first} | {"bytes_at_parity": bytes_at_parity(record)}
-        told |= {name: getattr(record, name) for name in then}
-        told |= {name: str(value) if isinstance(value, list | dict) else value for name, value in settings.items()}
-        rows.append(told | {name: getattr(record, name) for name in last})
-    return pd.DataFrame(rows, columns=None if records else ["trial_id", *AXES])
+    for r in records:
+        told: dict[str, object] = {"trial_id": r.trial_id, "status": r.status.value, "epochs_run": r.epochs_run}
+        told |= {name: getattr(r, name) for name in OUTCOME} | {"bytes_at_parity": bytes_at_parity(r)}
+        rows.append(told | {k: str(v) if isinstance(v, list | dict) else v for k, v in settings_of(r).items()})
+    table = pd.DataFrame(rows, columns=None if records else ["trial_id", *AXES])
+    return table.rename(columns={"epochs": "epochs_allowed"})
 
 
 def by_size(value: Any) -> tuple[bool, bool, float, str]:

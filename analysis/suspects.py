@@ -142,10 +142,7 @@ def examine_run(run: Run, cells: pd.DataFrame, splits: Collection[str] = ("valid
     means = means[means["trial"].isin(list(tried))]
     inputs = means[means["change"].notna() & means["metric"].isin(METRICS)]
     inputs = inputs.assign(mean=inputs["mean"] - inputs["change"])  # of the images that the trial was scored on
-    rows = [
-        {"trial": trial_id, "network": record.spec.architecture, "origin": _origin(record, tried)}
-        for trial_id, record in tried.items()
-    ]
+    rows = [(trial_id, record.spec.architecture, _origin(record, tried)) for trial_id, record in tried.items()]
     trials = pd.DataFrame(rows, columns=["trial", "network", "origin"])
     statuses = {trial_id: record.status.value for trial_id, record in tried.items()}
     untrained = [trial_id for trial_id, record in tried.items() if record.curve and not had_its_chance(record.curve)]

@@ -254,7 +254,7 @@ def test_run_in_progress_is_compared_by_what_has_ended(tmp_path: Path, capsys: p
 def test_command_asked_wrongly_says_how_it_is_used(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(["compare", *arguments]) == 2
     error = capsys.readouterr().err
-    assert "usage: python -m analysis compare" in error
+    assert "`python -m analysis compare --help` says more" in error
     assert error.count("\n") == 1
 
 

@@ -227,7 +227,7 @@ def test_command_says_when_the_disk_refuses(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_command_without_a_run_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "usage: python -m analysis" in _error(capsys, [])
+    assert "`python -m analysis --help` says more" in _error(capsys, [])
 
 
 def test_module_runs_as_a_command(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_folder_without_facts_is_no_run(tmp_path: Path) -> None:
 def test_torn_facts_are_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan()])
     (run / RUN_FACTS).write_text('{"command": "pyth')
-    with pytest.raises(RunError, match=r"run\.json must be JSON"):
+    with pytest.raises(RunError, match=r"run\.json is damaged: put back a copy"):
         open_run(run)
 
 

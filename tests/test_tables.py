@@ -21,7 +21,7 @@ from analysis.tables.catalogue import tables_of
 from analysis.tables.data import requirements_frame, sizes_frame, system_sizes_frame
 from analysis.tables.models import columns_of, matrix_frame, models_frame, parity_frame, summary_table
 from analysis.tables.spec import Cell, Column, Part, Table
-from analysis.tables.write import REACHES, WRITERS, to_csv, to_latex, to_markdown, to_text
+from analysis.tables.write import REACHES, WRITERS, to_csv, to_text
 from models.names import METRICS
 from search.records import TrialRecord, append_record
 from search.space.spec import BASELINE, TrialStatus
@@ -279,8 +279,8 @@ def test_no_cell_of_any_table_says_nan_and_each_has_a_title(tmp_path: Path) -> N
             assert len({len(line) for line in part.lines}) == 1
             for line in part.lines:
                 assert not any("nan" in cell.text.lower() or "None" in cell.text for cell in line), (name, line)
-        assert to_markdown(table).startswith(f"**{table.title}**\n")
-        assert table.caption in to_markdown(table)
+        assert WRITERS["md"](table).startswith(f"**{table.title}**\n")
+        assert table.caption in WRITERS["md"](table)
 
 
 def test_nothing_is_appended_to_numbers_of_what_was_not_run(tmp_path: Path) -> None:
@@ -447,7 +447,7 @@ def _table(*lines: tuple[Cell, ...]) -> Table:
 
 def test_markup_escapes_and_aligns() -> None:
     table = _table((Cell("<i>|"), Cell("10")), (Cell("1", reaches=True), Cell("2", is_best=True, marks="†")))
-    assert to_markdown(table).splitlines() == [
+    assert WRITERS["md"](table).splitlines() == [
         *("**A 5 % title**", "", "Its caption.", "", "| two lines | n |", "| --- | --- |", "| <i>\\| | 10 |"),
         *(f"| 1 {REACHES} | **2** † |", "", "below"),
     ]
@@ -474,7 +474,7 @@ def test_latex_is_escaped_and_ruled() -> None:
         (Cell("near_identity & 5 %"), Cell("1 ±2", is_best=True)),
         (Cell("-1.5", reaches=True), Cell("a-1 [2]")),
     )
-    assert to_latex(_table(*lines)).splitlines()[1:] == [
+    assert WRITERS["tex"](_table(*lines)).splitlines()[1:] == [
         r"\noindent\textbf{A 5 \% title}\par",
         r"{\footnotesize Its caption.\par}",
         r"\noindent\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",

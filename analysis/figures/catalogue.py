@@ -97,6 +97,7 @@ def _have(catalogue: tuple[FigureSpec, ...], findings: Findings) -> None:
     """Give a process that draws what it draws from. Ctrl-C is for the one that waits for it, with which it ends."""
     global _drawing
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _drawing = catalogue, findings
 

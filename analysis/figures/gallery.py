@@ -30,10 +30,7 @@ def sheets(findings: Findings, found: Gallery) -> Drawn:
     (whole, systems), (crops, _) = sample_sheet(found), sample_sheet(found, side)
     whole_sheet = draw_subplots(whole, "Sample images by camera system", systems, side_inches=1.75)
     crop_sheet = draw_subplots(crops, f"Centre crops of {side} x {side} pixels", systems, side_inches=1.75)
-    return [
-        take_picture(name, figure, words, is_photograph=True)
-        for name, figure in (("sample_sheet", whole_sheet), ("sample_crops", crop_sheet))
-    ]
+    return [take_picture("sample_sheet", whole_sheet, words), take_picture("sample_crops", crop_sheet, words)]
 
 
 def sample_sheet(gallery: Gallery, side_px: int | None = None) -> tuple[list[list[Subplot]], list[str]]:
@@ -53,9 +50,8 @@ def worst(findings: Findings, found: Gallery) -> Drawn:
     """Draw the worst inputs (section 3.5 of the thesis)."""
     if not len(found.worst_original):
         return "JPEG as it is had no test scores when the gallery was made"
-    files = _files(findings, found)
-    words = {"files": files, "restorer": _restorer(findings, found)}
-    return [take_picture("worst_inputs", draw_subplots(worst_inputs(found, files), "The worst inputs"), words)]
+    words = _words(findings, found)
+    return [take_picture("worst_inputs", draw_subplots(worst_inputs(found, words["files"]), "The worst inputs"), words)]
 
 
 def worst_inputs(gallery: Gallery, files: str) -> list[list[Subplot]]:
@@ -86,9 +82,9 @@ def feature_maps(findings: Findings, found: Gallery) -> Drawn:
     """Draw what VGG16 sees (figure 16 of the thesis)."""
     if found.maps is None:
         return "VGG16's weights were not used in this run, or there was nothing to show"
-    rows = compare_maps(found.maps, found.map_numbers)
-    figure = draw_subplots(rows, _restorer(findings, found), VERSIONS, side_inches=1.3)
-    return [take_picture("feature_maps", figure, {"image": found.worst_names[0], "files": _files(findings, found)})]
+    rows, words = compare_maps(found.maps, found.map_numbers), _words(findings, found)
+    figure = draw_subplots(rows, words["restorer"], VERSIONS, side_inches=1.3)
+    return [take_picture("feature_maps", figure, words | {"image": found.worst_names[0]})]
 
 
 def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list[Subplot]]:
@@ -110,11 +106,9 @@ def compare_maps(maps: NDArray[np.float32], numbers: Sequence[int]) -> list[list
     return rows
 
 
-def _files(findings: Findings, found: Gallery) -> str:
-    families = [record.spec.encoder for record in findings.run.records if record.trial_id == found.trial_id]
-    return file_title(families[0] if families else None, found.quality)
-
-
-def _restorer(findings: Findings, found: Gallery) -> str:
-    named = [label(record) for record in findings.run.records if record.trial_id == found.trial_id]
-    return f"restored by {named[0] if named else found.trial_id}" if found.trial_id else "no trial could restore them"
+def _words(findings: Findings, found: Gallery) -> dict[str, str]:
+    """Name the files that were restored, and who restored them."""
+    record = next((record for record in findings.run.records if record.trial_id == found.trial_id), None)
+    restorer = f"restored by {label(record) if record else found.trial_id}"
+    files = file_title(record.spec.encoder if record else None, found.quality)
+    return {"files": files, "restorer": restorer if found.trial_id else "no trial could restore them"}

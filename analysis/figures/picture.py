@@ -11,8 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from numpy.typing import NDArray
+from PIL import Image
 
 from analysis.findings import Findings
 
@@ -51,12 +51,7 @@ def given(find: Callable[[Findings], Found | str]) -> Callable[[Callable[[Findin
 
 
 def take_picture(
-    entry: str,
-    figure: Figure,
-    words: Mapping[str, Any] | None = None,
-    more: str = "",
-    name: str = "",
-    is_photograph: bool = False,
+    entry: str, figure: Figure, words: Mapping[str, Any] | None = None, more: str = "", name: str = ""
 ) -> Picture:
     """Save a figure in each of its forms, with the title and caption of an entry of captions.toml.
 
@@ -64,7 +59,7 @@ def take_picture(
     """
     texts = tomllib.loads((files("analysis.figures") / "captions.toml").read_text(encoding="utf-8"))[entry]
     title, caption = (texts[part].format(**words or {}).strip() for part in ("title", "caption"))
-    return Picture(name or entry, title, caption + more, *save(figure, is_photograph))
+    return Picture(name or entry, title, caption + more, *save(figure, "photograph" in texts))
 
 
 def save(figure: Figure, is_photograph: bool = False) -> tuple[bytes, bytes, bytes]:
@@ -80,14 +75,13 @@ def save(figure: Figure, is_photograph: bool = False) -> tuple[bytes, bytes, byt
         pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
         figure.set_layout_engine("none")  # it is laid out; a second time would take as long and change nothing
         figure.savefig(drawn, format="svg", dpi=PNG_DPI, metadata={"Date": None})
-    return to_file(pixels, "png"), to_file(pixels, "webp", webp), drawn.getvalue()
+    return to_file(pixels, "png"), to_file(pixels, "webp", **webp), drawn.getvalue()
 
 
-def to_file(pixels: NDArray[np.uint8], kind: str, options: dict[str, Any] | None = None) -> bytes:
+def to_file(pixels: NDArray[np.uint8], kind: str, **options: Any) -> bytes:
     """Return pixels [H, W, 3] as an image file of a kind: "png", "webp"."""
     buffer = io.BytesIO()
-    plain: dict[str, Any] = {"metadata": {"Software": None}} if kind == "png" else {}
-    imsave(buffer, pixels, format=kind, pil_kwargs=options or {}, **plain)
+    Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
 
 

@@ -4,20 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.cells import STEP_QUALITY
 from analysis.figures.picture import Drawn, Picture, given, take_picture, to_file
-from analysis.figures.pixels import (
-    Errors,
-    centre,
-    equalising_curve,
-    psnr_text,
-    rms,
-    to_grey,
-    to_luma,
-    to_ycbcr,
-    worst_place,
-)
+from analysis.figures.pixels import centre, equalising_curve, psnr_text, rms, to_grey, to_luma, to_ycbcr, worst_place
 from analysis.figures.subplots import Subplot, draw_subplots
 from analysis.findings import Findings
 from analysis.pictures import Samples, read_samples
@@ -185,7 +176,7 @@ def equalised_greys(samples: Samples, name: str, qualities: Sequence[int]) -> li
     return [[Subplot(curve[to_grey(centre(one))], title) for title, one in pictures.items()]]
 
 
-def _error(error: Errors, title: str, more: str = "") -> Subplot:
+def _error(error: NDArray[np.float64], title: str, more: str = "") -> Subplot:
     return Subplot(centre(error), title, f"RMS {rms(error):.2f}{more}", is_error=True)
 
 

@@ -17,7 +17,7 @@ from analysis.decide import Pick
 from analysis.figures.compared import Compared, compared, shared_rows
 from analysis.figures.picture import Drawn, counted, given, take_picture
 from analysis.figures.style import COLOURS, LEVEL, finish, label_plainly, look, new_figure, tidy
-from analysis.figures.violins import relative_rows
+from analysis.figures.violins import UNSHARED, relative_rows
 from analysis.findings import Findings
 from analysis.records import label
 from analysis.strict import StrictPick
@@ -31,7 +31,6 @@ N_RESTORERS = 3  # beside other codecs
 FAR_OUT = 3.0
 N_NAMES = 8
 RING: dict[str, Any] = {"linestyle": "none", "color": "#000000", "markersize": 14, "markerfacecolor": "none"}
-UNSHARED = "JPEG as it is and the trials share no scored image"
 
 
 @given(compared)
@@ -117,7 +116,7 @@ def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figu
         panel.set(xscale="log", xlabel="mean bytes of a file", ylabel=title)
         label_plainly(panel.xaxis, "{x:,.0f}")
         if metric == "ssim":
-            panel.set_yscale("function", functions=(_towards_one, _back))
+            panel.set_yscale("function", functions=(_towards_one, lambda nearness: 1 - np.power(10, -nearness)))
             panel.set_yticks([ssim for ssim in SSIM_TICKS if panel.get_ylim()[0] <= ssim <= panel.get_ylim()[1]])
     finish(figure, f"{points['n_images'].max()} {split} images, whole image")
     return figure
@@ -147,10 +146,6 @@ def _draw_by_bytes(panel: Axes, points: pd.DataFrame, metric: str, pick: Pick) -
 def _towards_one(ssim: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how near an SSIM is to 1, in powers of ten."""
     return -np.log10(np.maximum(1 - np.asarray(ssim), 1e-6))
-
-
-def _back(nearness: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 - np.power(10, -np.asarray(nearness))
 
 
 @given(compared)

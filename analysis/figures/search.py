@@ -239,16 +239,8 @@ def quality_and_cost(records: Sequence[TrialRecord], ranking: Ranking = MARGINS)
     """Tabulate the trials that are alive and have a margin: trial_id, architecture, status, value, COSTS (NaN where
     unknown), and whether they are on the front of each of COSTS."""
     able = [record for record in records if record.status in ALIVE and record.margin is not None]
-    rows = [
-        (
-            r.trial_id,
-            r.spec.architecture,
-            str(r.status),
-            ranking.value(r),
-            *(getattr(r, name) or None for name in COSTS),
-        )
-        for r in able
-    ]
+    told = [(r.trial_id, r.spec.architecture, str(r.status), ranking.value(r)) for r in able]
+    rows = [(*own, *(getattr(r, name) or None for name in COSTS)) for own, r in zip(told, able, strict=True)]
     table = pd.DataFrame(rows, columns=["trial_id", "architecture", "status", "value", *COSTS])
     table = table.astype(dict.fromkeys(["value", *COSTS], float))
     fronts = {f"front_{name}": on_pareto_front(table[name], ranking.sign * table["value"]) for name in COSTS}

@@ -17,7 +17,7 @@ from analysis.cells import STEP_QUALITY
 from analysis.decide import METRIC_TITLES
 from analysis.figures.compared import Compared, compared, shared_rows
 from analysis.figures.picture import Drawn, Picture, counted, given, take_picture
-from analysis.figures.style import COLOURS, LEVEL, label_plainly, new_figure, tidy
+from analysis.figures.style import COLOURS, LEVEL, finish, label_plainly, new_figure
 from analysis.findings import Findings
 from analysis.records import BASELINE_LABEL, heading, label
 from models.names import METRIC_DIRECTIONS, METRICS
@@ -185,23 +185,15 @@ def draw_violins(table: pd.DataFrame, sheet: Sheet) -> Figure:
         change = f"change of {METRIC_TITLES[metric]}\n{side} 0: better"
         plain = f"{METRIC_TITLES[metric]}\n{'higher' if side == 'above' else 'lower'} is better"
         panel.set(xlabel=X_LABEL if sheet.x == "input_quality" else "", ylabel=change if sheet.is_change else plain)
-        tidy(panel, "y")
     handles: list[Any] = [Patch(facecolor=fill, edgecolor="#444444", label=name) for name, fill in fills.items()]
     handles += [Line2D([], [], label=sheet.level, **LEVEL)] if sheet.levels else []
-    n_columns = 1 if max(len(str(handle.get_label())) for handle in handles) > 40 else 4
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
     reading = "points: images" if is_few else "dashes: median, dots: quartiles"
-    figure.suptitle(f"{sheet.heading}\n{reading}", fontsize=11)
+    finish(figure, f"{sheet.heading}\n{reading}", *handles, lines="y")
     return figure
 
 
 def _draw(
-    entry: str,
-    rows: pd.DataFrame,
-    sheet: Sheet,
-    words: Mapping[str, Any] | None = None,
-    more: str = "",
-    name: str = "",
+    entry: str, rows: pd.DataFrame, sheet: Sheet, words: Mapping[str, Any] | None = None, more: str = "", name: str = ""
 ) -> list[Picture]:
     table, note = distribution_of(rows, sheet)
     return [] if table.empty else [take_picture(entry, draw_violins(table, sheet), words, more + note, name)]

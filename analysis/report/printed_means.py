@@ -89,15 +89,13 @@ def printed_tables(findings: PrintedFindings) -> dict[str, Table]:
     asked = ", ".join(f"{METRIC_TITLES[metric]} {required[metric]:g}" for metric in METRICS if metric in required)
     judged = Layout(cell=lambda row: Cell(str(row["printed"]), row["mean"], reaches=bool(row["reaches"])))
     return by_name(
-        [
-            lay_out("judged", _judged_frame(findings.judged), judged, {"asked": asked}),
-            *rebuilt_tables(findings.study),
-            conclusions_table(findings.study),
-            *study_tables(findings.study),
-            suspects_table(findings.oddities, len(findings.study.trials)),
-            lay_out("inputs", inferred_inputs(*means_of(findings.printed))),
-            lay_out("reference", findings.reference.rows),
-        ]
+        lay_out("judged", _judged_frame(findings.judged), judged, {"asked": asked}),
+        *rebuilt_tables(findings.study),
+        conclusions_table(findings.study),
+        *study_tables(findings.study),
+        suspects_table(findings.oddities, len(findings.study.trials)),
+        lay_out("inputs", inferred_inputs(*means_of(findings.printed))),
+        lay_out("reference", findings.reference.rows),
     )
 
 
@@ -105,9 +103,6 @@ def _judged_frame(judged: pd.DataFrame) -> pd.DataFrame:
     keys = ["input_quality", "name", "split"]
     if judged.empty:
         return judged
-    n_reached = judged.groupby(keys)["reaches"].transform("sum")
-    reached = n_reached.map(lambda n: f"{n} of {len(METRICS)}").where(
-        judged["unfit"] == "", "kept out: " + judged["unfit"]
-    )
-    order = judged["metric"].map({metric: place for place, metric in enumerate(METRICS)})
-    return judged.assign(told=reached, order=order).sort_values([*keys, "order"]).drop(columns="order")
+    reached = judged.groupby(keys)["reaches"].transform("sum").map(lambda n: f"{n} of {len(METRICS)}")
+    told = reached.where(judged["unfit"] == "", "kept out: " + judged["unfit"])
+    return judged.assign(told=told, metric=pd.Categorical(judged["metric"], METRICS)).sort_values([*keys, "metric"])

@@ -12,7 +12,7 @@ from analysis.decide import METRIC_TITLES, as_json, in_words
 from analysis.records import fidelity
 from analysis.report.page import render
 from analysis.report.report import write_folder
-from analysis.tables.formats import GAIN_DIGITS, TOO_FEW, is_missing, write_bounds, write_value
+from analysis.tables.formats import GAIN_DIGITS, is_missing, write_bounds, write_value
 from analysis.tables.spec import Cell, Layout, Row, Table, by_name, lay_out
 from analysis.tables.write import to_text
 from models.names import METRICS
@@ -32,12 +32,10 @@ def pair_tables(pair: RunPair) -> dict[str, Table]:
     words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
     chance = () if words["split"] == "test" else (CHANCE,)
     return by_name(
-        [
-            lay_out("best_of_each", best, Layout(cell=_difference_cell, below=lambda frame: chance), words),
-            lay_out("picks", _picks_frame(pair), Layout({"saved": _saved})),
-            lay_out("trials_in_both", _shared_frame(pair), Layout(cell=_difference_cell)),
-            lay_out("settings", _settings_frame(pair)),
-        ]
+        lay_out("best_of_each", best, Layout(cell=_difference_cell, below=lambda frame: chance), words),
+        lay_out("picks", _picks_frame(pair), Layout({"saved": _saved})),
+        lay_out("trials_in_both", _shared_frame(pair), Layout(cell=_difference_cell)),
+        lay_out("settings", _settings_frame(pair)),
     )
 
 
@@ -165,16 +163,15 @@ def _difference_cell(row: Row) -> Cell:
     if is_missing(row["difference"]):
         return Cell("unknown")
     form = GAIN_DIGITS[row["metric"]]
-    bounds = "one image" if row["n_images"] == 1 else write_bounds(row["low"], row["high"], form)
+    bounds = " (one image)" if row["n_images"] == 1 else write_bounds(row["low"], row["high"], form)
     left_out = f" (-{row['n_left_out']:.0f})" if row["n_left_out"] else ""
-    return Cell(f"{row['difference']:{form}} ({bounds}){left_out}", row["difference"], marks=str(row["better"]))
+    return Cell(f"{row['difference']:{form}}{bounds}{left_out}", row["difference"], marks=str(row["better"]))
 
 
 def _saved(row: Row, name: str) -> Cell:
     if is_missing(row[name]):
         return Cell("none")
-    bounds = write_bounds(row["low"], row["high"], ".1f")
-    return Cell(f"{row[name]:.1f} %" + ("" if bounds == TOO_FEW else f" ({bounds})"), row[name])
+    return Cell(f"{row[name]:.1f} %" + write_bounds(row["low"], row["high"], ".1f", ""), row[name])
 
 
 def _answers(pair: RunPair) -> list[str]:

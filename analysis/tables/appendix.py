@@ -13,16 +13,7 @@ import pandas as pd
 
 from analysis.cells import ALL
 from analysis.study import AXES, CHOICE, Study
-from analysis.tables.formats import (
-    ALL_IDENTICAL,
-    MEAN,
-    NOT_RUN,
-    NOT_SCORED,
-    REGION_WORDS,
-    UNKNOWN,
-    is_missing,
-    write_spread,
-)
+from analysis.tables.formats import ALL_IDENTICAL, MEAN, NOT_RUN, NOT_SCORED, UNKNOWN, is_missing, write_spread
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.space.spec import TrialStatus
@@ -49,32 +40,26 @@ MEASURED = ["mean", "sd", "low", "high", "n_images", "n_left_out"]
 OPTIONAL = ("printed", "mislabelled")
 DOWN = ["input_quality", "metric"]
 SPLITS = ("validation", "test")
-# By the axis that lies across: the words of their entry in the catalogue.
-LAYOUTS = {
-    "loss": {"across": "loss", "name": "appendix", "words": "Losses"},
-    "training_quality": {"across": "training_quality", "name": "training_quality", "words": "Training qualities"},
-}
+# By the axis that lies across: name and words of their entry in the catalogue.
+LAYOUTS = {"loss": ("appendix", "Losses"), "training_quality": ("training_quality", "Training qualities")}
 OF_TRIAL = ["trial_id", "status", "epochs_run", "epochs_allowed", "unfit", "n_trials"]
 
 
 def study_tables(study: Study) -> list[Table | None]:
     """Return the tables in the thesis' layout, of a run's study or of a printed source's."""
-    layouts = [
-        lay_out(
-            "layout",
-            layout_frame(study, across, split),
-            _layout(across, part_title=partial(_part_title, across=across, split=split)),
-            {**LAYOUTS[across], "split": split},
-        )
-        for across, split in product(LAYOUTS, SPLITS)
-    ]
+    tables = []
+    for across, split in product(LAYOUTS, SPLITS):
+        layout = _layout(across, part_title=partial(_part_title, across=across, split=split))
+        name, plural = LAYOUTS[across]
+        words = {"across": across, "name": name, "words": plural, "split": split}
+        tables.append(lay_out("layout", layout_frame(study, across, split), layout, words))
     epochs = Layout(
         head=lambda row: f"trained at {row['training_quality']}",
         cell=_epochs_cell,
         blank=NOT_RUN,
         below=lambda frame: (CHOICE, "In brackets: of how many trials.") if (frame["n_trials"] > 1).any() else (),
     )
-    return [*layouts, lay_out("epochs", chosen_frame(study, "training_quality"), epochs)]
+    return [*tables, lay_out("epochs", chosen_frame(study, "training_quality"), epochs)]
 
 
 def rebuilt_tables(study: Study) -> list[Table | None]:
@@ -244,4 +229,4 @@ def _part_title(row: Row, across: str, split: str) -> str:
         f"trained at {row['training_quality']}" if across != "training_quality" else "",
         "" if is_missing(row["encoder"]) else f"files of {row['encoder']}",
     ]
-    return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, {REGION_WORDS['full']}"
+    return f"{', '.join(filter(None, words))}: {split} split of {row['split']}, whole images"

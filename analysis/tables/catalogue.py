@@ -17,9 +17,7 @@ def tables_of(findings: Findings) -> dict[str, Table]:
     """Lay out every table that a run has anything for, by the names of their files."""
     study = findings.study
     return by_name(
-        [
-            *(*decision_tables(findings), *model_tables(findings), conclusions_table(study), safety_table(findings)),
-            *(*study_tables(study), *trials_tables(findings), encoders_table(findings)),
-            *(suspects_table(findings.oddities, len(study.trials)), *data_tables(findings)),
-        ]
+        *(*decision_tables(findings), *model_tables(findings), conclusions_table(study), safety_table(findings)),
+        *(*study_tables(study), *trials_tables(findings), encoders_table(findings)),
+        *(suspects_table(findings.oddities, len(study.trials)), *data_tables(findings)),
     )

@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.cells import ALL
 from analysis.statistics import mean_interval
 from analysis.study import OUTCOMES, Study, is_filter
-from analysis.tables.formats import TOO_FEW, write_bounds
+from analysis.tables.formats import write_bounds
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 
 MARGIN = "margin"
@@ -126,6 +126,5 @@ def _show_difference(row: Row, measure: str) -> Cell:
     if not n or n != n:
         return Cell("no pairs" if not row["n_pairs"] else "unknown")
     form, better = MEASURES[measure], f"better in {row[f'{measure}_better']:.0f} of {n:.0f}"
-    bounds = write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form)
-    text = f"{row[measure]:{form}}" + (f" ({bounds})" if bounds != TOO_FEW else "")
+    text = f"{row[measure]:{form}}" + write_bounds(row[f"{measure}_low"], row[f"{measure}_high"], form, "")
     return Cell(f"{text}, {better}" if n > 1 else f"{text} (one pair)", row[measure])

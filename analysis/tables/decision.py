@@ -1,7 +1,6 @@
 """The tables that a decision rests on, and what the means give away."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -11,17 +10,7 @@ from analysis.decide import METRIC_TITLES, N_REQUIREMENTS, RULE, candidates_of, 
 from analysis.findings import Findings
 from analysis.records import fidelity_sentence
 from analysis.suspects import Oddity
-from analysis.tables.formats import (
-    GAIN_DIGITS,
-    MEAN,
-    NOT_RUN,
-    TOO_FEW,
-    UNKNOWN,
-    is_missing,
-    write_bounds,
-    write_mean,
-    write_value,
-)
+from analysis.tables.formats import GAIN_DIGITS, MEAN, NOT_RUN, is_missing, write_bounds, write_mean, write_value
 from analysis.tables.models import N_TRIALS
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 
@@ -34,6 +23,10 @@ def decision_tables(findings: Findings) -> list[Table | None]:
         **{"what": "The pick" if pick.quality else "What came closest", "unequal": unequal},
         "whose": f"quality {pick.closest[1]}, {pick.closest[0]}" if pick.closest else "",
     }
+    points = findings.codecs.points
+    tried = points[points["kind"] == "codec"].groupby("name")["setting"].agg(["min", "max"])
+    listed = ", ".join(f"{TITLES.get(str(name), name)} {row['min']} to {row['max']}" for name, row in tried.iterrows())
+    words |= {"verdict": findings.codecs.verdict, "tried": listed or "none"}
     few = bool(findings.codecs.ways["all_low"].isna().all())  # else only the best restorers have an interval
     layout = Layout(SHOWS | {"share": partial(_share, few=few)})
     frames = {
@@ -41,10 +34,9 @@ def decision_tables(findings: Findings) -> list[Table | None]:
         "evidence": evidence_of(findings.cells, pick),
         "codecs": _codecs_frame(findings),
         "candidates": candidates_of(findings.run, findings.cells, findings.suspects),
-        "codec_settings": findings.codecs.points.sort_values(["kind", "name", "setting"], ignore_index=True),
+        "codec_settings": points.sort_values(["kind", "name", "setting"], ignore_index=True),
     }
-    below = {"codecs": replace(layout, below=lambda frame: _codecs_below(findings))}
-    return [lay_out(entry, frame, below.get(entry, layout), words) for entry, frame in frames.items()]
+    return [lay_out(entry, frame, layout, words) for entry, frame in frames.items()]
 
 
 def suspects_table(oddities: Sequence[Oddity], n_trials: int) -> Table | None:
@@ -52,14 +44,13 @@ def suspects_table(oddities: Sequence[Oddity], n_trials: int) -> Table | None:
     rows = [(o.kind, " ".join(o.trials), o.where, o.kept_out, o.sentence) for o in oddities]
     frame = pd.DataFrame(rows, columns=["kind", "trials", "where", "kept_out", "sentence"])
     out = {trial for oddity in oddities if oddity.kept_out for trial in oddity.trials}
-    below = f"{len(out)} of {n_trials} trials are kept out of what is best, and of conclusions."
-    return lay_out("suspects", frame, Layout(below=lambda frame: (below,)))
+    return lay_out("suspects", frame, words={"n_out": len(out), "n_trials": n_trials})
 
 
 def _with_bound(row: Row, name: str) -> Cell:
     form = {"psnr_db": "+.3f", "ssim": "+.5f"}[name]
-    low = TOO_FEW if is_missing(row[f"{name}_low"]) else f"{row[f'{name}_low']:{form}}"
-    return Cell(f"{write_value(row[f'{name}_estimate'], form)} ({low})", row[f"{name}_low"])
+    low = row[f"{name}_low"]
+    return Cell(f"{write_value(row[f'{name}_estimate'], form)}{write_bounds(low, None, form)}", low)
 
 
 def _needed(row: Row, name: str) -> Cell:
@@ -76,7 +67,7 @@ def _reaching(row: Row, name: str) -> Cell:
 def _gain(row: Row, name: str) -> Cell:
     form = GAIN_DIGITS[row["metric"]]
     bounds = write_bounds(row[f"{name}_low"], row[f"{name}_high"], form)
-    return Cell(f"{write_value(row[name], form)} ({bounds})", row[name])
+    return Cell(f"{write_value(row[name], form)}{bounds}", row[name])
 
 
 def _reached(row: Row, name: str) -> Cell:
@@ -89,15 +80,16 @@ def _share(row: Row, term: str, few: bool) -> Cell:
         return Cell(str(row["holds"]) if term == "all" else "")
     found = row[f"share_{term}"]
     low, high = row[f"{term}_low"], row[f"{term}_high"]
-    bounds = f" ({write_bounds(low, high, '.0%')})" if few or not is_missing(low) else ""
+    bounds = write_bounds(low, high, ".0%") if few or not is_missing(low) else ""
     beyond = "≈ " if term == "all" and not row["is_measured"] else ""
-    return Cell(UNKNOWN if is_missing(found) else f"{beyond}{found:.0%}{bounds}", found)
+    return Cell(write_value(found) if is_missing(found) else f"{beyond}{found:.0%}{bounds}", found)
 
 
 def _restoring(row: Row, name: str) -> Cell:
     if row["kind"] != RESTORED:
         return Cell("")
-    return Cell(UNKNOWN) if is_missing(row[name]) else Cell(f"{row[name]:.1f} on {row['restored_on']}", row[name])
+    on = "" if is_missing(row[name]) else f" on {row['restored_on']}"
+    return Cell(write_value(row[name], ".1f") + on, row[name])
 
 
 SHOWS: dict[str, Callable[[Row, str], Cell]] = {
@@ -124,15 +116,3 @@ def _codecs_frame(findings: Findings) -> pd.DataFrame:
         for name, why in findings.codecs.not_run.items()
     ]
     return pd.concat([table, pd.DataFrame(missing)], ignore_index=True) if missing and len(table) else table
-
-
-def _codecs_below(findings: Findings) -> tuple[str, ...]:
-    points = findings.codecs.points
-    tried = points[points["kind"] == "codec"].groupby("name")["setting"].agg(["min", "max"])
-    listed = ", ".join(f"{TITLES.get(str(name), name)} {row['min']} to {row['max']}" for name, row in tried.iterrows())
-    line = (
-        "≈: beyond the settings that were tried, by at most a factor of two. Settings are on the codec's own scale; "
-        f"tried: {listed or 'none'}. Everything else is as Pillow saves it. In brackets the 95 % interval of a "
-        "bootstrap over fields, of the best three restorers. Encoding and decoding: one thread."
-    )
-    return tuple(filter(None, (findings.codecs.verdict, line)))

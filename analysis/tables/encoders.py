@@ -21,26 +21,20 @@ def encoders_frame(findings: Findings) -> pd.DataFrame:
 
     Also viewable_ssim: of the files that nobody restores, at the fewest bytes of these.
     """
-    rows: dict[str, dict[str, float | str | None]] = {}
-    for record in findings.run.records:
-        spec, share = record.spec, record.bytes_at_parity
-        if record.trial_id in findings.study.unfit:
-            continue
-        if spec.encoder is None or (share is None and record.input_bytes_at_parity is None):
-            continue  # of the pack's own files, or failed
-        row = rows.setdefault(spec.encoder, {"encoder": spec.encoder, **dict.fromkeys(WAYS), "viewable_ssim": None})
-        row["alone"] = row["alone"] or record.input_bytes_at_parity
-        way = "network" if spec.is_trained else "filter"
-        before = row[way]
-        if spec.returns_input or share is None or (isinstance(before, float) and before <= share):
-            continue
-        row[way] = share
-        other = row["filter" if spec.is_trained else "network"]
-        if not isinstance(other, float) or share <= other:
-            row["viewable_ssim"] = record.viewable_ssim
-    columns = ["encoder", *WAYS, "viewable_ssim"]
-    table = pd.DataFrame(list(rows.values()), columns=columns).astype(dict.fromkeys(columns[1:], float))
-    return table.sort_values(["network", "filter"], ignore_index=True)
+    columns = ["encoder", "way", "alone", "share", "viewable_ssim"]
+    rows = [
+        (r.spec.encoder, "network" if r.spec.is_trained else "filter", r.input_bytes_at_parity, share, r.viewable_ssim)
+        for r in findings.run.records
+        for share in [None if r.spec.returns_input else r.bytes_at_parity]
+        if r.spec.encoder is not None and r.trial_id not in findings.study.unfit
+    ]
+    tried = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+    best = tried.dropna(subset="share").sort_values("share", kind="stable")
+    table = tried.dropna(subset=["alone", "share"], how="all").groupby("encoder", sort=False)[["alone"]].first()
+    for way in ("filter", "network"):
+        table[way] = best[best["way"] == way].groupby("encoder")["share"].first()
+    table["viewable_ssim"] = best.drop_duplicates("encoder").set_index("encoder")["viewable_ssim"]
+    return table.reset_index().sort_values(["network", "filter"], ignore_index=True)
 
 
 def _below(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -47,9 +47,12 @@ def write_mean(metric: str, mean: float | None) -> str:
     return write_value(mean, METRIC_DIGITS[metric])
 
 
-def write_bounds(low: float, high: float, form: str) -> str:
-    """Write the bounds of an interval: "+0.10 to +0.30", or that there are too few fields."""
-    return TOO_FEW if is_missing(low) else f"{low:{form}} to {high:{form}}"
+def write_bounds(low: float, high: float | None, form: str, without: str = f" ({TOO_FEW})") -> str:
+    """Write the bounds of an interval, high None: the lower one alone, to stand behind its estimate: " (+0.1 to +0.3)";
+    without: where it has none."""
+    if is_missing(low):
+        return without
+    return f" ({low:{form}})" if high is None else f" ({low:{form}} to {high:{form}})"
 
 
 FORMATS: Mapping[str, Callable[[Any], str]] = {

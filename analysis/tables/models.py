@@ -13,16 +13,7 @@ from analysis.records import BASELINE_LABEL, fidelity_sentence, heading
 from analysis.run import LINEAR
 from analysis.study import CHOICE, is_filter
 from analysis.tables.appendix import legend, mark_of, spread_below, spread_cell, with_holds
-from analysis.tables.formats import (
-    MEAN,
-    NOT_SCORED,
-    NOT_TRIED,
-    REGION_WORDS,
-    UNKNOWN,
-    is_missing,
-    write_mean,
-    write_spread,
-)
+from analysis.tables.formats import MEAN, NOT_SCORED, NOT_TRIED, REGION_WORDS, is_missing, write_mean, write_spread
 from analysis.tables.spec import Cell, Column, Layout, Row, Table, lay_out
 from models.names import METRICS
 from search.records import TrialRecord
@@ -190,21 +181,10 @@ def _models(findings: Findings, split: str, region: str) -> list[Table | None]:
     words["unequal"] = fidelity_sentence(records)
     means = models_frame(findings, split, region, records)
     changes = models_frame(findings, split, region, [record for record in records if not record.spec.is_baseline])
-    shown = Layout(
-        head=_heads(records, heading),
-        cell=spread_cell,
-        part_title=_system_title,
-        below=lambda frame: (*spread_below(frame), *further),
-    )
-    return [
-        lay_out("quality", means, shown, words),
-        lay_out(
-            "relative",
-            changes if changes["n_changed"].sum() else changes.iloc[:0],
-            replace(shown, cell=_change_cell, below=lambda frame: further),
-            words,
-        ),
-    ]
+    changes = changes if changes["n_changed"].sum() else changes.iloc[:0]
+    change = Layout(head=_heads(records, heading), cell=_change_cell, part_title=_system_title, below=lambda _: further)
+    mean = replace(change, cell=spread_cell, below=lambda frame: (*spread_below(frame), *further))
+    return [lay_out("quality", means, mean, words), lay_out("relative", changes, change, words)]
 
 
 def _system_title(row: Row) -> str:
@@ -218,7 +198,7 @@ def _heads(records: Sequence[TrialRecord], name: Callable[[TrialRecord], str]) -
 
 def _parity_cell(row: Row) -> Cell:
     if is_missing(row["share"]):
-        return Cell(str(row["holds"]).replace(MEAN, UNKNOWN))
+        return Cell(str(row["holds"]).replace(MEAN, "unknown"))
     beyond = "" if row["is_measured"] else "≈ "
     return Cell(f"{beyond}{row['share']:.0%}", row["share"], bool(row["is_best"]), marks=row["mark"])
 
@@ -226,8 +206,8 @@ def _parity_cell(row: Row) -> Cell:
 def _means_cell(row: Row) -> Cell:
     if row["holds"] != MEAN:
         return Cell(str(row["holds"]))
-    text = UNKNOWN if is_missing(row["psnr_db"]) else f"{row['psnr_db']:.2f} · {write_mean('ssim', row['ssim'])}"
-    return Cell(text, row["psnr_db"], bool(row["is_best"]), marks=row["mark"])
+    ssim = "" if is_missing(row["psnr_db"]) else f" · {write_mean('ssim', row['ssim'])}"
+    return Cell(write_mean("psnr_db", row["psnr_db"]) + ssim, row["psnr_db"], bool(row["is_best"]), marks=row["mark"])
 
 
 def _matrix_below(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -249,6 +229,6 @@ def _change_cell(row: Row) -> Cell:
         return Cell(NOT_SCORED)
     n_changed = int(row["n_changed"])
     text = write_spread(row["metric"], row["change"], row["change_sd"], row["change_high"], n_changed)
-    signed = text if text.startswith(("-", UNKNOWN)) else f"+{text}"
+    signed = text if is_missing(row["change"]) or text.startswith("-") else f"+{text}"
     improved = "" if is_missing(row["change"]) else f", {row['improved_percent']:.1f} % of {n_changed}"
     return Cell(f"{signed}{improved}", row["change"])

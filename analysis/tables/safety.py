@@ -13,16 +13,14 @@ from models.restoring.model_file import FINALISTS_IN_RUN, SUFFIX, ModelFileError
 PSNR = {"jpeg": "JPEG as it is", "off": "restored, not projected", "wide": "restored and projected"}
 COLUMNS = ("measure", "limit", "number", "form", "is_beyond")
 NONE, BEYOND = "none", "\u2021"
-SOURCES = (
-    "Detectability: the d' of a channelised Hotelling observer with Laguerre-Gauss channels (Gallas and Barrett, JOSA "
-    "A 20, 2003). That a learnt restorer can look right and be wrong: Antun et al., PNAS 117, 2020; Bhadra et al., "
-    "IEEE Transactions on Medical Imaging 40, 2021."
-)
 
 
 def safety_table(findings: Findings) -> Table | None:
     """Return the table of safety, a column for each finalist."""
-    return lay_out("safety", _frame(findings), Layout(cell=_cell, below=_below))
+    frame = _frame(findings)
+    told = {name: sorted(frame[name].dropna().unique()) for name in ("quality", "n_images") if name in frame}
+    words = {name: ", ".join(map(str, values)) for name, values in told.items()}
+    return lay_out("safety", frame, Layout(cell=_cell, below=_below), words)
 
 
 def beyond_sentence(table: Table | None, trials: Collection[str]) -> str:
@@ -70,6 +68,4 @@ def _cell(row: Row) -> Cell:
 
 
 def _below(frame: pd.DataFrame) -> tuple[str, ...]:
-    qualities, counts = (sorted(frame[name].dropna().unique()) for name in ("quality", "n_images"))
-    over = f"Of files of JPEG quality {', '.join(map(str, qualities))}, on {', '.join(map(str, counts))} test images."
-    return (over, *([f"{BEYOND} beyond the proposed limit."] if frame["is_beyond"].any() else []), SOURCES)
+    return (f"{BEYOND} beyond the proposed limit.",) if frame["is_beyond"].any() else ()

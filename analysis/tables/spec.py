@@ -1,7 +1,7 @@
 """What a table is: a frame of numbers, columns that say how these are shown, and a layout of cells made of both."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -137,7 +137,7 @@ def lay_out(
     groups = [own for _, own in frame.groupby(told["per"], sort=False, dropna=False)] if "per" in told else [frame]
     return Table(
         name=told.get("name", entry).format(**words),
-        below=(*told.get("below", ()), *layout.below(frame)),
+        below=(*filter(None, (line.format(**words) for line in told.get("below", ()))), *layout.below(frame)),
         frame=frame,
         parts=tuple(_part(layout, columns, across, own) for own in groups),
         is_crossed=bool(across),
@@ -146,7 +146,7 @@ def lay_out(
     )
 
 
-def by_name(tables: Iterable[Table | None]) -> dict[str, Table]:
+def by_name(*tables: Table | None) -> dict[str, Table]:
     """Return the tables that there is anything for, by the names of their files."""
     return {table.name: table for table in tables if table}
 

@@ -1,6 +1,8 @@
 """A table as files: numbers as CSV, the same laid out as Markdown, LaTeX and plain text, with title and caption."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 
 import jinja2
@@ -43,19 +45,6 @@ def _rounded(number: object) -> object:
     return float(NUMBER_DIGITS % number) if isinstance(number, float) else number
 
 
-def to_markdown(table: Table) -> str:
-    """Write a table as Markdown; a vertical bar in a cell is escaped."""
-    return _render("table.md", table)
-
-
-def to_latex(table: Table) -> str:
-    """Write a table as LaTeX with the rules of booktabs, everything escaped; what is too wide is scaled to the line."""
-    return _render("table.tex", table)
-
-
-WRITERS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
-
-
 def to_text(table: Table) -> str:
     """Write the parts as aligned plain text, heads of several lines standing on the rule below them."""
     return "\n".join(_part_text(part) for part in table.parts)
@@ -96,6 +85,7 @@ def _latex_head(text: str) -> str:
 
 
 def _render(name: str, table: Table) -> str:
+    """Fill in a template: Markdown, or LaTeX with the rules of booktabs, scaled to the line where it is too wide."""
     environment = jinja2.Environment(  # plain text: the filters escape it
         block_start_string="<%",
         block_end_string="%>",
@@ -107,3 +97,7 @@ def _render(name: str, table: Table) -> str:
     environment.filters |= {"md": _markdown, "tex": _latex, "head": _latex_head}
     template = (files("analysis.tables") / name).read_text(encoding="utf-8")
     return environment.from_string(template).render(table=table)
+
+
+Writer = Callable[[Table], str]
+WRITERS: dict[str, Writer] = {"csv": to_csv, "md": partial(_render, "table.md"), "tex": partial(_render, "table.tex")}
