@@ -152,6 +152,23 @@ class PackedDataset:
         return self.decoded.window(image, quality, window, self.degraded)
 
 
+class ByFingerprint:
+    """A pack as the key of what is worked out once: equal to others of its fingerprint and of what writes its files."""
+
+    def __init__(self, pack: PackedDataset) -> None:
+        self.pack = pack
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByFingerprint) and self._identity == other._identity
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self.pack.fingerprint, self.pack.family
+
+
 def open_pack(folder: Path, check_hashes: bool = False) -> PackedDataset:
     """Open a pack after checking that every file is there and as long as the manifest says (and, if asked, unchanged).
 

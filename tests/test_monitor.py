@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.encoders.family import find_family
 from datasets.jpeg import decode_jpeg, encode_jpeg
-from datasets.packed import PackedDataset
+from datasets.packed import PackedDataset, open_pack
 from datasets.sampling import deal_images
 from datasets.smear import draw_smear
 from datasets.tables import tables_of_quality
@@ -246,3 +246,10 @@ def test_parity_needs_files_that_can_be_viewed_where_that_is_asked_for(small_pac
     viewable = replace(monitor, least_viewable_ssim=floor).compare(perfect).bytes_at_parity
     assert viewable == pytest.approx(monitor.file_bytes[60] / monitor.file_bytes[75])
     assert (monitor.compare(perfect).bytes_at_parity or 1) < viewable
+
+
+def test_what_is_monitored_is_read_once_for_the_trials_of_a_worker(small_pack: PackedDataset) -> None:
+    protocol = Protocol(n_monitored=1, monitor_px=32, n_scored=None)
+    found = read_monitor(small_pack, "data100", protocol)
+    assert read_monitor(open_pack(small_pack.folder), "data100", protocol) is found
+    assert read_monitor(small_pack.written_by(find_family("jpeg-c0.6")), "data100", protocol) is not found

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import ray
@@ -58,7 +59,13 @@ class WorkerSetup:
             return part
 
         weights = need(self.vgg16, read_part) / self.vgg16.files[-1].name if self.vgg16 else None
-        return open_pack(need(self.pack, read_part)), replace(self.setup, vgg16_weights=weights)
+        return _opened(self.pack, need(self.pack, read_part)), replace(self.setup, vgg16_weights=weights)
+
+
+@lru_cache(1)
+def _opened(pack: FileSet, folder: Path) -> PackedDataset:
+    """Open a pack once for the trials of a worker, which share the windows that it keeps."""
+    return open_pack(folder)
 
 
 def score_paused_trials(workers: WorkerSetup, specs: Sequence[TrialSpec], machine: Machine) -> Iterator[TrialRecord]:

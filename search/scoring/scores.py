@@ -3,13 +3,14 @@
 import io
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
 from datasets.encoders.compress import compress, show
-from datasets.packed import PackedDataset
+from datasets.packed import ByFingerprint, PackedDataset
 from models.evaluation import restore, score_regions, to_8_bits
 from search.scoring.score_files import Row
 from search.space.scale import UNIT_QUALITY, Protocol
@@ -19,6 +20,7 @@ N_FIXED_SAMPLES = 2
 N_WORST_SAMPLES = 1
 N_TIMED = 3
 N_AT_ONCE = 8  # images that are scored together
+N_KEPT = 8  # orders of images by what JPEG does to them
 
 Done = TypeVar("Done")
 
@@ -105,7 +107,9 @@ def sample_pictures(
     """Return sample pictures as the bytes of an .npz file: the first scored images and the worst JPEGs among them."""
     images = [int(image) for image in dict.fromkeys(scored)]
     fixed = images[:N_FIXED_SAMPLES]
-    worst = [image for image in _worst_first(pack, images) if image not in fixed][:N_WORST_SAMPLES]
+    worst = [image for image in _worst_first(ByFingerprint(pack), tuple(images)) if image not in fixed][
+        :N_WORST_SAMPLES
+    ]
     chosen = [*fixed, *worst]
     columns = [np.stack([pack.degraded(image, quality) for image in chosen]) for quality in qualities]
     degraded = np.stack(columns, axis=1)
@@ -124,7 +128,10 @@ def sample_pictures(
     return buffer.getvalue()
 
 
-def _worst_first(pack: PackedDataset, images: list[int]) -> list[int]:
+@lru_cache(N_KEPT)
+def _worst_first(key: ByFingerprint, images: tuple[int, ...]) -> list[int]:
+    pack = key.pack
+
     def jpeg_mse(image: int) -> float:
         error = pack.originals[image].astype(np.float32) - pack.degraded(image, UNIT_QUALITY)
         return float(np.mean(np.square(error)))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.batches import centre_window, turn
 from datasets.encoders.windows import degrade_to_train
-from datasets.packed import PackedDataset
+from datasets.packed import ByFingerprint, PackedDataset
 from datasets.qualities import quality_range
 from datasets.sampling import deal_images
 from models.ridge import NormalEquations, fit_filter
@@ -25,27 +25,10 @@ def fitted_filter(pack: PackedDataset, split: str, training_quality: int | str) 
     A few seconds, then kept in memory. Regularised by, and never harmful in the mean of any camera system and quality
     of, validation images.
     """
-    return _fit(_ByFingerprint(pack), split, training_quality)
+    return _fit(ByFingerprint(pack), split, training_quality)
 
 
-class _ByFingerprint:
-    """A pack that is another's equal where their fingerprints, and what writes their files, are."""
-
-    def __init__(self, pack: PackedDataset) -> None:
-        self.pack = pack
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByFingerprint) and self._identity == other._identity
-
-    @property
-    def _identity(self) -> tuple[object, ...]:
-        return self.pack.fingerprint, self.pack.family
-
-
-def _fit(key: _ByFingerprint, split: str, training_quality: int | str) -> NDArray[np.float32]:
+def _fit(key: ByFingerprint, split: str, training_quality: int | str) -> NDArray[np.float32]:
     low, high = quality_range(training_quality)
     qualities = [low] if low == high else np.linspace(low, high, N_QUALITIES).round().astype(int).tolist()
     training, validation = (
@@ -57,7 +40,7 @@ def _fit(key: _ByFingerprint, split: str, training_quality: int | str) -> NDArra
 
 
 @lru_cache(N_KEPT)
-def _equations(key: _ByFingerprint, split: str, subset: str, quality: int) -> dict[str, NormalEquations]:
+def _equations(key: ByFingerprint, split: str, subset: str, quality: int) -> dict[str, NormalEquations]:
     """Return the normal equations of each camera system at a quality, in one pass over the images' centres.
 
     Images are turned by each of the eight symmetries in its turn.

@@ -10,6 +10,7 @@ the four counts.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import keras
 import numpy as np
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 
 from datasets.batches import centre_window
 from datasets.jpeg import Window
-from datasets.packed import PackedDataset
+from datasets.packed import ByFingerprint, PackedDataset
 from models.evaluation import restore, to_8_bits
 from models.metrics import measure
 from models.names import METRIC_DIRECTIONS, METRICS
 from models.parity import bytes_at_parity, smallest_margin
 from search.space.scale import MONITORED_QUALITIES, REFERENCE_QUALITY, SCORED_QUALITIES, UNIT_QUALITY, Protocol
+
+N_KEPT = 4  # packs and splits whose monitored images a worker keeps
 
 Scores = dict[int, dict[str, NDArray[np.float64]]]  # quality -> metric -> [N]
 
@@ -123,7 +126,16 @@ class Monitor:
 
 
 def read_monitor(pack: PackedDataset, split: str, protocol: Protocol) -> Monitor:
-    """Read the images to monitor, of the split's validation subset: centre crops at the qualities that the pack has."""
+    """Read the images to monitor, of the split's validation subset: centre crops at the qualities that the pack has.
+
+    Then kept in memory for the next trial.
+    """
+    return _read_monitor(ByFingerprint(pack), split, protocol)
+
+
+@lru_cache(N_KEPT)
+def _read_monitor(key: ByFingerprint, split: str, protocol: Protocol) -> Monitor:
+    pack = key.pack
     images = protocol.images_to_monitor(pack, split)
     window = centre_window(pack.size_px, protocol.monitor_px)
     originals = np.divide(pack.originals[images][:, *window], 255, dtype=np.float32)
