@@ -90,6 +90,25 @@ def test_what_is_outside_of_a_trial_is_no_death_of_its(tmp_path: Path) -> None:
         assert checkpoints.collect("t") == Ending(held="pc1: no pack")
 
 
+def test_a_trial_is_held_where_tensorflow_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*asked: object) -> None:
+        raise RuntimeError("Graph execution error:\n\nno CUDA device")
+
+    held = []
+    hold = SimpleNamespace(remote=lambda trial_id, reason: held.append((trial_id, reason)))
+    begin = SimpleNamespace(remote=lambda *asked: pytest.fail("it has begun"))
+    monkeypatch.setattr("models.backend.prepare_backend", prepare)
+    monkeypatch.setattr("search.engine.tune.HOLD_S", 0)
+    monkeypatch.setattr(
+        "search.engine.tune.find_checkpoint_store", lambda name: SimpleNamespace(hold=hold, begin=begin)
+    )
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
+    workers = WorkerSetup(FileSet(Path("/a/pack"), "packs/1", ()), "store", TrialSetup(SCALES["demo"].protocol))
+    make_trainable(workers, Machine(1, 1))({"spec": SPEC})
+    ((trial_id, reason),) = held
+    assert (trial_id, reason.endswith(": no CUDA device")) == (SPEC.trial_id, True)
+
+
 def test_a_part_of_a_file_is_read_for_a_node_that_lacks_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     assert CheckpointStore(tmp_path).read_part(tmp_path / "file", 3, 4) == b"3456"

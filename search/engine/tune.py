@@ -15,6 +15,8 @@ from ray.exceptions import OutOfMemoryError
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
+from datasets.errors import last_line
+from models.plugins import use_plugin
 from search.cluster.baselines import Baselines
 from search.cluster.placement import gpu_limit_mb, needs, where, worker_mb
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
@@ -27,6 +29,7 @@ from search.engine.searcher import LowqSearch
 from search.progress.log import ProgressLog
 from search.space.plan import Machine
 from search.space.spec import TrialSpec
+from search.trial.provenance import node_name
 from search.trial.reporting import Progress, Verdict
 
 Trainable = Callable[[dict[str, Any]], None]
@@ -40,12 +43,21 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
     """Return the function Tune runs on workers: a trial of the spec that the configuration holds."""
 
     def train_spec(config: dict[str, Any]) -> None:
-        from models.backend import device_name, prepare_backend  # the driver never loads Keras
-        from search.trial.provenance import node_name
-        from search.trial.trial import run_trial
-
         checkpoints, spec = find_checkpoint_store(workers.checkpoints), config["spec"]
-        prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
+
+        def hold(error: Exception) -> None:
+            time.sleep(HOLD_S)
+            ray.get(checkpoints.hold.remote(spec.trial_id, f"{node_name()}: {last_line(error)}"))
+
+        try:
+            use_plugin(workers.setup.plugin)  # what a trial needs of memory depends on it
+            from models.backend import device_name, prepare_backend  # the driver never loads Keras
+            from search.trial.trial import run_trial
+
+            prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
+        except Exception as error:  # such as of a TensorFlow that this node cannot load
+            hold(error)
+            return
         if has_outgrown(worker_mb(spec, machine)):
             os._exit(0)  # Tune has a new worker do it, and it has not begun
         if ray.get(checkpoints.begin.remote(spec.trial_id, f"{node_name()}, {device_name()}")) is not Verdict.GO_ON:
@@ -53,8 +65,7 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
         try:
             pack, setup = workers.open()
         except OUTSIDE as error:
-            time.sleep(HOLD_S)
-            ray.get(checkpoints.hold.remote(spec.trial_id, f"{node_name()}: {error}"))
+            hold(error)
             return
 
         def report(progress: Progress) -> Any:
