@@ -81,7 +81,7 @@ def require_run(run: Path) -> dict[str, Any]:
         raise InputError(str(error)) from error
     for name, kind in {"dataset": dict, "options": dict, "scale": str}.items():
         if not isinstance(facts.get(name), kind):
-            raise InputError(f"{run} was made by another program or version of lowq: its run.json has no {name}")
+            raise InputError(f"{run} was made by another version of lowq, or another program: run.json has no {name}")
     return facts
 
 

@@ -204,4 +204,4 @@ def test_a_run_of_another_program_is_one_line(
     (tmp_path / "run.json").write_text(facts)
     assert main([option, str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "was made by another program or version of lowq: its run.json has no " in line
+    assert "was made by another version of lowq, or another program: run.json has no " in line
