@@ -136,7 +136,10 @@ def test_a_plugin_that_was_changed_is_refused_in_the_run_and_outside(tmp_path: P
         find_plugin(None, run)
 
 
-def test_a_process_of_its_own_checks_a_plugin_that_is_given(tmp_path: Path) -> None:
+def test_a_process_of_its_own_checks_a_plugin_that_is_given(tmp_path: Path, example: Path) -> None:
+    plugin = find_plugin(example, None)
+    assert plugin is not None
+    assert set(plugin.footprints) == {"my_nets.narrow"}
     with pytest.raises(InputError, match=r"network my_nets\.x cannot be built"):
         find_plugin(_written(tmp_path, "NETWORKS = {'x': lambda d: d}"), None)
 

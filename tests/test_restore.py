@@ -34,7 +34,7 @@ from models.restoring.tiles import Network
 from tests.model_fixture import drawn_model_file
 from tests.pack_fixture import tiny_image
 
-N_MUTATED = 80
+N_MUTATED = 200
 SMEAR = next(iter(synthesize(1, seed=5))).read()[:200, :180]
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},

@@ -46,7 +46,7 @@ def test_tiles_give_what_the_whole_image_gives(architecture: str) -> None:
     for tile in tiles:
         given[tile.core] = network(image[tile.window], tables)[tile.inner]
     assert architecture == "identity" or np.abs(whole - image / 255).max() > 1e-3
-    np.testing.assert_allclose(given, whole, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(given, whole, rtol=0, atol=3e-6)  # 2.03e-6 was seen once
     near_halves = np.abs(whole * 255 % 1 - 0.5) < 1e-3  # may round to either side
     assert near_halves.mean() < 0.01
     np.testing.assert_array_equal(np.rint(given * 255)[~near_halves], np.rint(whole * 255)[~near_halves])
