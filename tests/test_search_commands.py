@@ -97,7 +97,10 @@ def test_the_baselines_have_a_slot_of_their_own_until_they_are_scored(smoke: tup
     lines = [line for line in smoke[1].splitlines() if " left] " in line]
     last = max(place for place, line in enumerate(lines) if "  identity-" in line or "  linear-" in line)
     for line in lines[:last]:
-        _, trial_id, event, *_ = line.split("  ")
+        _, *event_of_trial = line.split("  ")
+        if len(event_of_trial) < 2:  # a note, as that a slow machine has no free slot yet
+            continue
+        trial_id, event, *_ = event_of_trial
         if event.startswith("starts"):
             under_way.add(trial_id)
         elif event.startswith(("completed", "stopped")):
