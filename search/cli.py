@@ -6,12 +6,10 @@ import math
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from datasets.console import CLOSED_PIPE, INTERRUPTED, USER_ERROR, OneLineParser, drop
 from datasets.errors import InputError, explain, printable
@@ -27,7 +25,8 @@ from search.engine.run_directory import create_run, note_resumed
 from search.progress.live import LiveTable
 from search.progress.log import Lines
 from search.progress.scalars import Scalars
-from search.records import RUN_FACTS, describe_left_out, read_pick, read_records
+from search.records import RUN_FACTS, describe_left_out, read_records
+from search.report import make_report
 from search.request import make_task
 from search.space.scale import SCALES
 from search.space.spaces import FINAL, SPACES
@@ -35,8 +34,6 @@ from search.space.spec import TrialStatus
 from search.task import Task
 
 RUNS_FOLDER = Path("runs")
-ROOT = Path(__file__).resolve().parents[1]
-RESTORER = Path("restorer", "restorer.lowq")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _main(options: argparse.Namespace, command: str) -> int:
+    if options.resume and options.out and options.out.resolve() != options.resume.resolve():
+        raise InputError("--out names a run to make, --resume one to go on with: leave one of them out")
     if options.resume:
         require_run(options.resume)
         with locked(options.resume):
@@ -167,10 +166,16 @@ def _plan(options: argparse.Namespace, command: str) -> int:
         if changes:
             print(f"versions have changed since the last sitting: {', '.join(changes)}", flush=True)
         return _search(run, task, options)
-    run = (options.out or RUNS_FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{task.space.name}")).resolve()
+    run = (options.out or _unused(RUNS_FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{task.space.name}"))).resolve()
     create_run(run, task)
     with locked(run):
         return _search(run, task, options)
+
+
+def _unused(run: Path) -> Path:
+    """Return a run directory's name, with a number where another search had it in the same second."""
+    names = (run, *(run.with_name(f"{run.name}-{number}") for number in range(2, 100)))
+    return next((name for name in names if not name.exists()), run)
 
 
 def _show_nodes(check: Check) -> int:
@@ -180,67 +185,32 @@ def _show_nodes(check: Check) -> int:
 
 
 def _search(run: Path, task: Task, options: argparse.Namespace) -> int:
-    quiet = options.quiet
+    """Search and report; where that was interrupted, say how to go on."""
     print(f"run: {run}", flush=True)
-    scalars = Scalars(run / "logs" / "tensorboard")
+    code = None
     try:
-        if not quiet and sys.stdout and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-            with LiveTable() as live:
-                finished = run_search(run, task, (live, scalars), live.say)
-        else:
-            finished = run_search(run, task, (Lines(_print, quiet), scalars), _no_print if quiet else _print)
+        if _run(run, task, options.quiet) and not told_to_end.is_set():
+            disconnect()
+            code = 0 if options.no_report else make_report(run)
     except KeyboardInterrupt:
-        finished = False
-    if not finished or told_to_end.is_set():
+        pass
+    if code is None:
         name = shlex.quote(str(run))
         print(
             f"lowq: interrupted; what ended is safe: `python -m analysis {name}` reads it, --resume {name} goes on",
             file=sys.stderr,
         )
         return INTERRUPTED
-    disconnect()
-    if not options.no_report:
-        _measure_safety(run)
-    code = 0 if options.no_report else _command("analysis", run).returncode
-    if not code and not options.no_report:
-        _export_pick(run)
     return code or _judge(run)
 
 
-def _measure_safety(run: Path) -> None:
-    """Leave a model file of each finalist with its safety card in the run, for the report; some seconds each."""
-    done = _command("models", "safety", run, "--finalists", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode:
-        print(f"no safety cards were made: {(done.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
-
-
-def _export_pick(run: Path) -> None:
-    """Leave the pick's restorer as a model file in the run; where nothing is picked there is none."""
-    if read_pick(run) is None:
-        return
-    file = run / RESTORER
-    file.parent.mkdir(exist_ok=True)
-    done = _command("models", "export", run, "-o", file, "--force", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode:
-        print(f"no model file was made: {(done.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
-    else:
-        print(f"restorer: {file}")
-
-
-def _command(module: str, *arguments: object, **streams: Any) -> "subprocess.CompletedProcess[str]":
-    """Run a module of lowq in a process of its own, by the code that this one runs.
-
-    -P keeps the working directory out of its import path, where a folder may be called analysis too.
-    """
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", module, *map(str, arguments)],
-        env={**quiet, **os.environ, "PYTHONPATH": path},
-        text=True,
-        check=False,
-        **streams,
-    )
+def _run(run: Path, task: Task, quiet: bool) -> bool:
+    """Run the trials, and show them; True when the search came to its end."""
+    scalars = Scalars(run / "logs" / "tensorboard")
+    if not quiet and sys.stdout and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        with LiveTable() as live:
+            return run_search(run, task, (live, scalars), live.say)
+    return run_search(run, task, (Lines(_print, quiet), scalars), _no_print if quiet else _print)
 
 
 def _judge(run: Path) -> int:

@@ -81,6 +81,15 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatc
         assert usable_cores() == n_cores
 
 
+def test_a_sigterm_that_ray_hears_while_it_starts_interrupts_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(*asked: object, **options: object) -> None:
+        raise SystemExit(15)  # as Ray's handler does
+
+    monkeypatch.setattr(connection.ray, "init", init)
+    with pytest.raises(KeyboardInterrupt):
+        connect(None)
+
+
 def test_the_watchdog_sees_who_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = server.getsockname()

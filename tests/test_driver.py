@@ -102,8 +102,7 @@ def test_a_search_of_which_no_trial_can_start_says_why(
     nothing = SimpleNamespace(cancel=lambda: None, finish=lambda: None, stop=lambda: None)
     for name in ("run_trials", "make_trainable"):
         monkeypatch.setattr(f"search.engine.driver.{name}", lambda *arguments: None)
-    for name in ("Baselines", "Watchdog"):
-        monkeypatch.setattr(f"search.engine.driver.{name}", lambda *arguments: nothing)
+    monkeypatch.setattr("search.engine.driver.Baselines", lambda *arguments: nothing)
     sitting.search.held = N_HELD * ["pc1: no pack"]
     with pytest.raises(InputError, match="no trial can start: pc1: no pack; mend it, then go on with --resume"):
         sitting.search.train()
@@ -124,6 +123,7 @@ def test_a_worker_that_is_lost_while_finalists_are_scored_is_one_line(
 
     nothing = SimpleNamespace(bring_files=lambda: None, screen=lambda: None, train=lambda: True, score=score)
     monkeypatch.setattr(driver, "Search", lambda *asked: nothing)
+    monkeypatch.setattr(driver, "Watchdog", lambda run: SimpleNamespace(stop=lambda: None))
     with pytest.raises(InputError, match=rf"^[^\n]*{says}[^\n]*; what ended is safe: go on with --resume [^\n]*$"):
         driver.run_search(tmp_path / "run", None)  # type: ignore[arg-type]
 
@@ -143,6 +143,7 @@ def test_what_a_disk_did_to_a_worker_that_scores_is_one_line(
 
     nothing = SimpleNamespace(bring_files=lambda: None, screen=lambda: None, train=lambda: True, score=score)
     monkeypatch.setattr(driver, "Search", lambda *asked: nothing)
+    monkeypatch.setattr(driver, "Watchdog", lambda run: SimpleNamespace(stop=lambda: None))
     with pytest.raises(InputError, match=says):
         driver.run_search(tmp_path / "run", None)  # type: ignore[arg-type]
 

@@ -84,6 +84,16 @@ def test_two_deliveries_at_once_leave_one_whole_copy(foreign: FileSet, small_pac
     assert [path.name for path in own_copy(foreign).parent.iterdir()] == [own_copy(foreign).name]
 
 
+def test_a_copy_that_lost_a_file_is_replaced(foreign: FileSet, small_pack: PackedDataset) -> None:
+    for token in (32 * "a", 32 * "b"):
+        find.cache_clear()
+        assert find(foreign) is None
+        _send(foreign, small_pack.folder, token)
+        finish(foreign, token)
+        assert find(foreign) == own_copy(foreign)
+        (own_copy(foreign) / "originals.npy").unlink()
+
+
 def test_what_a_given_up_delivery_left_is_removed_by_the_next(
     foreign: FileSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

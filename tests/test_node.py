@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster.cards import Card
+from search.cluster.cards import Card, read_cards
 from search.cluster.node import start_options
 
 SSH = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
@@ -33,6 +33,31 @@ def test_a_node_offers_the_free_memory_of_the_cards_it_can_use(cards: tuple[Card
 
 def test_without_ssh_ray_finds_the_address_itself() -> None:
     assert start_options({}, ()) == ["--num-gpus=0", "--resources={}"]
+
+
+@pytest.mark.parametrize(
+    ("named", "names"),
+    [
+        (None, ["GTX 1660 Ti", "GTX 1650", "GTX 970"]),
+        ("1,0", ["GTX 1650", "GTX 1660 Ti"]),  # whoever hides one hides the old one
+        ("GPU-8932f937", ["GTX 1650"]),
+        ("", []),
+        ("-1", []),
+    ],
+)
+def test_a_node_has_as_many_cards_as_cuda_shows_it(
+    named: str | None, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (
+        "GTX 1660 Ti, 7.5, 550.1, 6144, 6000",
+        "GTX 1650, 7.5, 550.1, 4096, 4000",
+        "GTX 970, 5.2, 550.1, 4096, 4000",
+    )
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n" + "".join(f"echo '{row}'\n" for row in rows))
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    cards, trouble = read_cards({} if named is None else {"CUDA_VISIBLE_DEVICES": named})
+    assert ([card.name for card in cards], trouble) == (names, None)
 
 
 def test_the_command_prints_the_options_of_a_node_with_a_card(tmp_path: Path) -> None:

@@ -131,6 +131,9 @@ def test_a_plugin_that_was_changed_is_refused_in_the_run_and_outside(tmp_path: P
     (run / PLUGIN_FILE).write_text("LOSSES = {}")
     with pytest.raises(InputError, match="was changed"):
         find_plugin(None, run)
+    (run / PLUGIN_FILE).write_bytes(b"\xff\xfe no UTF-8")
+    with pytest.raises(InputError, match="cannot be read"):
+        find_plugin(None, run)
     (run / PLUGIN_FILE).unlink()
     with pytest.raises(InputError, match="cannot be read"):
         find_plugin(None, run)

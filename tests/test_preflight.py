@@ -3,12 +3,15 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from search.cluster.cards import Card
 from search.cluster.file_set import file_set_of_pack
+from search.cluster.node_check import Check, without_bad_nodes
 from search.cluster.placement import GPU_MEMORY
 from search.cluster.preflight import Fault, NodeFacts, fault_table, find_faults, gather_facts, node_table
 
@@ -111,6 +114,16 @@ def test_memory_counts_where_trials_run_on_processors() -> None:
     (fault,) = _faults(full, LAPTOP, computes_on_gpus=False)
     assert fault.what == "900 MB of memory free, the smallest trial needs 1500 MB"
     assert _faults(full, LAPTOP) == []
+
+
+def test_where_no_node_is_fine_nothing_is_said_of_going_on() -> None:
+    task: Any = None
+    bad = Fault(GOOD.name, "its lowq is not the driver's code", "copy this lowq there")
+    with pytest.raises(InputError, match=r"^mend these nodes:\n"):
+        without_bad_nodes(task, Check([GOOD], [bad]), None)
+    other = replace(GOOD, name="lab-9")
+    with pytest.raises(InputError, match=r"^mend these nodes, or go on with --min-nodes 1:\n"):
+        without_bad_nodes(task, Check([GOOD, other], [bad]), None)
 
 
 def test_the_table_has_a_line_for_each_fault() -> None:

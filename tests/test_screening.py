@@ -1,6 +1,7 @@
 """Encoders screened with the filter: each once, the known first, the best of them an axis, gone on with on resume."""
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -44,7 +45,7 @@ def _share(name: str) -> float:
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A task on a cluster that answers at once: whatever is started, its record is there."""
-    monkeypatch.setattr(screening_module.ray, "wait", lambda started, num_returns: (started[:1], started[1:]))
+    monkeypatch.setattr(screening_module.ray, "wait", lambda started, **asked: (started[:1], started[1:]))
     monkeypatch.setattr(screening_module.ray, "get", lambda started: started())
     machine = Machine(n_slots=2, n_threads=1)
     space = SimpleNamespace(**{**vars(SPACE), "n_screened": 20, "n_kept": 3})
@@ -65,7 +66,7 @@ def _record(task: Any, name: str, share: float | None) -> TrialRecord:
 def test_each_family_is_screened_once_the_known_first(task: Any) -> None:
     written: list[TrialRecord] = []
     screening = _screening(task)
-    screening.run(written.append, lambda: True)
+    screening.run(written.append, lambda: True, print)
     names = [str(record.spec.encoder) for record in written]
     assert names[:2] == list(KNOWN)
     assert len(names) == 20
@@ -79,7 +80,7 @@ def test_each_family_is_screened_once_the_known_first(task: Any) -> None:
 def test_optuna_looks_where_the_filter_did_well(task: Any) -> None:
     task.space.n_screened = 60
     written: list[TrialRecord] = []
-    _screening(task).run(written.append, lambda: True)
+    _screening(task).run(written.append, lambda: True, print)
     above = [_share(str(record.spec.encoder)) - 0.6 for record in written]
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
     by_chance = [_share(suggest(study.ask(), "encoder", TableShapes())) - 0.6 for _ in range(58)]
@@ -88,10 +89,10 @@ def test_optuna_looks_where_the_filter_did_well(task: Any) -> None:
 
 def test_what_was_screened_before_is_not_screened_again(task: Any) -> None:
     first: list[TrialRecord] = []
-    _screening(task).run(first.append, iter([True] * 10 + [False] * 99).__next__)
+    _screening(task).run(first.append, iter([True] * 10 + [False] * 99).__next__, print)
     assert 0 < len(first) < 20
     later: list[TrialRecord] = []
-    _screening(task, screened_of(first, task)).run(later.append, lambda: True)
+    _screening(task, screened_of(first, task)).run(later.append, lambda: True, print)
     assert len(first) + len(later) == 20
     assert not set(screened_of(first, task)) & set(screened_of(later, task))
 
@@ -111,17 +112,41 @@ def test_a_worker_that_dies_costs_one_family_and_three_in_a_row_end_it(task: Any
 
     failing = {"jpeg-c0.6"}
     written: list[TrialRecord] = []
-    _screening(task, outcome=dies).run(written.append, lambda: True)
+    _screening(task, outcome=dies).run(written.append, lambda: True, print)
     assert len(written) == 19
     failing |= {str(record.spec.encoder) for record in written}
     with pytest.raises(InputError, match="no encoder can be screened: the disk is full"):
-        _screening(task, outcome=dies).run(written.append, lambda: True)
+        _screening(task, outcome=dies).run(written.append, lambda: True, print)
+
+
+def test_while_other_jobs_have_the_cores_it_is_said_what_is_waited_for(
+    task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([False, False, *99 * [True]])
+    monkeypatch.setattr(
+        screening_module.ray,
+        "wait",
+        lambda started, **asked: (started[:1], started[1:]) if next(looks) else ([], started),
+    )
+    monkeypatch.setattr(screening_module, "WAITING_S", 0.0)
+    monkeypatch.setattr(screening_module, "what_is_free", lambda: "0 of 2 CPU are free")
+    said: list[str] = []
+    _screening(task).run(lambda record: None, lambda: True, said.append)
+    assert said == 2 * ["waiting for an encoder to be screened: 0 of 2 CPU are free"]
+
+
+def test_sigterm_ends_the_waiting_for_an_encoder(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    ended.set()
+    monkeypatch.setattr(screening_module, "told_to_end", ended)
+    with pytest.raises(KeyboardInterrupt):
+        _screening(task).run(lambda record: None, lambda: True, print)
 
 
 def test_a_family_without_a_value_is_never_the_best(task: Any) -> None:
     task.space.n_screened = 2
     screening = _screening(task, outcome=lambda name: None if name == "jpeg" else 0.9)
-    screening.run(lambda record: None, lambda: True)
+    screening.run(lambda record: None, lambda: True, print)
     assert screening.best() == {"jpeg-c0.6": screening.known["jpeg-c0.6"]}
 
 

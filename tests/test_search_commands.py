@@ -12,8 +12,8 @@ import pytest
 
 from datasets.packed import PackedDataset
 from models.names import METRICS
-from search import cli
-from search.cli import main
+from search import report
+from search.cli import _unused, main
 from search.records import RECORDS, read_proposed, read_records
 from search.scoring.finalists import choose_finalists, choose_tested
 from search.scoring.score_files import Row, scores_from_bytes
@@ -147,6 +147,14 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(
     assert "starts" not in capsys.readouterr().out
 
 
+def test_searches_that_begin_in_one_second_have_runs_of_their_own(tmp_path: Path) -> None:
+    first = tmp_path / "20260102-030405-smoke"
+    assert _unused(first) == first
+    for number in (2, 3):
+        _unused(first).mkdir()
+        assert _unused(first).name == f"{first.name}-{number}"
+
+
 @pytest.mark.usefixtures("one_ray")
 def test_a_finished_run_that_is_resumed_repeats_nothing_but_the_report(
     smoke: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -158,7 +166,7 @@ def test_a_finished_run_that_is_resumed_repeats_nothing_but_the_report(
         followed.append(module)
         return subprocess.CompletedProcess((), 0, "", "")
 
-    monkeypatch.setattr(cli, "_command", follow)
+    monkeypatch.setattr(report, "_command", follow)
     once = [run / name for name in (RECORDS, "images.parquet", "codecs.parquet", "restoring.parquet", "gallery.npz")]
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in once]
     assert main(["--resume", str(run)]) == 0

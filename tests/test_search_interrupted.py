@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import threading
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,11 +15,11 @@ from typing import Any
 import pytest
 
 from datasets.packed import PackedDataset
-from search import cli
+from search import cli, report
 from search.cli import main
 from search.engine.interrupt import interrupt, results, told_to_end
 from search.records import read_records
-from tests.search_process import ENDS_S, epochs_told, start, start_smoke
+from tests.search_process import ENDS_S, ROOT, epochs_told, start, start_smoke
 
 
 def _end(process: "subprocess.Popen[str]", part: str, how: Callable[[int], None]) -> tuple[list[str], list[str]]:
@@ -84,6 +86,45 @@ def test_a_sigterm_whose_interrupt_is_lost_ends_the_search_all_the_same(
     code = cli._search(tmp_path, Any, Namespace(quiet=True, no_report=False))  # type: ignore[arg-type]
     assert code == 130
     assert "interrupted; what ended is safe" in capsys.readouterr().err
+
+
+FOLLOWED = """
+from search.report import _command
+try:
+    _command("sleeper")
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_while_the_report_is_written_ends_that_too_and_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-c", FOLLOWED],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    sleeper = int(process.stdout.readline())
+    os.killpg(process.pid, signal.SIGINT)  # as on a terminal
+    assert process.communicate(timeout=ENDS_S) == ("interrupted\n", "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(sleeper, 0)
+
+
+def test_sigterm_ends_the_report_where_ctrl_c_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sleeper.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("search.report.POLL_S", 0.1)
+    timer = threading.Timer(1, told_to_end.set)
+    told_to_end.clear()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        report._command("sleeper")
+    told_to_end.clear()
 
 
 def test_what_is_waited_for_ends_with_a_sigterm_whose_interrupt_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:

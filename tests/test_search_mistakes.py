@@ -52,6 +52,10 @@ MISTAKES = {
         ["--tirals", "3"],
         "unrecognized arguments: --tirals 3; `python search/run.py",
     ),
+    "a run to make and one to resume": (
+        ["--resume", "one", "--out", "other"],
+        "--out names a run to make, --resume one to go on with: leave one of them out",
+    ),
     "no pack": (["--data", "nowhere"], "nowhere is no pack (it has no manifest.json): make one with"),
     "no run to resume": (["--resume", "nowhere"], "nowhere is no run directory (it has no run.json)"),
     "a folder that is no run": (["--out", "."], ". exists and is no run: name another with --out"),

@@ -63,9 +63,10 @@ def test_a_full_disk_is_told_and_pauses_every_trial(tmp_path: Path, monkeypatch:
 
 def test_after_the_budget_a_trial_that_waited_begins_no_epoch(tmp_path: Path) -> None:
     checkpoints = CheckpointStore(tmp_path)
-    assert checkpoints.begin("t", "pc1, CPU") is Verdict.GO_ON
+    assert checkpoints.begin("t") is Verdict.GO_ON
+    checkpoints.started_on("t", "pc1, CPU")
     checkpoints.pause()
-    assert checkpoints.begin("u", "pc1, CPU") is Verdict.PAUSE
+    assert checkpoints.begin("u") is Verdict.PAUSE
     assert checkpoints.newly_started() == [("t", "pc1, CPU")]
     assert checkpoints.newly_started() == []
 
@@ -74,18 +75,18 @@ def test_deaths_count_since_the_last_new_epoch_alone(tmp_path: Path) -> None:
     checkpoints = CheckpointStore(tmp_path)
     for epoch in range(1, 4):  # as often as it may die without one
         for _ in range(MAX_STARTS):
-            assert checkpoints.begin("t", "pc1") is Verdict.GO_ON
+            assert checkpoints.begin("t") is Verdict.GO_ON
         checkpoints.save("t", epoch, {STATE: b"state"})
     for _ in range(MAX_STARTS):
-        assert checkpoints.begin("t", "pc1") is Verdict.GO_ON
-    assert checkpoints.begin("t", "pc1") is Verdict.STOP
+        assert checkpoints.begin("t") is Verdict.GO_ON
+    assert checkpoints.begin("t") is Verdict.STOP
     assert checkpoints.collect("t").n_starts > MAX_STARTS
 
 
 def test_what_is_outside_of_a_trial_is_no_death_of_its(tmp_path: Path) -> None:
     checkpoints = CheckpointStore(tmp_path)
     for _ in range(2 * MAX_STARTS):
-        assert checkpoints.begin("t", "pc1") is Verdict.GO_ON
+        assert checkpoints.begin("t") is Verdict.GO_ON
         checkpoints.hold("t", "pc1: no pack")
         assert checkpoints.collect("t") == Ending(held="pc1: no pack")
 
@@ -96,7 +97,7 @@ def test_a_trial_is_held_where_tensorflow_cannot_be_set_up(monkeypatch: pytest.M
 
     held = []
     hold = SimpleNamespace(remote=lambda trial_id, reason: held.append((trial_id, reason)))
-    begin = SimpleNamespace(remote=lambda *asked: pytest.fail("it has begun"))
+    begin = SimpleNamespace(remote=lambda trial_id: Verdict.GO_ON)
     monkeypatch.setattr("models.backend.prepare_backend", prepare)
     monkeypatch.setattr("search.engine.tune.HOLD_S", 0)
     monkeypatch.setattr(
@@ -107,6 +108,15 @@ def test_a_trial_is_held_where_tensorflow_cannot_be_set_up(monkeypatch: pytest.M
     make_trainable(workers, Machine(1, 1))({"spec": SPEC})
     ((trial_id, reason),) = held
     assert (trial_id, reason.endswith(": no CUDA device")) == (SPEC.trial_id, True)
+
+
+def test_a_trial_whose_workers_died_too_often_loads_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = SimpleNamespace(remote=lambda trial_id: Verdict.STOP)
+    monkeypatch.setattr("models.backend.prepare_backend", lambda *asked: pytest.fail("TensorFlow is loaded again"))
+    monkeypatch.setattr("search.engine.tune.find_checkpoint_store", lambda name: SimpleNamespace(begin=begin))
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
+    workers = WorkerSetup(FileSet(Path("/a/pack"), "packs/1", ()), "store", TrialSetup(SCALES["demo"].protocol))
+    make_trainable(workers, Machine(1, 1))({"spec": SPEC})
 
 
 def test_a_part_of_a_file_is_read_for_a_node_that_lacks_it(tmp_path: Path) -> None:

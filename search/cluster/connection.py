@@ -22,6 +22,7 @@ from search.space.plan import Machine
 LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
 CONNECT_S = 40.0  # for each of two tries; Ray takes 20 s to say that a token is wrong
 ACCEPT_S = 5.0
+WAITING_S = 30.0  # without anything that runs, after which it is said what is waited for
 SILENT = "it says nothing"
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
 # Tune ends at the error of a worker that Ray ended for want of memory. Linux ends workers first, too (Ray gives them an
@@ -64,7 +65,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     if address:
         _require_answer(address)
         try:
-            ray.init(address, runtime_env={"env_vars": environment}, **options)
+            _init(address, runtime_env={"env_vars": environment}, **options)
         except Exception as error:  # Ray raises bare ones
             raise InputError(_advice(address, f"{type(error).__name__}: {' '.join(str(error).split())}")) from error
         keep_from_screen()
@@ -72,7 +73,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # workers run this checkout too
     options |= {"runtime_env": {"env_vars": environment | {"PYTHONPATH": path}}, "resources": _cards()}
     try:
-        ray.init(
+        _init(
             "local",
             num_cpus=usable_cores(),
             include_dashboard=False,
@@ -86,6 +87,14 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
         raise InputError(f"Ray cannot start on this machine ({reason}): {advice}") from error
     keep_from_screen()
     return machine(trials_per_gpu)
+
+
+def _init(address: str, **options: Any) -> None:
+    """Connect Ray. A SIGTERM meanwhile is Ray's, which makes it a SystemExit: raises KeyboardInterrupt, as later."""
+    try:
+        ray.init(address, **options)
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
 
 
 def _require_answer(address: str) -> None:
@@ -197,6 +206,13 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
     n_slots = sum(n // n_threads for n in cores)
     return Machine(n_slots, n_threads, memory_mb=memory_mb, avoided=tuple(avoided))
+
+
+def what_is_free() -> str:
+    """Say how many cores and cards of the cluster are free, for whoever waits for one."""
+    free, all_of = ray.available_resources(), ray.cluster_resources()
+    parts = [f"{free.get(name, 0):g} of {all_of[name]:g} {name}" for name in ("CPU", "GPU") if name in all_of]
+    return f"{', '.join(parts)} are free; workers start, or other jobs have the rest"
 
 
 def disconnect() -> None:

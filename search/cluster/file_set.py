@@ -131,9 +131,11 @@ def finish(file_set: FileSet, token: str) -> None:
     try:
         folder.rename(own_copy(file_set))
     except OSError:
-        if not _is_there(file_set, own_copy(file_set)):  # or else another search was quicker
-            raise
-        discard(file_set, token)
+        if _is_there(file_set, own_copy(file_set)):  # another search was quicker
+            discard(file_set, token)
+        else:  # a copy that lost files makes room, as a delivery that was given up
+            own_copy(file_set).rename(_incoming(file_set, uuid.uuid4().hex))
+            folder.rename(own_copy(file_set))
     find.cache_clear()
 
 

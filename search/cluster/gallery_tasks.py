@@ -9,7 +9,7 @@ import ray
 
 from datasets.whole_file import write_whole
 from search.cluster.placement import where
-from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup
+from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup, cannot_read
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.interrupt import results
 from search.records import read_records
@@ -35,7 +35,10 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
     if _restored_by(run / GALLERY_FILE) == restored_by:
         return
     scores = LocalStore(run).path(task.baselines[0].trial_id, SCORES)
-    worst = worst_images(scores.read_bytes(), "test", UNIT_QUALITY)[:N_WORST] if scores.exists() else []
+    try:
+        worst = worst_images(scores.read_bytes(), "test", UNIT_QUALITY)[:N_WORST] if scores.exists() else []
+    except (OSError, ValueError, LookupError) as error:
+        raise cannot_read(scores) from error
     say("making the gallery: a sheet of samples, and the inputs that JPEG treats worst")
     kind = ray.remote(
         num_cpus=task.machine.n_threads,

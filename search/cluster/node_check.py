@@ -55,7 +55,8 @@ def without_bad_nodes(task: Task, check: Check, min_nodes: int | None) -> Task:
     n_fine = len(check.nodes) - len(check.avoided)
     table = fault_table(check.faults)
     if min_nodes is None:
-        raise InputError(f"mend these nodes, or go on with --min-nodes {max(1, n_fine)}:\n{table}")
+        others = f", or go on with --min-nodes {n_fine}" if n_fine else ""
+        raise InputError(f"mend these nodes{others}:\n{table}")
     if n_fine < min_nodes:
         raise InputError(f"{n_fine} nodes are fine, --min-nodes asks for {min_nodes}:\n{table}")
     return replace(task, machine=machine(task.machine.trials_per_gpu, check.avoided))

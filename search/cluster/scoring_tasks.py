@@ -114,7 +114,12 @@ def _read_scores(path: Path) -> list[Row]:
     try:
         return scores_from_bytes(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: put back a copy, then go on with --resume") from error
+        raise cannot_read(path) from error
+
+
+def cannot_read(path: Path) -> InputError:
+    """Return the error of a file of scores that is damaged."""
+    return InputError(f"{path} cannot be read: put back a copy, then go on with --resume")
 
 
 def near_parity(record: TrialRecord) -> tuple[int, ...]:

@@ -63,14 +63,16 @@ class CheckpointStore:
             file.seek(offset)
             return file.read(n_bytes)
 
-    def begin(self, trial_id: str, where: str) -> Verdict:
+    def begin(self, trial_id: str) -> Verdict:
         """Hear that a trial has a worker, and say whether it may go on; STOP where it died too often for that."""
         self.starts[trial_id] = self.starts.get(trial_id, 0) + 1
         if self.starts[trial_id] > MAX_STARTS:
             return Verdict.STOP
-        if not self.is_paused:
-            self.started.append((trial_id, where))
         return Verdict.PAUSE if self.is_paused else Verdict.GO_ON
+
+    def started_on(self, trial_id: str, where: str) -> None:
+        """Hear on which node and device a trial starts."""
+        self.started.append((trial_id, where))
 
     def hold(self, trial_id: str, reason: str) -> None:
         """Hear that a trial cannot run where it is, for a reason that is none of its own."""

@@ -54,11 +54,18 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     InputError when the search cannot go on; what ended is safe and the rest can be resumed.
     """
     send_logs_to(run / LOGS)
-    search = Search(run, task, watchers, say)
-    search.bring_files()
-    search.screen()
-    if not search.train():
-        return False
+    watchdog = Watchdog(run)
+    try:
+        search = Search(run, task, watchers, say)
+        search.bring_files()
+        search.screen()
+        return search.train() and _score(run, search)
+    finally:
+        watchdog.stop()
+
+
+def _score(run: Path, search: "Search") -> bool:
+    """Score what was trained; True. Raises InputError for whatever came from outside of it."""
     try:
         search.score()
     except RayTaskError as error:
@@ -126,7 +133,7 @@ class Search:
         n_left = self.task.space.n_screened - len(known)
         if n_left > 0:
             self.say(f"screening {n_left} encoders with the linear filter")
-        screening.run(self.writer.write_record, lambda: self.log.share_of_budget() < MOST_OF_BUDGET)
+        screening.run(self.writer.write_record, lambda: self.log.share_of_budget() < MOST_OF_BUDGET, self.say)
         best = screening.best()
         if not screening.known:
             more = f"give --time-budget more, then go on with --resume {quoted(self.run)}"
@@ -155,7 +162,6 @@ class Search:
         events = Events(self, baselines)
         n_to_run = len(self.unfinished) + self.n_new + task.n_confirming
         job = Job(N_RETRIED + n_to_run, task.machine, self.run / LOGS, N_WAITING if task.machine.gpu_mem_mb else 0)
-        watchdog = Watchdog(self.run)
         try:
             if n_to_run:
                 callbacks = [events, *([MlflowLog(task.mlflow, self.run.name, self.say)] if task.mlflow else [])]
@@ -172,8 +178,6 @@ class Search:
             baselines.finish()
         except OSError as error:
             self.writer.fail(error.strerror or str(error))
-        finally:
-            watchdog.stop()
         if self.writer.trouble:
             baselines.cancel()
             raise cannot_write(self.run, self.writer.trouble)

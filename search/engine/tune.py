@@ -18,6 +18,7 @@ from ray.tune.schedulers import TrialScheduler
 from datasets.errors import last_line
 from models.plugins import use_plugin
 from search.cluster.baselines import Baselines
+from search.cluster.connection import WAITING_S, what_is_free
 from search.cluster.placement import gpu_limit_mb, needs, where, worker_mb
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
 from search.cluster.worker_memory import has_outgrown
@@ -35,7 +36,6 @@ from search.trial.reporting import Progress, Verdict
 Trainable = Callable[[dict[str, Any]], None]
 MAX_FAILURES = 100  # of a trial's workers; the checkpoint store counts those since its last epoch
 HOLD_S = 5.0  # before a trial that could not start is proposed again
-WAITING_S = 30.0  # without a trial that runs, after which it is said what is waited for
 POLL_S = 1.0
 
 
@@ -51,16 +51,17 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
 
         try:
             use_plugin(workers.setup.plugin)  # what a trial needs of memory depends on it
+            if has_outgrown(worker_mb(spec, machine)):
+                os._exit(0)  # Tune has a new worker do it, and it has not begun
+            if ray.get(checkpoints.begin.remote(spec.trial_id)) is not Verdict.GO_ON:
+                return
             from models.backend import device_name, prepare_backend  # the driver never loads Keras
             from search.trial.trial import run_trial
 
             prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
+            ray.get(checkpoints.started_on.remote(spec.trial_id, f"{node_name()}, {device_name()}"))
         except Exception as error:  # such as of a TensorFlow that this node cannot load
             hold(error)
-            return
-        if has_outgrown(worker_mb(spec, machine)):
-            os._exit(0)  # Tune has a new worker do it, and it has not begun
-        if ray.get(checkpoints.begin.remote(spec.trial_id, f"{node_name()}, {device_name()}")) is not Verdict.GO_ON:
             return
         try:
             pack, setup = workers.open()
@@ -195,10 +196,7 @@ class Events(tune.Callback):  # type: ignore[misc]
             self.waits_since = time.monotonic()
         elif time.monotonic() - self.waits_since >= WAITING_S:
             self.waits_since = time.monotonic()
-            free, all_of = ray.available_resources(), ray.cluster_resources()
-            parts = [f"{free.get(name, 0):g} of {all_of[name]:g} {name}" for name in ("CPU", "GPU") if name in all_of]
-            by = "workers start, or other jobs have the rest"
-            self.search.log.note(f"waiting for a free slot: {', '.join(parts)} are free; {by}")
+            self.search.log.note(f"waiting for a free slot: {what_is_free()}")
 
 
 class Interrupts(tune.Callback):  # type: ignore[misc]

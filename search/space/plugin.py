@@ -94,10 +94,8 @@ def _kept_plugin(run: Path) -> Plugin | None:
     footprints = {name: Footprint(**footprint) for name, footprint in facts["networks"].items()}
     try:
         plugin = Plugin(facts["name"], (run / PLUGIN_FILE).read_text(encoding="utf-8"), footprints)
-    except OSError as error:
-        raise InputError(
-            f"{run / PLUGIN_FILE} cannot be read ({error.strerror}): put the plugin of the run back"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{run / PLUGIN_FILE} cannot be read ({error}): put the plugin of the run back") from error
     if plugin.sha256 != facts["sha256"]:
         raise InputError(f"{run / PLUGIN_FILE} was changed (its SHA-256 is not the run's): put the first one back")
     return plugin
