@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ray.exceptions import RayError, RayTaskError
-
-from datasets.errors import InputError, explain
+from datasets.errors import InputError
 from search.cluster.baselines import Baselines
 from search.cluster.codec_tasks import compare_codecs
 from search.cluster.delivery import deliver
@@ -27,7 +25,7 @@ from search.engine.early_stopping import EarlyStopping, brackets_of
 from search.engine.interrupt import told_to_end
 from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
-from search.engine.run_directory import cannot_write, lost_worker, quoted
+from search.engine.run_directory import cannot_write, quoted, told_of
 from search.engine.run_writer import RunWriter
 from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, shapes_here, with_encoders
 from search.engine.searcher import LowqSearch
@@ -38,7 +36,7 @@ from search.scoring.finalists import choose_finalists, choose_tested
 from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
-from search.trial.store import SCORES, STATE, LocalStore, StoreError, curve_of
+from search.trial.store import SCORES, STATE, LocalStore, curve_of
 
 LOGS = "logs"
 N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
@@ -59,30 +57,13 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
         search = Search(run, task, watchers, say)
         search.bring_files()
         search.screen()
-        return search.train() and _score(run, search)
+        if not search.train():
+            return False
+        with told_of(run):
+            search.score()
+        return True
     finally:
         watchdog.stop()
-
-
-def _score(run: Path, search: "Search") -> bool:
-    """Score what was trained; True. Raises InputError for whatever came from outside of it."""
-    try:
-        search.score()
-    except RayTaskError as error:
-        cause: BaseException = error
-        while isinstance(cause, RayTaskError):
-            cause = cause.cause
-        if isinstance(cause, StoreError):
-            raise cannot_write(run, str(cause)) from error
-        if isinstance(cause, OSError):
-            what = f"{cause.filename or 'a file that a worker needs'}: {explain(cause)}"
-            raise InputError(f"{what}; what ended is safe: go on with --resume {quoted(run)}") from error
-        raise  # what the work itself raised
-    except OSError as error:
-        raise cannot_write(run, error.strerror or str(error)) from error
-    except RayError as error:
-        raise lost_worker(run, error) from error
-    return True
 
 
 class Search:

@@ -3,12 +3,14 @@
 import json
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ray.exceptions import OutOfMemoryError, RayError
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
-from datasets.errors import InputError
+from datasets.errors import InputError, explain
 from datasets.whole_file import write_whole
 from search.records import RUN_FACTS, read_run_facts
 from search.space.perceptual import weights_facts
@@ -16,6 +18,7 @@ from search.space.plugin import PLUGIN_FILE
 from search.space.scale import REFERENCE_QUALITY
 from search.task import Task
 from search.trial.provenance import git_commit, versions
+from search.trial.store import StoreError
 
 
 def create_run(run: Path, task: Task) -> None:
@@ -74,6 +77,27 @@ def lost_worker(run: Path, error: RayError) -> InputError:
     else:
         (reason, *_) = str(error).splitlines() or [type(error).__name__]
     return InputError(f"{reason}; what ended is safe: go on with --resume {quoted(run)}")
+
+
+@contextmanager
+def told_of(run: Path) -> Iterator[None]:
+    """Have what befalls a run's work from outside of it be an InputError that says how to go on."""
+    try:
+        yield
+    except RayTaskError as error:
+        cause: BaseException = error
+        while isinstance(cause, RayTaskError):
+            cause = cause.cause
+        if isinstance(cause, StoreError):
+            raise cannot_write(run, str(cause)) from error
+        if isinstance(cause, OSError):
+            what = f"{cause.filename or 'a file that a worker needs'}: {explain(cause)}"
+            raise InputError(f"{what}; what ended is safe: go on with --resume {quoted(run)}") from error
+        raise  # what the work itself raised
+    except OSError as error:
+        raise cannot_write(run, error.strerror or str(error)) from error
+    except RayError as error:
+        raise lost_worker(run, error) from error
 
 
 def quoted(run: Path) -> str:
