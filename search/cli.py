@@ -136,18 +136,20 @@ def _main(options: argparse.Namespace, command: str) -> int:
     if options.out and options.out.exists() and not (options.out / RUN_FACTS).exists():
         raise InputError(f"{options.out} exists and is no run: name another with --out")
     if options.out and options.out.exists():
-        raise InputError(f"{options.out} exists: continue it with --resume {options.out}, or name another with --out")
+        resume = f"--resume {shlex.quote(str(options.out))}"
+        raise InputError(f"{options.out} exists: continue it with {resume}, or name another with --out")
     return _plan(options, command)
 
 
 def _plan(options: argparse.Namespace, command: str) -> int:
     """Say what is asked for and, unless that was all, do it."""
     task = make_task(options, command)
-    signal.signal(signal.SIGTERM, interrupt)  # again: Ray has put its own in place
     print(_introduction(task), flush=True)
     if options.resume:
-        ended = sum(record.has_ended and record.spec.is_trained for record in read_records(options.resume))
-        print(f"{ended} of these trials have ended already", flush=True)
+        ended = [record for record in read_records(options.resume) if record.has_ended and record.spec.is_trained]
+        n_failed = sum(record.status is TrialStatus.FAILED for record in ended)
+        failed = f", {n_failed} of them failed by themselves and are not tried again" if n_failed else ""
+        print(f"{len(ended)} of these trials have ended already{failed}", flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))
     if options.dry_run:
@@ -231,7 +233,11 @@ def _judge(run: Path) -> int:
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; where nobody listens any more, the search goes on all the same."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        drop(sys.stdout)
 
 
 def _no_print(line: str) -> None: ...

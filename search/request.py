@@ -1,6 +1,7 @@
 """What a user asked for, checked and completed: options become the task of a new run, or of one to go on with."""
 
 import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,16 +146,17 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
     except KeyError as error:
         raise InputError(
             f"{options.resume} was made by another version of lowq (its run.json has no {error}): start anew with "
-            f"--from {options.resume}"
+            f"--from {shlex.quote(str(options.resume))}"
         ) from error
     for name in FIXED:
         given = _plain(getattr(options, name))
         is_given = given is not None and given is not False and given != "auto"
         if is_given and given != remembered[name]:
             option = "from" if name == "from_run" else name.replace("_", "-")
+            anew = f"--from {shlex.quote(str(options.resume))}, which keeps the trials that fit"
             raise InputError(
                 f"--{option} cannot change: {options.resume} was started with {_shown(remembered[name])}; leave it "
-                f"out, or start a new run with --from {options.resume}, which keeps the trials that fit"
+                f"out, or start a new run with {anew}"
             )
     for name, value in remembered.items():
         if name in FIXED or not getattr(options, name):
@@ -193,7 +195,8 @@ def _check_resumed(run: Path, task: Task, facts: dict[str, Any]) -> None:
         raise InputError(f"{task.pack.folder} is not the data that {run} was made with: put that pack back")
     before, now = facts["vgg16_weights"] or {}, weights_facts(task.vgg16_weights) or {}
     if now.get("sha256") != before.get("sha256"):
-        raise InputError(f"{task.vgg16_weights} is not the file that {run} was made with: put that one back")
+        lost = before.get("path", "none")
+        raise InputError(f"VGG16's weights are not those that {run} was made with ({lost}): put these back")
 
 
 def _computing(options: argparse.Namespace, machine: Machine) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Joining a cluster: why it cannot be joined is told apart, and nothing is waited for without end."""
 
 import os
+import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from datasets.errors import InputError
 from search.cluster import connection
-from search.cluster.connection import connect, usable_cores
+from search.cluster.connection import ROOT, connect, usable_cores
 from search.cluster.watchdog import _answers
 
 
@@ -88,6 +89,22 @@ def test_a_sigterm_that_ray_hears_while_it_starts_interrupts_the_search(monkeypa
     monkeypatch.setattr(connection.ray, "init", init)
     with pytest.raises(KeyboardInterrupt):
         connect(None)
+
+
+def test_workers_import_from_no_folder_of_the_users_and_sigterm_stays_the_searchs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folders: list[Path] = []
+
+    def init(*asked: object, **options: object) -> None:
+        folders.append(Path.cwd())  # which Ray has workers import from
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    monkeypatch.setattr(connection.ray, "init", init)
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    connection._init("local")
+    assert (folders, Path.cwd(), signal.getsignal(signal.SIGTERM)) == ([ROOT], tmp_path, before)
 
 
 def test_the_watchdog_sees_who_answers() -> None:

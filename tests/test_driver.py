@@ -1,5 +1,6 @@
 """The driver's answers to the searcher: how trials ended, what lies outside of them, and which are trained again."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrash
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.training import TrainingState
+from search.cluster.placement import avoid_none, where
 from search.engine import driver
 from search.engine.checkpoint_store import MAX_STARTS, Ending
 from search.engine.driver import N_HELD, Search
-from search.records import TrialRecord, append_proposed, append_record, read_records
+from search.engine.run_directory import create_run
+from search.records import TrialRecord, append_proposed, append_record, read_records, read_run_facts
 from search.space.plan import Machine
 from search.space.scale import SCALES
 from search.space.spaces import SPACES
@@ -93,6 +96,49 @@ def test_what_cannot_start_is_held_and_ends_the_search_when_nothing_else_can_eit
         assert sitting.search.settle(sitting.specs[0], crashed=False) is None
         assert sitting.search.is_held(sitting.specs[0])
         assert sitting.n_pauses == (n == N_HELD)
+
+
+def test_a_node_where_nothing_can_start_is_avoided_while_there_are_others(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [{"Alive": True, "NodeID": name, "Resources": {"CPU": 2.0}} for name in ("id1", "id2")]
+    monkeypatch.setattr("search.cluster.placement.ray.nodes", lambda: nodes)
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    for n in range(1, N_HELD + 1):
+        sitting.ending = Ending(held="pc1: no pack", held_on="id1")
+        sitting.search.settle(sitting.specs[0], crashed=False)
+        assert where(sitting.task.machine) == ({"ray.io/node-id": "!in(id1)"} if n == N_HELD else {})
+    assert (sitting.search.held, sitting.n_pauses) == ([], 0)
+    for _ in range(N_HELD):
+        sitting.ending = Ending(held="pc2: no pack", held_on="id2")
+        sitting.search.settle(sitting.specs[0], crashed=False)
+    assert sitting.n_pauses == 1  # there is no other
+    avoid_none()
+    assert where(sitting.task.machine) == {}
+
+
+def test_a_worker_that_never_began_is_not_the_trials_fault(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    for _ in range(N_HELD):
+        assert sitting.search.settle(sitting.specs[0], crashed=True) is None
+        assert sitting.search.is_held(sitting.specs[0])
+    assert (sitting.n_pauses, read_records(tmp_path)) == (1, [])
+
+
+def test_a_trial_for_which_no_node_has_room_any_more_is_not_waited_for(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = Sitting(tmp_path, small_pack, monkeypatch).specs[0]
+    append_proposed(tmp_path, spec)
+    said: list[str] = []
+    large = Sitting(tmp_path, small_pack, monkeypatch, machine=Machine(2, 1, memory_mb=9000))
+    assert large.search.unfinished == [spec]
+    small = Sitting(tmp_path, small_pack, monkeypatch, machine=Machine(2, 1, memory_mb=100))
+    small.search = Search(tmp_path, small.task, (), said.append)
+    assert (small.search.unfinished, small.search.n_new) == ([], 2)
+    assert said[0].startswith(f"not gone on with: {spec.architecture} with loss ")
 
 
 def test_a_search_of_which_no_trial_can_start_says_why(
@@ -245,4 +291,15 @@ def test_versions_are_compared_between_sittings_and_those_of_the_pack_are_not(
     run_directory.create_run(tmp_path / "run", task)
     assert run_directory.note_resumed(tmp_path / "run", task) == []  # the pack's Pillow is no sitting's
     monkeypatch.setattr(run_directory, "versions", lambda: {"numpy": "1.5", "pillow": "2"})
+    task = replace(task, options={"trials": 3, "mirror": True, "vgg16_weights": "/another/vgg16.h5"})
     assert run_directory.note_resumed(tmp_path / "run", task) == ["numpy 1 -> 1.5"]
+    assert read_run_facts(tmp_path / "run")["options"] == {"data": "", **task.options}
+
+
+def test_a_run_whose_path_ray_cannot_have_is_refused_before_it_is_made(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"r\xffn")
+    with pytest.raises(InputError, match="is no UTF-8, which Ray needs"):
+        create_run(odd, Any)  # type: ignore[arg-type]
+    assert not odd.exists()

@@ -1,5 +1,7 @@
 """File sets: found where they are, taken in whole or not at all."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +140,21 @@ def test_a_node_without_the_files_fetches_them_part_by_part(
 
     assert need(foreign, read_part) == own_copy(foreign)
     assert open_pack(own_copy(foreign), check_hashes=True).fingerprint == small_pack.fingerprint
+
+
+def test_workers_of_a_node_that_lack_the_files_at_once_fetch_them_once(
+    foreign: FileSet, small_pack: PackedDataset
+) -> None:
+    fetched: list[str] = []
+
+    def read_part(path: Path, offset: int, n_bytes: int) -> bytes:
+        fetched.append(path.name)
+        time.sleep(0.01)
+        return (small_pack.folder / path.name).read_bytes()[offset : offset + n_bytes]
+
+    with ThreadPoolExecutor(3) as workers:
+        assert {*workers.map(lambda _: need(foreign, read_part), range(3))} == {own_copy(foreign)}
+    assert sorted(fetched) == sorted(file.name for file in foreign.files)
 
 
 def test_what_cannot_be_fetched_leaves_nothing(foreign: FileSet) -> None:

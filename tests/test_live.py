@@ -47,6 +47,14 @@ def test_the_table_holds_what_runs_and_the_three_best_of_what_ended() -> None:
     assert [line.split()[2] for line in best] == ["75.0", "77.5", "85.0"]
 
 
+def test_a_terminal_that_is_gone_ends_nothing() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    LiveTable(Console(file=Gone(), force_terminal=True)).say("an event")
+
+
 def test_what_ended_stays_above_the_table() -> None:
     live, log = _watched()
     with live:

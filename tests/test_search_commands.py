@@ -1,5 +1,6 @@
 """The search as its user runs it: a whole smoke search from another folder, and what follows one, on one Ray."""
 
+import io
 import json
 import logging
 import re
@@ -12,7 +13,7 @@ import pytest
 
 from datasets.packed import PackedDataset
 from models.names import METRICS
-from search import report
+from search import cli, report
 from search.cli import _unused, main
 from search.records import RECORDS, read_proposed, read_records
 from search.scoring.finalists import choose_finalists, choose_tested
@@ -145,6 +146,15 @@ def test_a_trial_of_a_run_goes_on_in_a_run_that_has_both(
     assert "starts" in capsys.readouterr().out
     assert main(["--resume", str(more), "--no-report"]) == 0
     assert "starts" not in capsys.readouterr().out
+
+
+def test_a_search_whose_output_nobody_reads_any_more_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Gone())
+    cli._print("an event")
 
 
 def test_searches_that_begin_in_one_second_have_runs_of_their_own(tmp_path: Path) -> None:

@@ -251,6 +251,23 @@ def test_a_trial_whose_store_is_full_pauses(small_pack: PackedDataset, tmp_path:
     assert run_trial(SPEC, small_pack, FullStore(tmp_path), Listener(), SETUP) is None
 
 
+@pytest.mark.parametrize("kept", [b"x" * 99, b"", None])
+def test_a_trial_that_a_damaged_state_or_a_lost_file_ends_is_tried_again_on_another_day(
+    kept: bytes | None, small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*asked: object, **options: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/a/vgg16.h5")
+
+    store = LocalStore(tmp_path)
+    if kept is None:
+        monkeypatch.setattr("search.trial.trial.make_loss", lost)
+    else:
+        store.save(SPEC.trial_id, 1, {STATE: kept})
+    record = run_trial(SPEC, small_pack, store, Listener(), SETUP)
+    assert record is not None
+    assert (record.status, record.is_outside) == (TrialStatus.FAILED, True)
+
+
 class ResourceExhaustedError(Exception):
     """What TensorFlow calls it when memory runs out."""
 

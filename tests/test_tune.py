@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from ray import cloudpickle, tune
@@ -87,8 +88,19 @@ def test_what_is_outside_of_a_trial_is_no_death_of_its(tmp_path: Path) -> None:
     checkpoints = CheckpointStore(tmp_path)
     for _ in range(2 * MAX_STARTS):
         assert checkpoints.begin("t") is Verdict.GO_ON
-        checkpoints.hold("t", "pc1: no pack")
-        assert checkpoints.collect("t") == Ending(held="pc1: no pack")
+        checkpoints.hold("t", "pc1: no pack", "id1")
+        assert checkpoints.collect("t") == Ending(held="pc1: no pack", held_on="id1")
+
+
+WORKERS = WorkerSetup(FileSet(Path("/a/pack"), "packs/1", ()), "store", TrialSetup(SCALES["demo"].protocol))
+
+
+def _worker_with(checkpoints: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process stand for a worker that asks a checkpoint store."""
+    monkeypatch.setattr("search.engine.tune.HOLD_S", 0)
+    monkeypatch.setattr("search.engine.tune.find_checkpoint_store", lambda name: checkpoints)
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
+    monkeypatch.setattr("search.engine.tune._node_id", lambda: "id1")
 
 
 def test_a_trial_is_held_where_tensorflow_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,27 +108,52 @@ def test_a_trial_is_held_where_tensorflow_cannot_be_set_up(monkeypatch: pytest.M
         raise RuntimeError("Graph execution error:\n\nno CUDA device")
 
     held = []
-    hold = SimpleNamespace(remote=lambda trial_id, reason: held.append((trial_id, reason)))
+    hold = SimpleNamespace(remote=lambda trial_id, reason, node: held.append((trial_id, reason, node)))
     begin = SimpleNamespace(remote=lambda trial_id: Verdict.GO_ON)
     monkeypatch.setattr("models.backend.prepare_backend", prepare)
-    monkeypatch.setattr("search.engine.tune.HOLD_S", 0)
-    monkeypatch.setattr(
-        "search.engine.tune.find_checkpoint_store", lambda name: SimpleNamespace(hold=hold, begin=begin)
+    _worker_with(SimpleNamespace(hold=hold, begin=begin), monkeypatch)
+    make_trainable(WORKERS, Machine(1, 1))({"spec": SPEC})
+    ((trial_id, reason, node),) = held
+    assert (trial_id, reason.endswith(": no CUDA device"), node) == (SPEC.trial_id, True, "id1")
+
+
+def test_a_trial_is_held_where_tensorflow_does_not_see_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+    cards: list[str] = []
+    store = SimpleNamespace(
+        begin=SimpleNamespace(remote=lambda trial_id: Verdict.GO_ON),
+        started_on=SimpleNamespace(remote=lambda trial_id, place: None),
+        hold=SimpleNamespace(remote=lambda trial_id, reason, node: held.append(reason)),
     )
-    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
-    workers = WorkerSetup(FileSet(Path("/a/pack"), "packs/1", ()), "store", TrialSetup(SCALES["demo"].protocol))
-    make_trainable(workers, Machine(1, 1))({"spec": SPEC})
-    ((trial_id, reason),) = held
-    assert (trial_id, reason.endswith(": no CUDA device")) == (SPEC.trial_id, True)
+    _worker_with(store, monkeypatch)
+    monkeypatch.setattr("models.backend.prepare_backend", lambda *asked: None)
+    monkeypatch.setattr("models.backend.device_name", lambda: "CPU")
+    monkeypatch.setattr("search.engine.tune.read_cards", lambda: (tuple(cards), None))
+    monkeypatch.setattr(WorkerSetup, "open", lambda workers: (_ for _ in ()).throw(InputError("it came so far")))
+    for says in ("it came so far", "TensorFlow does not see its card: install lowq[gpu]"):
+        make_trainable(WORKERS, Machine(1, 1, n_gpus=1))({"spec": SPEC})
+        assert held.pop().endswith(says)
+        cards.append("GTX")
+
+
+def test_no_epoch_begins_where_the_budget_ended_while_the_pack_was_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SimpleNamespace(
+        begin=SimpleNamespace(remote=lambda trial_id: Verdict.GO_ON),
+        started_on=SimpleNamespace(remote=lambda trial_id, place: None),
+        verdict=SimpleNamespace(remote=lambda trial_id: Verdict.PAUSE),
+    )
+    _worker_with(store, monkeypatch)
+    monkeypatch.setattr("models.backend.prepare_backend", lambda *asked: None)
+    monkeypatch.setattr(WorkerSetup, "open", lambda workers: (None, None))
+    monkeypatch.setattr("search.trial.trial.run_trial", lambda *asked: pytest.fail("it is trained"))
+    make_trainable(WORKERS, Machine(1, 1))({"spec": SPEC})
 
 
 def test_a_trial_whose_workers_died_too_often_loads_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = SimpleNamespace(remote=lambda trial_id: Verdict.STOP)
     monkeypatch.setattr("models.backend.prepare_backend", lambda *asked: pytest.fail("TensorFlow is loaded again"))
-    monkeypatch.setattr("search.engine.tune.find_checkpoint_store", lambda name: SimpleNamespace(begin=begin))
-    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
-    workers = WorkerSetup(FileSet(Path("/a/pack"), "packs/1", ()), "store", TrialSetup(SCALES["demo"].protocol))
-    make_trainable(workers, Machine(1, 1))({"spec": SPEC})
+    _worker_with(SimpleNamespace(begin=begin), monkeypatch)
+    make_trainable(WORKERS, Machine(1, 1))({"spec": SPEC})
 
 
 def test_a_part_of_a_file_is_read_for_a_node_that_lacks_it(tmp_path: Path) -> None:
@@ -182,3 +219,23 @@ def test_a_sigterm_that_came_before_tune_listened_ends_it_at_its_next_step() -> 
     told_to_end.clear()
     signal.signal(signal.SIGINT, before)
     assert heard == [signal.SIGINT]
+
+
+def test_what_waits_for_slots_that_others_have_is_not_waited_for_once_the_budget_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[int] = []
+    log = SimpleNamespace(is_out_of_time=lambda: True)
+    search: Any = SimpleNamespace(log=log, is_stopped=False, checkpoints=MagicMock())
+    search.stop = lambda: setattr(search, "is_stopped", True)
+    events = Events(search, SimpleNamespace(move_on=lambda: None))  # type: ignore[arg-type]
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: [])
+    monkeypatch.setattr("search.engine.tune.POLL_S", 0)
+    monkeypatch.setattr("search.engine.tune.IDLE_S", 0)
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    told_to_end.clear()
+    events.on_step_end(1, [SimpleNamespace(status="RUNNING"), SimpleNamespace(status="PENDING")])
+    assert (heard, events.has_ended_tune) == ([], False)
+    events.on_step_end(2, [SimpleNamespace(status="PENDING")])
+    signal.signal(signal.SIGINT, before)
+    assert (heard, events.has_ended_tune) == ([signal.SIGINT], True)

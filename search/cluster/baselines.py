@@ -14,6 +14,7 @@ from datasets.errors import last_line
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, WorkerSetup
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.engine.interrupt import told_to_end
 from search.records import TrialRecord, failed_record
 from search.scoring.score_files import Row, scores_to_bytes
 from search.space.plan import Machine
@@ -102,8 +103,10 @@ class Baselines:
             self._release()
 
     def finish(self) -> None:
-        """Score all that is left."""
+        """Score all that is left. Raises KeyboardInterrupt once SIGTERM came."""
         while self.under_way or self.waiting:
+            if told_to_end.is_set():
+                raise KeyboardInterrupt
             self.move_on(timeout_s=1.0)
 
     def cancel(self) -> None:

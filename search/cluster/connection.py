@@ -2,10 +2,12 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import ray
 from ray._raylet import Config
 
 from datasets.errors import InputError
-from search.cluster.cards import offered_memory_mb, read_cards
+from search.cluster.cards import Card, offered_memory_mb, read_cards
 from search.cluster.logs import keep_from_screen
 from search.cluster.placement import GPU_MEMORY
 from search.engine.checkpoint_store import NAMESPACE
@@ -71,11 +73,14 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
         keep_from_screen()
         return machine(trials_per_gpu)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # workers run this checkout too
-    options |= {"runtime_env": {"env_vars": environment | {"PYTHONPATH": path}}, "resources": _cards()}
+    cards = _usable_cards()
+    offered = {GPU_MEMORY: offered_memory_mb(cards)} if cards else {}
+    options |= {"runtime_env": {"env_vars": environment | {"PYTHONPATH": path}}, "resources": offered}
     try:
         _init(
             "local",
             num_cpus=usable_cores(),
+            num_gpus=len(cards),
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             _system_config=NO_MEMORY_MONITOR,
@@ -90,11 +95,18 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
 
 
 def _init(address: str, **options: Any) -> None:
-    """Connect Ray. A SIGTERM meanwhile is Ray's, which makes it a SystemExit: raises KeyboardInterrupt, as later."""
+    """Connect Ray, so that no package of the working directory, which Ray has workers import from, hides lowq's.
+
+    Ray takes SIGTERM for itself: what comes meanwhile raises KeyboardInterrupt, then it is the caller's again.
+    """
+    on_end = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, **options)
+        with chdir(ROOT):
+            ray.init(address, **options)
     except SystemExit as error:
         raise KeyboardInterrupt from error
+    finally:
+        signal.signal(signal.SIGTERM, on_end)
 
 
 def _require_answer(address: str) -> None:
@@ -118,7 +130,7 @@ def _probe(address: str, environment: Mapping[str, str]) -> str:
     """Return why a cluster cannot be joined; empty where it can."""
     if ":" in address and not _accepts(address):
         return "nothing listens there"  # Ray would try for a while
-    command = [sys.executable, "-c", PROBE, address]
+    command = [sys.executable, "-P", "-c", PROBE, address]
     try:
         answer = subprocess.run(
             command,
@@ -149,17 +161,16 @@ def _accepts(address: str) -> bool:
     """Say whether anything takes a connection at HOST:PORT."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), ACCEPT_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), ACCEPT_S).close()
     except (OSError, ValueError):
         return False
     return True
 
 
-def _cards() -> dict[str, float]:
-    """Return what this machine's cards offer besides GPUs, so that trials may share them."""
+def _usable_cards() -> tuple[Card, ...]:
+    """Return the cards of this machine; none where one is too old: hidden by CUDA_VISIBLE_DEVICES the others count."""
     cards, _ = read_cards()
-    usable = cards if all(card.is_usable for card in cards) else ()
-    return {GPU_MEMORY: offered_memory_mb(usable)} if usable else {}
+    return cards if all(card.is_usable for card in cards) else ()
 
 
 def usable_cores() -> int:

@@ -4,13 +4,15 @@ A node uses the path that the driver uses where it leads to the same files there
 or ~/.cache/lowq.
 """
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -76,10 +78,25 @@ def need(file_set: FileSet, read_part: ReadPart) -> Path:
     """
     folder = find(file_set)
     if folder is None:
-        find.cache_clear()
-        _fetch(file_set, read_part)
-        folder = own_copy(file_set)
+        with _alone(own_copy(file_set).parent):
+            find.cache_clear()
+            if find(file_set) is None:  # nor has another worker of this node fetched them meanwhile
+                _fetch(file_set, read_part)
+        folder = find(file_set) or own_copy(file_set)
     return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have one worker of a node at a time fetch into a folder; where its disk has no locks, each for itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _fetch(file_set: FileSet, read_part: ReadPart) -> None:
@@ -111,8 +128,9 @@ def begin(file_set: FileSet, token: str) -> None:
     folder = _incoming(file_set, token)
     folder.mkdir(parents=True)
     for other in folder.parent.glob(".*"):  # which may be a user's folder, with others beside
-        if DELIVERY.fullmatch(other.name) and time.time() - other.stat().st_mtime > STALE_S:
-            shutil.rmtree(other, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if DELIVERY.fullmatch(other.name) and time.time() - other.stat().st_mtime > STALE_S:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def take(file_set: FileSet, token: str, name: str, offset: int, data: bytes) -> None:

@@ -1,6 +1,9 @@
 """Placement: what a trial asks of the node that is to run it, by what `models.footprint` says it needs."""
 
 import math
+from collections.abc import Collection
+
+import ray
 
 from datasets.errors import InputError
 from models.footprint import CONTEXT_RESERVE_MB, gpu_memory_mb, trial_memory_mb
@@ -14,6 +17,8 @@ WORKER_MB = 900  # a worker with TensorFlow loaded, a network built and the pack
 LEAST_ASK_MB = 2048
 # Where cards differ, so many proposals may wait for a large one while others take the small ones.
 N_WAITING = 4
+
+_avoided: set[str] = set()  # ids of nodes, since the search began
 
 
 def needs(spec: TrialSpec, machine: Machine) -> dict[str, float]:
@@ -36,7 +41,24 @@ def worker_mb(spec: TrialSpec, machine: Machine) -> float:
 
 def where(machine: Machine) -> dict[str, str]:
     """Return the label selector of Ray that keeps work off the nodes to avoid; empty where there are none."""
-    return {NODE_LABEL: f"!in({','.join(machine.avoided)})"} if machine.avoided else {}
+    avoided = sorted({*machine.avoided, *_avoided})
+    return {NODE_LABEL: f"!in({','.join(avoided)})"} if avoided else {}
+
+
+def avoid(nodes: Collection[str], machine: Machine) -> bool:
+    """Keep what starts from now on off nodes, by their ids; without a change False where no other could run a trial."""
+    wanted, avoided = "GPU" if machine.n_gpus else "CPU", {*machine.avoided, *_avoided, *nodes}
+    if not any(
+        node["Alive"] and node["Resources"].get(wanted) and node["NodeID"] not in avoided for node in ray.nodes()
+    ):
+        return False
+    _avoided.update(nodes)
+    return True
+
+
+def avoid_none() -> None:
+    """Forget nodes that an earlier search of this process was to avoid."""
+    _avoided.clear()
 
 
 def memory_mb(spec: TrialSpec, machine: Machine) -> float:

@@ -24,7 +24,7 @@ class Watchdog:
         (node,) = [node for node in ray.nodes() if node["NodeID"] == here]
         host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
         self.places = {
-            "the head of the cluster": (host, int(port)),
+            "the head of the cluster": (host.strip("[]"), int(port)),
             "Ray on this machine": (node["NodeManagerAddress"], int(node["NodeManagerPort"])),
         }
         self.silent = dict.fromkeys(self.places, 0)

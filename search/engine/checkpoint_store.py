@@ -5,10 +5,13 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from datasets.errors import last_line
 from search.records import TrialRecord
 from search.trial.reporting import Verdict
 from search.trial.store import STATE, LocalStore, StoreError
@@ -21,11 +24,13 @@ MAX_STARTS = 3  # of a trial without a new epoch: then what kills its workers is
 class Ending:
     """How a trial left its worker: with a record, or held off for a reason outside of it, or neither (it paused).
 
-    n_starts: how often it began since its last new epoch; trouble: of the store's disk.
+    held_on: the id of the node where it was held off; n_starts: how often it began since its last new epoch; trouble:
+    of the store's disk.
     """
 
     record: TrialRecord | None = None
     held: str | None = None
+    held_on: str | None = None
     n_starts: int = 0
     trouble: str | None = None
 
@@ -38,7 +43,7 @@ class CheckpointStore:
         self.stopped: set[str] = set()
         self.is_paused = False
         self.records: dict[str, TrialRecord] = {}
-        self.held: dict[str, str] = {}
+        self.held: dict[str, tuple[str, str]] = {}
         self.starts: dict[str, int] = {}
         self.started: list[tuple[str, str]] = []
         self.trouble: str | None = None
@@ -74,9 +79,9 @@ class CheckpointStore:
         """Hear on which node and device a trial starts."""
         self.started.append((trial_id, where))
 
-    def hold(self, trial_id: str, reason: str) -> None:
-        """Hear that a trial cannot run where it is, for a reason that is none of its own."""
-        self.held[trial_id] = reason
+    def hold(self, trial_id: str, reason: str, node_id: str) -> None:
+        """Hear that a trial cannot run on the node where it is, for a reason that is none of its own."""
+        self.held[trial_id] = reason, node_id
         self.starts[trial_id] = max(0, self.starts.get(trial_id, 0) - 1)
 
     def newly_started(self) -> list[tuple[str, str]]:
@@ -103,8 +108,8 @@ class CheckpointStore:
 
     def collect(self, trial_id: str) -> Ending:
         """Return how a trial left its worker."""
-        record, held = self.records.pop(trial_id, None), self.held.pop(trial_id, None)
-        return Ending(record, held, self.starts.get(trial_id, 0), self.trouble)
+        record, (held, held_on) = self.records.pop(trial_id, None), self.held.pop(trial_id, (None, None))
+        return Ending(record, held, held_on, self.starts.get(trial_id, 0), self.trouble)
 
 
 class RemoteStore:
@@ -114,13 +119,23 @@ class RemoteStore:
         self.checkpoints = checkpoints
 
     def load(self, trial_id: str) -> bytes | None:
-        state: bytes | None = ray.get(self.checkpoints.load.remote(trial_id))
+        state: bytes | None = _answer(self.checkpoints.load.remote(trial_id))
         return state
 
     def save(self, trial_id: str, epoch: int, files: Mapping[str, bytes]) -> None:
-        trouble = ray.get(self.checkpoints.save.remote(trial_id, epoch, files))
+        trouble = _answer(self.checkpoints.save.remote(trial_id, epoch, files))
         if trouble:
             raise StoreError(trouble)
+
+
+def _answer(asked: Any) -> Any:
+    """Return what the checkpoint store answers. Raises OSError where it cannot be reached."""
+    try:
+        return ray.get(asked)
+    except RayTaskError:
+        raise
+    except RayError as error:
+        raise OSError(f"the checkpoint store does not answer ({last_line(error)})") from error
 
 
 def start_checkpoint_store(run: Path) -> ray.actor.ActorHandle:

@@ -1,8 +1,11 @@
 """The driver: runs a planned search from an empty run directory, or from what an earlier one left, to its scores."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from ray.exceptions import RayError, RayTaskError
 
 from datasets.errors import InputError
 from search.cluster.baselines import Baselines
@@ -11,7 +14,7 @@ from search.cluster.delivery import deliver
 from search.cluster.gallery_tasks import make_gallery
 from search.cluster.logs import WORKER_LOG, send_logs_to
 from search.cluster.node_check import alive_nodes
-from search.cluster.placement import N_WAITING
+from search.cluster.placement import N_WAITING, avoid, avoid_none, describe_unplaceable
 from search.cluster.scoring_tasks import WorkerSetup, score_finalists, score_paused_trials
 from search.cluster.watchdog import Watchdog
 from search.engine.checkpoint_store import (
@@ -25,7 +28,7 @@ from search.engine.early_stopping import EarlyStopping, brackets_of
 from search.engine.interrupt import told_to_end
 from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
-from search.engine.run_directory import cannot_write, quoted, told_of
+from search.engine.run_directory import cannot_write, lost_worker, quoted, told_of
 from search.engine.run_writer import RunWriter
 from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, shapes_here, with_encoders
 from search.engine.searcher import LowqSearch
@@ -52,6 +55,7 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
     InputError when the search cannot go on; what ended is safe and the rest can be resumed.
     """
     send_logs_to(run / LOGS)
+    avoid_none()
     watchdog = Watchdog(run)
     try:
         search = Search(run, task, watchers, say)
@@ -62,6 +66,10 @@ def run_search(run: Path, task: Task, watchers: tuple[Watcher, ...] = (), say: C
         with told_of(run):
             search.score()
         return True
+    except RayTaskError:
+        raise  # what the work itself raised
+    except RayError as error:
+        raise lost_worker(run, error) from error
     finally:
         watchdog.stop()
 
@@ -78,7 +86,10 @@ class Search:
         self.records = [record for record in self.before if record.spec.is_trained]
         ended = {record.trial_id for record in self.before}
         proposed = dict.fromkeys(read_proposed(run))
-        self.unfinished = [spec for spec in proposed if spec.is_trained and spec.trial_id not in ended]
+        unfinished = [spec for spec in proposed if spec.is_trained and spec.trial_id not in ended]
+        self.unfinished = [spec for spec in unfinished if task.fits(spec)]
+        for line in describe_unplaceable(unfinished, task.machine):
+            say(f"not gone on with: {line}")
         known = [*(record.spec for record in self.records), *self.unfinished]
         self.n_new = max(0, task.n_trials - sum(not task.confirms(spec) for spec in known))
         self.log = ProgressLog(
@@ -92,7 +103,9 @@ class Search:
         )
         self.writer = RunWriter(run, self.log, self.stop)
         self.searcher = self._searcher()
+        self.is_stopped = False
         self.held: list[str] = []  # reasons, since a trial last had a new epoch
+        self.n_held_on = Counter[str]()  # by the id of the node
         self.last_held: str | None = None
         self.confirming: tuple[TrialSpec, ...] | None = None
 
@@ -177,6 +190,7 @@ class Search:
 
     def stop(self) -> None:
         """Have nothing new start, and trials pause after their epoch."""
+        self.is_stopped = True
         self.searcher.close()
         pause(self.checkpoints)
 
@@ -191,7 +205,9 @@ class Search:
         if ending.trouble:
             self.writer.fail(ending.trouble)
         elif ending.held:
-            self.hold(ending.held)
+            self.hold(ending.held, ending.held_on)
+        elif record is None and crashed and not ending.n_starts:
+            self.hold("a node where its worker cannot start")
         elif record is None and (crashed or ending.n_starts > MAX_STARTS):
             curve = curve_of(LocalStore(self.run).load(spec.trial_id) or b"")
             error = f"its worker died {MAX_STARTS} times in epoch {len(curve) + 1}; see {LOGS}/{WORKER_LOG}"
@@ -203,12 +219,19 @@ class Search:
                 self.records.append(record)
         return record
 
-    def hold(self, reason: str) -> None:
-        """Note that a trial could not start where it was put; where nothing else can either, the search ends."""
+    def hold(self, reason: str, node: str | None = None) -> None:
+        """Note that a trial could not start where it was put.
+
+        A node where that was so N_HELD times is avoided; where there is no other the search ends.
+        """
         self.last_held = reason
         self.held = [*(other for other in self.held if other == reason), reason]
         self.log.note(f"a trial could not start on {reason}; it is tried again")
-        if len(self.held) >= N_HELD:
+        self.n_held_on[node or ""] += 1
+        if node and self.n_held_on[node] >= N_HELD and avoid([node], self.task.machine):
+            self.held.clear()
+            self.log.note("nothing more is tried there")
+        elif len(self.held) >= N_HELD:
             self.stop()
 
     def is_held(self, spec: TrialSpec) -> bool:

@@ -24,7 +24,8 @@ from search.trial.store import StoreError
 def create_run(run: Path, task: Task) -> None:
     """Make the run directory and say in it what the run is. Raises InputError when it exists or cannot be written."""
     if run.exists():
-        raise InputError(f"{run} exists: continue it with --resume {run}, or name another with --out")
+        raise InputError(f"{run} exists: continue it with --resume {quoted(run)}, or name another with --out")
+    _require_utf8(run)
     try:
         run.mkdir(parents=True)
         if task.continuation:
@@ -42,6 +43,7 @@ def note_resumed(run: Path, task: Task) -> list[str]:
 
     Returns which versions are others than at its last sitting, in words. Raises InputError.
     """
+    _require_utf8(run)
     facts = read_run_facts(run)
     today = versions()
     sitting = {"command": task.command, "git_commit": git_commit(), "versions": today, "time": _now()}
@@ -49,9 +51,9 @@ def note_resumed(run: Path, task: Task) -> list[str]:
     packed = {} if facts.get("resumed") else task.pack.manifest["versions"]  # which stand among the run's own
     compared = {name: now for name, now in today.items() if name not in packed}
     changes = [f"{name} {last[name]} -> {now}" for name, now in compared.items() if last.get(name, now) != now]
-    facts["dataset"]["path"] = facts["options"]["data"] = str(task.pack.folder.resolve())
+    facts["dataset"]["path"] = str(task.pack.folder.resolve())
     facts["n_trials"] = task.n_trials
-    facts["options"]["trials"] = task.options["trials"]
+    facts["options"] |= task.options
     facts["resumed"] = [*facts.get("resumed", []), sitting]
     try:
         _write_facts(run, facts)
@@ -103,6 +105,14 @@ def told_of(run: Path) -> Iterator[None]:
 def quoted(run: Path) -> str:
     """Return a run's path as a shell wants it."""
     return shlex.quote(str(run))
+
+
+def _require_utf8(run: Path) -> None:
+    """Raise InputError for a path that Ray cannot have."""
+    try:
+        str(run).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{run} is no UTF-8, which Ray needs: put the run where all names are") from error
 
 
 def _write_facts(run: Path, facts: dict[str, Any]) -> None:

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 import ray
 from ray import tune
-from ray.exceptions import OutOfMemoryError
+from ray.exceptions import RayError
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
 from datasets.errors import last_line
 from models.plugins import use_plugin
 from search.cluster.baselines import Baselines
+from search.cluster.cards import read_cards
 from search.cluster.connection import WAITING_S, what_is_free
 from search.cluster.placement import gpu_limit_mb, needs, where, worker_mb
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
@@ -37,6 +38,7 @@ Trainable = Callable[[dict[str, Any]], None]
 MAX_FAILURES = 100  # of a trial's workers; the checkpoint store counts those since its last epoch
 HOLD_S = 5.0  # before a trial that could not start is proposed again
 POLL_S = 1.0
+IDLE_S = 15.0  # after the end of a search, that trials may still be starting
 
 
 def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
@@ -47,7 +49,7 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
 
         def hold(error: Exception) -> None:
             time.sleep(HOLD_S)
-            ray.get(checkpoints.hold.remote(spec.trial_id, f"{node_name()}: {last_line(error)}"))
+            ray.get(checkpoints.hold.remote(spec.trial_id, f"{node_name()}: {last_line(error)}", _node_id()))
 
         try:
             use_plugin(workers.setup.plugin)  # what a trial needs of memory depends on it
@@ -59,6 +61,8 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
             from search.trial.trial import run_trial
 
             prepare_backend(workers.setup.n_threads, gpu_limit_mb(spec, machine))
+            if machine.n_gpus and device_name() == "CPU" and read_cards()[0]:
+                raise RuntimeError("TensorFlow does not see its card: install lowq[gpu]")
             ray.get(checkpoints.started_on.remote(spec.trial_id, f"{node_name()}, {device_name()}"))
         except Exception as error:  # such as of a TensorFlow that this node cannot load
             hold(error)
@@ -68,6 +72,8 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
         except OUTSIDE as error:
             hold(error)
             return
+        if ray.get(checkpoints.verdict.remote(spec.trial_id)) is not Verdict.GO_ON:
+            return  # the time budget ended while the pack was on its way
 
         def report(progress: Progress) -> Any:
             tune.report(_reported(progress))
@@ -95,13 +101,14 @@ def run_trials(
 ) -> None:
     """Run trials until the searcher has no more, and return when all ended or paused or Ctrl-C came (`told_to_end`).
 
-    Raises OSError when Tune cannot write its files, and InputError where Ray ended a worker for want of memory.
+    Raises OSError when Tune cannot write its files, and InputError where Ray ended a worker, as for want of memory.
     """
     machine = job.machine
 
     def resources(config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        selector = {"bundle_label_selector": [where(machine)]} if machine.avoided else {}
-        return tune.PlacementGroupFactory([needs(config["spec"], machine)], **selector)
+        selector = where(machine)
+        labels = {"bundle_label_selector": [selector]} if selector else {}
+        return tune.PlacementGroupFactory([needs(config["spec"], machine)], **labels)
 
     on_interrupt, interrupts = signal.getsignal(signal.SIGINT), Interrupts()
     try:
@@ -128,13 +135,18 @@ def run_trials(
     except tune.TuneError as error:
         raise _disk_error(error) or error from error
     except RuntimeError as error:
-        if not isinstance(error.__cause__, OutOfMemoryError):
+        if not isinstance(error.__cause__, RayError):
             raise
         raise lost_worker(job.logs.parent, error.__cause__) from error
     finally:
-        if interrupts.came:
+        if interrupts.came and not any(isinstance(item, Events) and item.has_ended_tune for item in callbacks):
             told_to_end.set()
         signal.signal(signal.SIGINT, on_interrupt)  # else the next Ctrl-C is swallowed
+
+
+def _node_id() -> str:
+    node_id: str = ray.get_runtime_context().get_node_id()
+    return node_id
 
 
 def _disk_error(error: BaseException) -> OSError | None:
@@ -151,6 +163,7 @@ class Listener(Protocol):
     log: ProgressLog
     checkpoints: ray.actor.ActorHandle
     held: list[str]
+    is_stopped: bool
 
     def stop(self) -> None: ...
 
@@ -160,8 +173,8 @@ class Events(tune.Callback):  # type: ignore[misc]
 
     def __init__(self, search: Listener, baselines: Baselines) -> None:
         self.search, self.baselines = search, baselines
-        self.is_closed = False
-        self.polled = self.waits_since = time.monotonic()
+        self.is_closed = self.has_ended_tune = False
+        self.polled = self.waits_since = self.idle_since = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks into its own files, and nobody reads them."""
@@ -185,11 +198,22 @@ class Events(tune.Callback):  # type: ignore[misc]
         if time.monotonic() - self.polled >= POLL_S:
             self._see_started()
             self._say_what_is_waited_for(trials)
+            self._end_what_waits(trials)
+            if self.is_closed:
+                self.search.stop()  # again: a checkpoint store that was started anew has not heard of it
 
     def _see_started(self) -> None:
         self.polled = time.monotonic()
         for trial_id, place in ray.get(self.search.checkpoints.newly_started.remote()):
             self.search.log.started_on(trial_id, place)
+
+    def _end_what_waits(self, trials: list[Any]) -> None:
+        """Once nothing new is to start, have Tune not wait for slots that others have."""
+        if not self.search.is_stopped or any(trial.status == "RUNNING" for trial in trials):
+            self.idle_since = time.monotonic()
+        elif time.monotonic() - self.idle_since >= IDLE_S:
+            self.has_ended_tune = True
+            os.kill(os.getpid(), signal.SIGINT)
 
     def _say_what_is_waited_for(self, trials: list[Any]) -> None:
         if any(trial.status == "RUNNING" for trial in trials) or not any(trial.status == "PENDING" for trial in trials):

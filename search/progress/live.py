@@ -1,6 +1,7 @@
 """What a terminal shows of a running search: a table of what runs that is drawn anew, and above it a line per event."""
 
 from collections import Counter
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -50,8 +51,9 @@ class LiveTable:
         self.say(f"{record.trial_id}  {outcome(record)}")
 
     def say(self, line: str) -> None:
-        """Print a line above the table, where it stays."""
-        self.console.print(line, markup=False, soft_wrap=True)
+        """Print a line above the table, where it stays; once the terminal is gone, nowhere."""
+        with suppress(OSError):
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def _draw(self) -> Group:
         if self.log is None:

@@ -39,7 +39,10 @@ def load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
         kept, changes = store.load(spec.parent), {"wait": 0}  # a plateau is counted anew
     if kept is None:
         return None
-    state = TrainingState.from_bytes(kept)
+    try:
+        state = TrainingState.from_bytes(kept)
+    except ValueError as error:
+        raise InputError(f"{STATE} of {spec.trial_id}: {error}") from error
     if state.curve and "bytes_at_parity" not in state.curve[-1]:  # of a version that ranked epochs by their margins
         changes |= {"best_value": -math.inf, "best_epoch": 0}
     return replace(state, **changes)

@@ -61,5 +61,5 @@ def curve_of(state: bytes) -> tuple[Mapping[str, float | None], ...]:
     try:
         with np.load(io.BytesIO(state)) as file:
             return tuple(json.loads(str(file["facts"]))["curve"])
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):  # EOFError: no bytes
+    except (ValueError, KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile):  # EOFError: no bytes
         return ()

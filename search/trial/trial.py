@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
+from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.backend import device_name, is_out_of_memory
 from models.cost import weights_bytes
@@ -45,14 +46,16 @@ def run_trial(
 
     The state is safe in the store before each report, scores and samples before the record is returned. A trial that
     runs out of memory goes on once with batches of half the size, which its curve tells. An error ends the trial, not
-    the search: it becomes the text of a failed record; but where the store fails, the trial pauses.
+    the search: it becomes the text of a failed record, which is tried again on --resume where a file, a disk or the
+    network was at fault; but where the store fails, the trial pauses.
     """
     try:
         return _run(spec, pack.written_by(spec.family), store, report, setup)
     except StoreError:
         return None
     except Exception as error:  # the trial boundary
-        return failed_record(spec, pack.fingerprint, f"{type(error).__name__}: {error}", kept_curve(spec, store))
+        reason, is_outside = f"{type(error).__name__}: {error}", isinstance(error, (OSError, InputError))
+        return failed_record(spec, pack.fingerprint, reason, kept_curve(spec, store), is_outside=is_outside)
 
 
 def score_paused(spec: TrialSpec, pack: PackedDataset, store: Store, setup: TrialSetup) -> TrialRecord:
