@@ -35,9 +35,7 @@ Groups = Mapping[int, int] | None  # image -> group of images that belong togeth
 def cells_of(run: Run) -> pd.DataFrame:
     """Average the scores of every trial of a run, over all camera systems and over each."""
     baselines = [record.trial_id for record in run.baselines]
-    as_written = {(r.spec.encoder, r.spec.split): r.trial_id for r in run.trials if r.spec.returns_input}
-    own = [record for record in run.trials if record.spec.encoder is not None]
-    inputs = {record.trial_id: as_written.get((record.spec.encoder, record.spec.split), "") for record in own}
+    inputs = {record.trial_id: run.input_of(record) for record in run.trials if record.spec.encoder is not None}
     return average(run.scores, baselines, run.reference_quality, True, run.images.groups or None, inputs)
 
 

@@ -17,6 +17,7 @@ from analysis.run import Run
 from analysis.statistics import Interval
 from analysis.strict import RULE as STRICT_RULE
 from analysis.strict import StrictPick, bytes_of, pairs_with_reference
+from analysis.viewable import UNKNOWN, Viewable, floor_of, under_floor, viewable_of
 from models.names import METRICS, REGIONS
 
 RULE = (
@@ -41,6 +42,7 @@ class Pick:
     quality, trial_id, saved: the picked quality, its restorer, and how many percent fewer bytes the files of the same
         test images take than at the reference quality; all None when there is no pick.
     encoder: what writes the files, as `datasets.encoders` names it; None where there is no pick.
+    viewable: what these files show without the restorer.
     mean_bytes, reference_bytes: of these files and of the reference's.
     closest: the (trial_id, quality) of the pick, or else of what came closest; None where nothing was tested.
     reason: why there is no pick, empty when there is one. warnings: why to doubt the answer.
@@ -57,6 +59,7 @@ class Pick:
     mean_bytes: float | None = None
     reference_bytes: float | None = None
     encoder: str | None = None
+    viewable: Viewable = UNKNOWN
 
     @property
     def written(self) -> str:
@@ -67,18 +70,20 @@ class Pick:
         """Say the answer in plain words."""
         if self.quality is None or self.saved is None:
             return f"Nothing smaller than JPEG-{self.reference_quality} can be picked: {self.reason}"
-        return (
+        said = (
             f"{self.written} restored by {self.trial_id} is at least as good as JPEG-{self.reference_quality} "
             f"in the means of all four metrics over {self.n_images} test images, whole and cropped. Its files are "
             f"{self.saved.estimate:.1f} % smaller."
         )
+        return " ".join(filter(None, (said, self.viewable.sentence())))
 
 
 def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> pd.DataFrame:
     """List every finalist that is not suspect where its files are smaller than the reference's, the smallest first.
 
     Smallest as a share of the reference's files of the same images: splits have their own. Of files that are as large,
-    those with the best margin come first. Files that nobody restores are no candidates.
+    those with the best margin come first. Files that nobody restores are no candidates. Nothing passes whose files show
+    less without a restorer than the search's floor.
     Returns trial_id, input_quality, mean_bytes, reference_bytes, passes, n_reached (of N_REQUIREMENTS), smallest_margin
     with its region and metric (NaN where JPEG-50 is unknown), n_images.
     """
@@ -92,6 +97,12 @@ def candidates_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) ->
     table = counts.join([sizes, weakest[["margin", "region", "metric"]]]).rename(columns={"margin": "smallest_margin"})
     share = table["mean_bytes"] / table["reference_bytes"]
     table = table.assign(passes=table["n_reached"] == N_REQUIREMENTS, share=share).reset_index()
+    floor = floor_of(run)
+    if floor is not None:
+        seen = {record.trial_id: viewable_of(run, record) for record in run.finalists}
+        places = zip(table["trial_id"], table["input_quality"], strict=True)
+        can_be_viewed = [seen[trial_id].get(quality, UNKNOWN).reaches(floor) for trial_id, quality in places]
+        table["passes"] = table["passes"] & pd.Series(can_be_viewed, table.index, dtype=bool)
     table = table.sort_values(["share", "smallest_margin"], ascending=[True, False], ignore_index=True)
     return table[CANDIDATE_COLUMNS]
 
@@ -106,12 +117,16 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
     trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
     pick = Pick(reference, n_images=n_images, closest=(trial_id, quality), warnings=_warnings(run, trial_id, n_images))
+    record = next(record for record in run.records if record.trial_id == trial_id)
+    viewable = viewable_of(run, record).get(quality, UNKNOWN)
+    if passing.empty and best["n_reached"] == N_REQUIREMENTS:
+        return replace(pick, reason=f"closest came {trial_id} at quality {quality}, {under_floor(run, viewable)}.")
     if passing.empty:
         return replace(pick, reason=_shortfall(best, cells, reference))
     pairs = pairs_with_reference(run, [trial_id])
-    saved = bytes_of(pairs[pairs["input_quality"] == quality])
-    spec = next(record.spec for record in run.records if record.trial_id == trial_id)
-    return replace(pick, quality=quality, trial_id=trial_id, encoder=spec.encoder_at(quality), **saved)
+    found = bytes_of(pairs[pairs["input_quality"] == quality])
+    encoder = record.spec.encoder_at(quality)
+    return replace(pick, quality=quality, trial_id=trial_id, encoder=encoder, viewable=viewable, **found)
 
 
 def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:

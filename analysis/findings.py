@@ -67,8 +67,20 @@ class Findings:
         saved = 100 * (1 - share * pick.mean_bytes / pick.reference_bytes)
         return (
             "With optimised Huffman tables, as `python -m datasets encode --encoder RUN` writes them, the same pixels "
-            f"take {saved:.1f} % fewer bytes than JPEG-{pick.reference_quality} as it is stored today."
+            f"take {saved:.1f} % fewer bytes than JPEG-{pick.reference_quality} as Pillow writes it."
         )
+
+    def today_sentence(self) -> str:
+        """Say what the pick saves of the files stored today; empty where these are the reference's, or unknown."""
+        dataset, pick = self.run.facts["dataset"], self.pick
+        today, quality = dataset.get("today") or {}, pick.reference_quality
+        reference_bytes = (dataset.get("mean_jpeg_bytes") or {}).get(str(quality))
+        if not (pick.mean_bytes and pick.reference_bytes and reference_bytes and today.get("mean_bytes")):
+            return ""
+        if today["encoder"] == f"jpeg-q{quality}-plain":
+            return ""
+        saved = 100 * (1 - pick.mean_bytes / pick.reference_bytes * reference_bytes / today["mean_bytes"])
+        return f"They are {saved:.1f} % smaller than the files that are stored today ({today['encoder']})."
 
     def able(self, split: str) -> list[TrialRecord]:
         """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""

@@ -81,6 +81,15 @@ class Run:
     def ranking(self) -> Ranking:
         return ranking_of(self.records)
 
+    def input_of(self, record: TrialRecord) -> str:
+        """Return the trial that scored the files that a trial restores as they are; empty where none did."""
+        if record.spec.encoder is None:
+            baseline = self.baseline_of(record)
+            return baseline.trial_id if baseline else ""
+        place = record.spec.encoder, record.spec.split
+        as_written = (r for r in self.trials if r.spec.returns_input and (r.spec.encoder, r.spec.split) == place)
+        return next((r.trial_id for r in as_written), "")
+
     def baseline_of(self, record: TrialRecord | None) -> TrialRecord | None:
         """Return JPEG as it is on the images of a trial's split; of the first split where that has none."""
         own = [item for item in self.baselines if record is not None and item.spec.split == record.spec.split]

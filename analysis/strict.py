@@ -17,6 +17,7 @@ from analysis import statistics
 from analysis.records import written
 from analysis.run import Run
 from analysis.statistics import Interval
+from analysis.viewable import UNKNOWN, floor_of, under_floor, viewable_of
 from models.names import METRIC_DIRECTIONS
 from search.records import TrialRecord
 from search.space.spec import TrialSpec
@@ -111,7 +112,11 @@ def choose_strictly(run: Run, validation_suspects: Mapping[str, str]) -> StrictP
         of_all = " that all of its trials have" if len(trial_ids) > 1 else ""
         words = f"it has no test scores of files smaller than JPEG-{run.reference_quality}'s{of_all}."
         return replace(pick, reason=words)
+    viewable = viewable_of(run, repeats[0])
     for quality in smaller.index:
+        seen = viewable.get(int(quality), UNKNOWN)
+        if not seen.reaches(floor_of(run)):
+            return replace(pick, reason=f"at quality {quality}, {under_floor(run, seen)}.")
         at_quality = pairs[pairs["input_quality"] == quality]
         steps = judge(run, trial_ids, at_quality, int(quality))
         pick = replace(pick, steps=(*pick.steps, *steps))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from datasets.console import OneLineParser, note, quiet_libraries, run_command
 from datasets.cores import n_cores
+from datasets.encoders.encoder import Encoder
 from datasets.encoders.files import plan_files, write_files
 from datasets.encoders.names import find_encoder, picked_encoder, read_encoders
 from datasets.errors import InputError, printable, printable_lines
@@ -19,8 +20,8 @@ from datasets.grouping.labels import find_labels
 from datasets.grouping.splits import GROUPED, RANDOM
 from datasets.inspection.findings import inspect_source, look_for_history, warn_of_history
 from datasets.inspection.report import make_table, worst, write_report
-from datasets.pack import QUALITIES, Packing, PackSettings, Prepare, prepare_in_threads, write_pack
-from datasets.pack_format import MANIFEST
+from datasets.pack import QUALITIES, TODAY_QUALITY, Packing, PackSettings, Prepare, prepare_in_threads, write_pack
+from datasets.pack_format import MANIFEST, plain_jpeg
 from datasets.packed import PackedDataset, open_pack
 from datasets.progress import Progress
 from datasets.public_sets.fetch import fetch_set
@@ -114,7 +115,7 @@ def _pack(options: argparse.Namespace) -> None:
         tuple(options.qualities),
         split=options.split,
         encoders=read_encoders(options.encoders) if options.encoders else (),
-        today=find_encoder(options.today).plain() if options.today else None,
+        today=find_encoder(options.today).plain() if options.today else plain_jpeg(TODAY_QUALITY),
     )
     check_apart(options.source, options.out)
     check_new(options.out)
@@ -177,12 +178,22 @@ def _inspect_source(folder: Path, out: Path | None) -> None:
 
 
 def _encode(options: argparse.Namespace) -> None:
-    encoder = picked_encoder(Path(options.encoder)) if os.path.isdir(options.encoder) else find_encoder(options.encoder)
+    encoder = _encoder_of(options.encoder)
     planned = plan_files(options.images, options.out, encoder, options.force, note)
     with Progress("encoding", "images") as progress:
         n_bytes = write_files(planned, encoder, options.again, progress.tell)
     kb = n_bytes / len(planned) / 1000
     print(f"{len(planned)} images as {encoder.name}, {kb:.2f} kB an image, in {printable(str(options.out))}")
+
+
+def _encoder_of(name: str) -> Encoder:
+    """Return the encoder of a name, or that a run picked, whose folder may have such a name too."""
+    try:
+        return find_encoder(name)
+    except InputError:
+        if not os.path.isdir(name):
+            raise
+        return picked_encoder(Path(name))
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -213,8 +224,10 @@ def _synthesize(options: argparse.Namespace) -> None:
 def _today(pack: PackedDataset) -> list[str]:
     """Say what images are stored by today, and what optimised Huffman tables alone would save."""
     today = pack.today
-    if not today or not today.get("mean_optimised_bytes"):
+    if not today:
         return []
+    if not today.get("mean_optimised_bytes"):
+        return [f"  today {today['encoder']}: {today['mean_bytes'] / 1000:.2f} kB an image"]
     share = today["mean_optimised_bytes"] / today["mean_bytes"]
     return [f"  today {today['encoder']}; the same pixels with optimised Huffman tables take {share:.3f} of its bytes"]
 

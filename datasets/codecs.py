@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, Image, features
+from PIL import AvifImagePlugin, Image, ImageFile, features
 
 from datasets.encoders import mozjpeg
 from datasets.encoders.step_tables import standard_steps
@@ -93,6 +93,8 @@ def encode(codec: Codec, image: NDArray[np.uint8], setting: int | None) -> bytes
         return bytes(pyjpegli.encode(np.ascontiguousarray(image).data, width, height, setting))
     buffer = io.BytesIO()
     quality = {} if setting is None else {"quality": setting}
+    # Pillow's buffer is for photographs: optimised files of much detail do not fit, and libjpeg cannot empty it.
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2 * image.size + 65536)
     Image.fromarray(image).save(buffer, codec.format, **quality, **codec.options)
     return buffer.getvalue()
 

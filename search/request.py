@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from datasets.builtin import open_builtin
+from datasets.codecs import why_missing
+from datasets.encoders.compress import as_codec
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from search.asked import CONTINUES, DEFAULT_SPACE, NARROWED, of_options, of_run, path_or_none, require_run
@@ -110,11 +112,16 @@ def make_task(options: argparse.Namespace, command: str) -> Task:
 
 
 def require_affordable(task: Task) -> None:
-    """Raise InputError where a cell makes no trial, or no network of the space is as cheap as --max-macs asks for."""
+    """Raise InputError where a cell makes no trial, or its files cannot be written here, or --max-macs leaves none."""
     try:
-        costs = {spec.architecture: spec.macs_per_pixel for spec in map(task.make_spec, task.space.first_parameters())}
+        specs = [task.make_spec(first) for first in task.space.first_parameters()]
+        costs = {spec.architecture: spec.macs_per_pixel for spec in specs}
+        lacks = {str(spec.encoder): why_missing(as_codec(spec.family.middle)) for spec in specs if spec.family}
     except (ValueError, TypeError, LookupError) as error:
         raise InputError(f"space {task.space.name} has a cell of which no trial can be made: {error}") from error
+    for encoder, lack in lacks.items():
+        if lack:
+            raise InputError(f"files of {encoder} cannot be written here: {lack}; install it on every node")
     if task.max_macs is not None and min(costs.values()) > task.max_macs:
         cheapest = min(costs, key=lambda name: costs[name])
         raise InputError(

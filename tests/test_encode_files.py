@@ -166,3 +166,54 @@ def test_a_run_that_picked_nothing_is_refused(
     if text is not None:
         (tmp_path / "run" / "report" / "pick.json").write_text(text)
     assert message in _complaint(capsys, sources, "-o", tmp_path / "out", "--encoder", tmp_path / "run")
+
+
+def test_a_folder_that_is_called_as_an_encoder_is_none(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _encode(sources / "left", "-o", "jpeg-q50", "--encoder", "jpeg-q50") == 0
+    assert _encode(sources / "right", "-o", "jpeg-q50", "--encoder", "jpeg-q50") == 0
+    assert sorted(path.name for path in (tmp_path / "jpeg-q50").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_a_sub_folder_without_images_is_passed_over(sources: Path, tmp_path: Path, capsys: Capture) -> None:
+    (sources / "notes").mkdir()
+    (sources / "notes" / "readme.txt").write_text("of the microscope")
+    assert _encode(sources, "-o", tmp_path / "out", "--encoder", "jpeg-q50") == 0
+    assert "2 images as jpeg-q50" in capsys.readouterr().out
+
+
+def test_a_tiff_with_jpeg_inside_is_refused_before_anything_is_written(tmp_path: Path, capsys: Capture) -> None:
+    for name, options in (("a.tif", {}), ("b.tif", {"compression": "jpeg"})):
+        Image.fromarray(tiny_image(0)).save(tmp_path / name, **options)
+    said = _complaint(capsys, tmp_path / "a.tif", tmp_path / "b.tif", "-o", tmp_path / "out", "--encoder", "jpeg-q50")
+    assert f"{tmp_path / 'b.tif'} is lossy already" in said
+    assert not (tmp_path / "out").exists()
+    again = (tmp_path / "b.tif", "-o", tmp_path / "out", "--encoder", "jpeg-q50", "--again")
+    assert _encode(*again) == 0
+
+
+def test_an_image_that_lies_on_its_side_is_written_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.fromarray(tiny_image(0, 40, 24)).save(tmp_path / "a.jpg", exif=exif)
+    assert _encode(tmp_path / "a.jpg", "-o", tmp_path / "out", "--encoder", "jpeg-q90", "--again") == 0
+    with Image.open(tmp_path / "out" / "a.jpg") as written:
+        assert (written.size, written.getexif().get(0x0112)) == ((40, 24), None)
+
+
+@pytest.mark.parametrize("name", ["jpeg-q90-444", "jpeg-flat4-444", "jpeg-q94-444-progressive", "jpeg-q60-trellis"])
+def test_an_image_full_of_detail_is_written(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (360, 360, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    assert _encode(tmp_path / "a.png", "-o", tmp_path / "out", "--encoder", name) == 0
+    assert (tmp_path / "out" / "a.jpg").read_bytes() == compress(noise, find_encoder(name))
+
+
+@pytest.mark.parametrize("name", ["jpeg-q50", "avif-q50", "webp-q50"])
+def test_an_image_too_wide_for_a_format_is_one_line(tmp_path: Path, capsys: Capture, name: str) -> None:
+    Image.new("RGB", (70_000, 2)).save(tmp_path / "wide.png")
+    said = _complaint(capsys, tmp_path / "wide.png", "-o", tmp_path / "out", "--encoder", name)
+    assert f"{tmp_path / 'wide.png'} cannot be written as {name}: " in said
+    assert not list(tmp_path.glob("out/*"))

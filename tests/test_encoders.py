@@ -14,6 +14,7 @@ from PIL import Image, JpegImagePlugin
 from datasets.codecs import CODECS, why_missing
 from datasets.encoders.compress import as_codec, compress, degrade, described_tables
 from datasets.encoders.encoder import SUBSAMPLINGS, Encoder, encoder_from_facts
+from datasets.encoders.family import find_family
 from datasets.encoders.names import find_encoder, read_encoders
 from datasets.encoders.step_tables import BOUNDS, ExplicitTables, RadialTables, ScaledTables, standard_steps
 from datasets.errors import InputError
@@ -252,3 +253,43 @@ def test_the_rivals_and_the_encoders_write_the_same_files() -> None:
             buffer = io.BytesIO()
             Image.fromarray(IMAGE).save(buffer, rival.format, quality=60, **rival.options)
             assert compress(IMAGE, find_encoder(encoder)) == buffer.getvalue()
+
+
+def test_a_list_may_begin_with_a_byte_order_mark_and_give_tables_step_by_step(tmp_path: Path) -> None:
+    explicit = Encoder(tables=ExplicitTables(tuple(range(1, 65)), tuple(range(255, 191, -1))))
+    lines = f"\ufeffjpeg-q50  # as ever\n{json.dumps(explicit.as_facts())}\n"
+    (tmp_path / "list.txt").write_text(lines, encoding="utf-8")
+    assert read_encoders(tmp_path / "list.txt") == (find_encoder("jpeg-q50"), explicit)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"luma": [0, *range(2, 65)]}, "1..255"),
+        ({"chroma": [256] * 64}, "1..255"),
+        ({"luma": [16] * 63}, "64"),
+        ({"luma": [16.5] * 64}, "1..255"),
+        ({"kind": "round"}, "describes no encoder"),
+    ],
+)
+def test_tables_that_cannot_be_are_one_line(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    tables = {"kind": "explicit", "luma": [16] * 64, "chroma": [17] * 64} | change
+    (tmp_path / "list.txt").write_text("jpeg-q50\n" + json.dumps({"tables": tables}))
+    with pytest.raises(InputError, match=r"list\.txt, line 2: ") as error:
+        read_encoders(tmp_path / "list.txt")
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("facts", [{"tables": [[16] * 64] * 2}, {"tables": "x"}, {"codec": ["jpeg"], "quality": 50}])
+def test_facts_of_another_shape_describe_no_encoder(facts: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        encoder_from_facts(facts)
+
+
+@pytest.mark.parametrize("name", [50, None, ["jpeg"], "jpeg-q" + 5000 * "5", "jpeg-q50-smooth" + 5000 * "1"])
+def test_what_is_no_name_is_no_encoder(name: Any) -> None:
+    with pytest.raises(InputError, match="is no encoder"):
+        find_encoder(name)
+    with pytest.raises(InputError, match="is no family of encoders"):
+        find_family(name)

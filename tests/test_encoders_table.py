@@ -48,6 +48,14 @@ def test_each_encoder_has_its_best_value_of_each_way_and_ranks_are_compared(tmp_
     assert table.below == ("Ranks alone and with the linear filter: Spearman's correlation -1.00 over 4 encoders.",)
 
 
+def test_a_filter_beside_a_finalist_is_none_of_the_screening(tmp_path: Path) -> None:
+    axes = {"training_quality": [FILTER.training_quality, "40-75"]}
+    run = write_run(tmp_path / "run", [plan()], space_definition={"axes": axes})
+    append_record(run, _record(replace(FILTER, encoder="jpeg"), 1.0, 0.9))
+    append_record(run, _record(replace(FILTER, encoder="jpeg", training_quality="40-75"), 1.0, 0.8))
+    assert encoders_frame(find(open_run(run))).set_index("encoder").loc["jpeg", "filter"] == pytest.approx(0.9)
+
+
 def test_a_trial_that_diverged_stands_for_no_encoder(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [plan()])
     append_record(run, _record(replace(FILTER, encoder="jpeg"), 1.0, 0.9))

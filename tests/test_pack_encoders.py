@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from datasets.cli import main
 from datasets.encoders.compress import compress, degrade
@@ -145,3 +146,14 @@ def test_a_wrong_encoder_is_one_line_and_leaves_nothing(
     assert main(["pack", str(source), str(tmp_path / "pack"), "--size", "32", *option]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_today_is_jpeg_75_where_nothing_else_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        path = tmp_path / "source" / "green" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(tiny_image(number)).save(path)
+    pack = ["pack", str(tmp_path / "source"), str(tmp_path / "pack"), "--size", "32", "--qualities", "50", "60"]
+    assert main(pack) == 0
+    assert open_pack(tmp_path / "pack").today["encoder"] == "jpeg-q75-plain"  # type: ignore[index]
+    assert "  today jpeg-q75-plain; " in capsys.readouterr().out

@@ -58,6 +58,7 @@ def write_report(findings: Findings, out: Path) -> Path:
         strict_rule=strict.RULE,
         losses=strict.LOSSES,
         worse_share=strict.WORSE_SHARE,
+        floor=floor_of(findings.run),
     )
     drawn = [picture for own in pictures.values() for picture in own]
     return write_folder(page, as_json(pick, strictly), tables, out, drawn, findings.cells)

@@ -19,14 +19,18 @@ def encoders_table(findings: Findings) -> Table | None:
 def encoders_frame(findings: Findings) -> pd.DataFrame:
     """Tabulate bytes at parity by encoder, on monitored images: alone, filter, network (the best of those trained).
 
-    Also viewable_ssim: of the files that nobody restores, at the fewest bytes of these.
+    The filter is the one that encoders were screened with, fitted to the first of the space's training qualities, not
+    one beside a finalist. Also viewable_ssim: of the files that nobody restores, at the fewest bytes of these.
     """
     columns = ["encoder", "way", "alone", "share", "viewable_ssim"]
+    axes = (findings.run.facts.get("space_definition") or {}).get("axes") or {}
+    fitted_to = next(iter(axes.get("training_quality", ())), None)
     rows = [
         (r.spec.encoder, "network" if r.spec.is_trained else "filter", r.input_bytes_at_parity, share, r.viewable_ssim)
         for r in findings.run.records
         for share in [None if r.spec.returns_input else r.bytes_at_parity]
         if r.spec.encoder is not None and r.trial_id not in findings.study.unfit
+        if r.spec.is_trained or r.spec.returns_input or fitted_to in (None, r.spec.training_quality)
     ]
     tried = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
     best = tried.dropna(subset="share").sort_values("share", kind="stable")

@@ -56,6 +56,8 @@ class Encoder:
     def __post_init__(self) -> None:
         if self.codec not in SUBSAMPLINGS:
             raise InputError(f"unknown codec {self.codec!r}; known: {', '.join(SUBSAMPLINGS)}")
+        if not isinstance(self.tables, Tables | None):
+            raise InputError(f"quantisation tables are {', '.join(KINDS)}, got {str(self.tables)[:60]!r}")
         if (self.quality is None) == (self.tables is None):
             raise InputError(f"an encoder has a quality or quantisation tables, got {self.quality} and {self.tables}")
         if self.quality is not None:

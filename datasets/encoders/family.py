@@ -46,6 +46,8 @@ class EncoderFamily:
 
 def find_family(name: str) -> EncoderFamily:
     """Return the family of a name. Raises InputError, with the form of names, for any other text."""
+    if not isinstance(name, str):
+        raise InputError(f"{str(name)[:80]} is no family of encoders: {FORM}")
     codec, *words = name.split("-")
     if codec not in SUBSAMPLINGS:
         raise InputError(f"{name[:80]!r} is no family of encoders: {FORM}; codecs: {', '.join(SUBSAMPLINGS)}")

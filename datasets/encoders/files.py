@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from datasets.console import interruption_deferred
 from datasets.encoders.compress import SUFFIXES, compress
@@ -18,6 +18,7 @@ from datasets.sources.image_file import UNREADABLE, read_image
 from datasets.sources.source import LOSSY_SUFFIXES, find_images
 from datasets.whole_file import write_whole
 
+LOSSY_COMPRESSIONS = ("jpeg", "tiff_jpeg", "webp")  # of TIFF
 LOSSY_FORMATS = ("JPEG", "MPO", "WEBP", "AVIF", "JPEG2000", "GIF", "JXL")
 WHY_NOT_AGAIN = (
     "is lossy already: its loss cannot be undone, encoding it adds to it, and a restorer is made for images that were "
@@ -45,7 +46,7 @@ def plan_files(
     planned = []
     for source in sources:
         if source.is_dir():
-            found = [(image.path, Path(image.name)) for image in find_images(source, say)]
+            found = [(image.path, Path(image.name)) for image in find_images(source, say, by_system=False)]
         else:
             found = [(source, Path(source.name))]
         planned += [ToEncode(path, (out / name).with_suffix(SUFFIXES[encoder.codec])) for path, name in found]
@@ -78,7 +79,9 @@ def write_files(
     for n_done, item in enumerate(planned, 1):
         try:
             data = compress(_read_pixels(item.source), encoder)
-        except ValueError as error:  # as of an image that is too large for the format
+        except InputError:
+            raise
+        except (ValueError, RuntimeError, OSError) as error:  # as of an image that is too large for the format
             raise InputError(f"{item.source} cannot be written as {encoder.name}: {error}") from error
         try:
             with interruption_deferred():
@@ -98,7 +101,7 @@ def _read_pixels(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             if image.mode != "RGB":
                 raise InputError(f"{path} must be 8-bit RGB, found {image.mode}: convert it")
-            return np.asarray(image)
+            return np.asarray(ImageOps.exif_transpose(image))  # pixels alone are written
     except UNREADABLE as error:
         if isinstance(error, InputError):
             raise
@@ -109,7 +112,7 @@ def _is_lossy(path: Path) -> bool:
     """Say whether a file is of a lossy format, by its bytes, or by its name where they say nothing."""
     try:
         with Image.open(path) as image:
-            return image.format in LOSSY_FORMATS
+            return image.format in LOSSY_FORMATS or image.info.get("compression") in LOSSY_COMPRESSIONS
     except OSError as error:
         if error.errno:
             raise InputError(f"{path} cannot be read: {explain(error)}") from error

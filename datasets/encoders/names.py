@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datasets.encoders.encoder import SUBSAMPLINGS, Encoder
+from datasets.encoders.encoder import SUBSAMPLINGS, Encoder, encoder_from_facts
 from datasets.encoders.step_tables import RadialTables, ScaledTables
 from datasets.errors import InputError, explain
 
-SETTING = re.compile(r"(q|flat|radial)(\d+(?:\.\d+)?)")
-NUMBER = re.compile(r"(a|p|c|ca|dc)(\d+(?:\.\d+)?)")
+SETTING = re.compile(r"(q|flat|radial)(\d{1,9}(?:\.\d{1,9})?)")
+NUMBER = re.compile(r"(a|p|c|ca|dc)(\d{1,9}(?:\.\d{1,9})?)")
 NUMBERS = {"a": "slope", "p": "exponent", "c": "chroma_scale", "ca": "chroma_slope", "dc": "dc"}
 FORM = (
     "an encoder is named such as jpeg-q50, jpeg-q45-c0.6-dc0.7, jpeg-flat12-c0.6, jpeg-radial8-a0.2-p1.2-c1.5-ca0.1, "
@@ -23,6 +23,8 @@ PICK = Path("report", "pick.json")
 
 def find_encoder(name: str) -> Encoder:
     """Return the encoder of a name. Raises InputError, with the form of names, for any other text."""
+    if not isinstance(name, str):
+        raise InputError(f"{str(name)[:80]} is no encoder: {FORM}")
     codec, *words = name.split("-")
     setting = SETTING.fullmatch(words[0]) if words else None
     if codec not in SUBSAMPLINGS or setting is None:
@@ -41,20 +43,25 @@ def find_encoder(name: str) -> Encoder:
 
 
 def read_encoders(path: Path) -> tuple[Encoder, ...]:
-    """Return the encoders that a text file lists, a name a line, comments behind #. Raises InputError."""
+    """Return the encoders that a text file lists, a name a line, comments behind #. Raises InputError.
+
+    A line may be a JSON object instead, as `Encoder.as_facts` makes one: so tables are given step by step.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {explain(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: write one encoder a line") from error
     encoders = []
     for number, line in enumerate(lines, 1):
-        if text := line.split(COMMENT)[0].strip():
-            try:
+        try:
+            if line.strip().startswith("{"):
+                encoders.append(encoder_from_facts(json.loads(line)))
+            elif text := line.split(COMMENT)[0].strip():
                 encoders.append(find_encoder(text))
-            except InputError as error:
-                raise InputError(f"{path}, line {number}: {error}") from error
+        except (ValueError, RecursionError) as error:  # an InputError too
+            raise InputError(f"{path}, line {number}: {error}") from error
     if not encoders:
         raise InputError(f"{path} lists no encoder: write one a line, such as jpeg-q50")
     return tuple(encoders)
@@ -73,7 +80,7 @@ def picked_encoder(run: Path) -> Encoder:
         raise InputError(f"{run} has no {PICK}: name an encoder, or a run whose report is written") from error
     except OSError as error:
         raise InputError(f"{file} cannot be read: {explain(error)}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{file} names no encoder: write the report anew with `python -m analysis {run}`") from error
     if name is None:
         raise InputError(f"{run} has no pick: name an encoder, such as jpeg-q60")
@@ -89,7 +96,7 @@ def _option(name: str, word: str) -> dict[str, Any]:
         return {"progressive": True}
     if word == "trellis":
         return {"trellis": True}
-    if found := re.fullmatch(r"smooth(\d+)", word):
+    if found := re.fullmatch(r"smooth(\d{1,9})", word):
         return {"smoothing": int(found[1])}
     raise InputError(f"{name[:80]!r} is no encoder ({word!r} means nothing): {FORM}")
 

@@ -61,8 +61,10 @@ def system_of(found: Found) -> str:
     return found.name.split("/")[0] if "/" in found.name else ""
 
 
-def find_images(folder: Path, say: Callable[[str], None] = lambda text: None) -> list[Found]:
+def find_images(folder: Path, say: Callable[[str], None] = lambda text: None, by_system: bool = True) -> list[Found]:
     """List the image files under `folder`, by name, none opened, lossy ones included; say what was passed over.
+
+    by_system: whether each sub-folder is a camera system, and must hold images.
 
     Raises InputError as find_sources does, but for what is in the files.
     """
@@ -81,7 +83,8 @@ def find_images(folder: Path, say: Callable[[str], None] = lambda text: None) ->
         raise InputError(
             f"{folder} holds no images: put BMP, PNG or TIFF files there, in one sub-folder per camera system{held}"
         )
-    _check_systems(folder, walk.systems, images, others)
+    if by_system:
+        _check_systems(folder, walk.systems, images, others)
     for system, of_system in _by_system(others).items():
         say(f"passed over: {_by_suffix(of_system)} in {system or folder.name}")
     for what in walk.passed_over:
