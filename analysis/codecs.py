@@ -87,7 +87,8 @@ def compare_codecs(run: Run, suspects: Collection[str]) -> CodecComparison:
     files, odd = whole_rows(files, CODECS_FILE)
     files = files.astype({"setting": int, "image": int}).drop_duplicates([*POINT, "image", "region"])
     not_run = dict(zip(lacking["codec"], lacking["not_run"], strict=True))
-    if not (files["name"].eq(JPEG) & files["setting"].eq(run.reference_quality)).any():
+    whole = files[files["region"] == "full"]
+    if not (whole["name"].eq(JPEG) & whole["setting"].eq(run.reference_quality)).any():
         reason = f"{CODECS_FILE} holds no JPEG of quality {run.reference_quality} to compare them with."
         return CodecComparison(not_run=not_run, notes=(*odd, f"Other codecs are not compared: {reason}"))
     codec_names = list(files["name"].unique())
@@ -191,7 +192,7 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
     wide = whole.pivot(index="image", columns=POINT, values=[*METRICS, "file_bytes"]).dropna()
     fields = run.images.fields_of(pd.Series(wide.index.astype(int)))
     n_fields = fields.nunique()
-    if n_fields < LEAST_GROUPS:
+    if n_fields < LEAST_GROUPS or (JPEG, STEP_QUALITY) not in wide["file_bytes"]:  # without that no unit of margin
         return {}
     weights = np.random.default_rng(0).multinomial(n_fields, np.full(n_fields, 1 / n_fields), N_RESAMPLES)
 
@@ -201,8 +202,7 @@ def _resampled(whole: pd.DataFrame, run: Run) -> dict[str, dict[str, Floats]]:
             return np.asarray((weights @ above.T) / (weights @ below.T))
 
     columns = wide["file_bytes"].columns
-    has_step = (JPEG, STEP_QUALITY) in columns  # else the reference twice: no unit of margin
-    levels = (run.reference_quality, STEP_QUALITY if has_step else run.reference_quality)
+    levels = (run.reference_quality, STEP_QUALITY)
     means: dict[str, tuple[Floats, ...]] = {}  # of each way, and of JPEG at both levels over the same images
     for metric in METRICS:
         sides = [wide[metric].to_numpy(np.float64).T]

@@ -181,6 +181,8 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
         return f"{start}, which was scored for {len(evidence)} of the {N_REQUIREMENTS} means."
     is_it = (evidence["region"] == closest["region"]) & (evidence["metric"] == closest["metric"])
     row = evidence[is_it].iloc[0]
+    if math.isnan(row["mean"]):
+        return f"{start}, of whose {METRIC_TITLES[row['metric']]} some score is no finite number."
     steps = "" if math.isnan(row["margin"]) else f", {-row['margin']:.2f} of what JPEG loses from there to JPEG-50"
     where = "the whole image" if row["region"] == "full" else "the centre crop"
     return (

@@ -14,9 +14,6 @@ from analysis.strict import StrictPick, choose_strictly
 from analysis.study import Study, study_of
 from analysis.suspects import UNDER_LINEAR, Oddity, examine_run, reasons
 from search.records import TrialRecord, describe_left_out
-from search.space.spec import TrialStatus
-
-SCORED = (*ALIVE, TrialStatus.PAUSED)  # the statuses of trials whose scores count; a time budget pauses finalists too
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,13 @@ class Findings:
         """What the run was to compare and did not, a line each: "perceptual: not run, no VGG16 weights"."""
         return tuple(describe_left_out(item) for item in self.run.facts.get("left_out", []))
 
+    @property
+    def doubt(self) -> str:
+        """Why to doubt the strict rule's model, which no look at test images chose; empty where there is no reason."""
+        odd = [trial_id for trial_id in self.strict.trial_ids if trial_id in self.suspects]
+        named = ", ".join(f"{trial_id} ({self.suspects[trial_id]})" for trial_id in odd)
+        return f"The model that the strict rule judges is suspect by its test images: {named}." if odd else ""
+
     def optimised_sentence(self) -> str:
         """Say what the picked files need with optimised Huffman tables; empty where that was not tried, or is so."""
         pick = self.pick
@@ -66,8 +70,8 @@ class Findings:
             return ""
         saved = 100 * (1 - share * pick.mean_bytes / pick.reference_bytes)
         return (
-            "With optimised Huffman tables, as `python -m datasets encode --encoder RUN` writes them, the same pixels "
-            f"take {saved:.1f} % fewer bytes than JPEG-{pick.reference_quality} as Pillow writes it."
+            f"{pick.written} with optimised Huffman tables, as `python -m datasets encode --encoder RUN` writes it: "
+            f"the same pixels take {saved:.1f} % fewer bytes than JPEG-{pick.reference_quality} as Pillow writes it."
         )
 
     def today_sentence(self) -> str:
@@ -80,11 +84,12 @@ class Findings:
         if today["encoder"] == f"jpeg-q{quality}-plain":
             return ""
         saved = 100 * (1 - pick.mean_bytes / pick.reference_bytes * reference_bytes / today["mean_bytes"])
-        return f"They are {saved:.1f} % smaller than the files that are stored today ({today['encoder']})."
+        return f"{pick.written} takes {saved:.1f} % fewer bytes than the files stored today ({today['encoder']})."
 
     def able(self, split: str) -> list[TrialRecord]:
-        """Return the trials with scores of a split that can be shown as the best one, the best of the ranking first."""
-        fit = [r for r in self.run.trials if r.status in SCORED and r.trial_id not in self.suspects]
+        """Return the restorers with scores of a split that can be shown as the best one, best of the ranking first."""
+        fit = [r for r in self.run.trials if r.status in ALIVE and r.trial_id not in self.suspects]
+        fit = [record for record in fit if not record.spec.returns_input]
         return [record for record in fit if self.run.has_scores(record, split)]
 
     @cached_property
@@ -104,6 +109,4 @@ def find(run: Run) -> Findings:
     strict = choose_strictly(run, reasons(examine_run(run, cells, ["validation"])))
     codecs = compare_codecs(run, suspects)
     notes = [*run.notes, *cell_notes(cells), *codecs.notes]
-    odd = [trial_id for trial_id in strict.trial_ids if trial_id in suspects]
-    notes += [f"The model that the strict rule judges is suspect: {', '.join(odd)}; see the suspects."] if odd else []
     return Findings(run, study_of(run, cells, suspects), oddities, suspects, pick, strict, codecs, tuple(notes))

@@ -21,7 +21,8 @@ from search.space.spec import TrialStatus
 # Where a search puts its run unless it is told otherwise, seen from a checkout.
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 LINEAR = "linear"  # the network that algebra fits: what a trained one has to beat
-ALIVE = (TrialStatus.COMPLETED, TrialStatus.STOPPED)
+# The statuses of trials whose scores count; a time budget pauses finalists too.
+ALIVE = (TrialStatus.COMPLETED, TrialStatus.STOPPED, TrialStatus.PAUSED)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def examine(
     known = inferred if inputs.empty else _by_metric(inputs, [name for name in ROW if name in inputs])
     beside = _beside(table, known, inferred)
     agrees, has_psnr = _agrees(table, beside), beside["psnr_db"].notna()
-    still = _everywhere(agrees.all(axis=1), beside["mae"].notna())
+    still = _everywhere(agrees[list(METRICS)].all(axis=1), beside["mae"].notna())
     near_dead = _everywhere(agrees["mae"], beside["mae"].notna(), at_least=2) & ~still
     at_75 = table.index.get_level_values("input_quality") == DIVERGED_AT
     diverged = (table["psnr_db"] < beside["psnr_db"] - DIVERGED_DB) & at_75

@@ -155,6 +155,14 @@ def test_floor_is_as_far_below_jpeg_as_the_best_is_above_it() -> None:
     assert axis.below(np.array([0.5])) == ""
 
 
+def test_a_trial_that_a_time_budget_paused_counts_as_any_other() -> None:
+    paused = _record(0, -0.5, TrialStatus.PAUSED, macs_per_pixel=9, parameters=9)
+    table = quality_and_cost([paused, _record(1, -1.0, macs_per_pixel=10, parameters=10)])
+    assert table["trial_id"].to_list() == [paused.trial_id, _record(1).trial_id]
+    assert table["front_macs_per_pixel"].to_list() == [True, False]
+    assert search_history([_record(1, -1.0), paused])["best"].to_list() == [-1.0, -0.5]
+
+
 def test_front_holds_the_trials_that_none_beats_in_both() -> None:
     records = [
         _record(0, -1.0, macs_per_pixel=100),

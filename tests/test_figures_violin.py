@@ -82,7 +82,7 @@ def test_values_that_no_axis_can_show_are_left_out_and_counted() -> None:
 
 def test_change_is_restored_minus_the_input_of_the_same_image(tmp_path: Path) -> None:
     run = open_run(write_run(tmp_path / "run", [plan(margins={50: 0.5})]))
-    rows, n_alone = relative_rows(run.scores, run.baselines[0], run.scores)
+    rows, n_alone = relative_rows(run, run.baselines[0], run.scores)
     assert n_alone == 0
     assert set(rows["trial_id"]) == {run.trials[0].trial_id}
     # 0.5 of a step above JPEG-75's 40 dB, of an input of 38 dB; MAE 0.007 - 0.5 * 0.002, of 0.009
@@ -90,12 +90,20 @@ def test_change_is_restored_minus_the_input_of_the_same_image(tmp_path: Path) ->
     assert rows["mae"].mean() == pytest.approx(-0.003)
 
 
+def test_change_is_from_the_files_of_a_trials_own_encoder(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.5}, encoder="jpeg-c0.6")
+    as_written = plan(1, margins={50: 0.25}, architecture="identity", encoder="jpeg-c0.6", epochs=0)
+    run = open_run(write_run(tmp_path / "run", [trial, as_written]))
+    rows, _ = relative_rows(run, run.baselines[0], run.scores[run.scores["trial_id"] == trial.spec.trial_id])
+    assert rows["psnr_db"].mean() == pytest.approx(0.5)  # a quarter of a step of 2 dB
+
+
 def test_change_of_an_input_without_scores_is_counted_and_left_out(tmp_path: Path) -> None:
     run_path = write_run(tmp_path / "run", [plan(margins={50: 0.5}, finalist=False)])
     scores = baseline_scores(4)
     write_scores(run_path, BASELINE.trial_id, scores[scores["image"] != 2])
     run = open_run(run_path)
-    rows, n_alone = relative_rows(run.scores, run.baselines[0], run.scores)
+    rows, n_alone = relative_rows(run, run.baselines[0], run.scores)
     assert n_alone == 2  # whole image and centre crop
     assert 2 not in set(rows["image"])
 

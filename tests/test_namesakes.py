@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from models.namesakes import FOLDERS, ROOT
 
 
-@pytest.mark.parametrize("command", ["analysis", "models"])
-@pytest.mark.parametrize("name", ["datasets", "search"])
+@pytest.mark.parametrize(
+    ("command", "name"), [*product(("analysis", "models"), ("datasets", "search")), ("datasets", "datasets")]
+)
 def test_another_package_of_the_name_is_told_in_a_line(tmp_path: Path, command: str, name: str) -> None:
     (tmp_path / "others" / name).mkdir(parents=True)
     (tmp_path / "others" / name / "__init__.py").write_text("")

@@ -13,7 +13,7 @@ from analysis.decide import FEW_IMAGES, METRIC_TITLES, Pick, as_json, candidates
 from analysis.findings import find
 from analysis.run import open_run
 from models.names import METRICS
-from search.space.spec import BASELINE
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_run, write_scores
 
 
@@ -206,6 +206,23 @@ def test_one_image_is_enough_to_answer(tmp_path: Path) -> None:
     pick = _choose(write_run(tmp_path / "run", [plan()], n_images=1))
     assert pick.quality == 50
     assert "Only 1 test image decides" in pick.warnings[0]
+
+
+def test_a_score_that_is_no_number_is_told_and_not_printed(tmp_path: Path) -> None:
+    trial = plan(margins={50: -0.5})
+    run = write_run(tmp_path / "run", [trial])
+    scores = trial_scores(trial, 4)
+    scores.loc[(scores["region"] == "crop") & (scores["split"] == "test") & (scores["image"] == 5), "mae"] = math.nan
+    write_scores(run, trial.spec.trial_id, scores)
+    reason = _choose(run).reason
+    assert reason.endswith("of whose MAE some score is no finite number.")
+    assert "nan" not in reason
+
+
+def test_files_that_nobody_restores_are_never_shown_as_the_best(tmp_path: Path) -> None:
+    dead = plan(0, encoder="jpeg-c0.6", status=TrialStatus.DEAD)
+    as_written = plan(1, margins={50: -0.8}, architecture="identity", encoder="jpeg-c0.6", epochs=0)
+    assert find(open_run(write_run(tmp_path / "run", [dead, as_written]))).best is None
 
 
 def test_candidates_list_every_finalist_and_lower_quality(tmp_path: Path) -> None:

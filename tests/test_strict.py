@@ -263,7 +263,7 @@ def test_the_declared_model_does_not_depend_on_test_scores(tmp_path: Path) -> No
     findings = find(open_run(run))
     assert best.spec.trial_id in findings.suspects
     assert findings.strict.model == before == best.spec.trial_id
-    assert any("The model that the strict rule judges is suspect" in note for note in findings.notes)
+    assert findings.doubt.startswith(f"The model that the strict rule judges is suspect by its test images: {before} (")
 
 
 def test_a_model_that_is_suspect_on_validation_images_is_not_declared(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from analysis.images import IMAGES_FILE, read_images
 from analysis.run import open_run
 from analysis.suspects import WORSE, Oddity, examine, reasons, split_leaks
 from analysis.tables.catalogue import tables_of
-from search.space.spec import TrialStatus
+from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import STEPS, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
 
 THESIS = Path(suspects.__file__).parent / "thesis" / "thesis_tables.csv"
@@ -385,6 +385,18 @@ def test_perfect_images_make_no_trial_impossible(tmp_path: Path) -> None:
     cells = findings.cells.query("metric == 'mse' and system == ''")
     cells = cells[cells["trial_id"] == trial.spec.trial_id]
     assert (cells["mean_beside_psnr"] > cells["mean"]).all()
+
+
+def test_a_dead_trial_is_dead_however_many_images_are_perfect(tmp_path: Path) -> None:
+    dead = plan(0)
+    run = write_run(tmp_path / "run", [dead, plan(1)], n_images=20)
+    scores = baseline_scores(20)  # which a dead trial's are too
+    perfect = scores["image"] % 10 == 3
+    for metric, value in {"mae": 0.0, "mse": 0.0, "psnr_db": np.inf, "ssim": 1.0}.items():
+        scores.loc[perfect, metric] = value
+    for trial_id in (BASELINE.trial_id, dead.spec.trial_id):
+        write_scores(run, trial_id, scores)
+    assert "dead" in _find(run).suspects[dead.spec.trial_id]
 
 
 def test_a_network_that_does_not_beat_the_linear_filter_is_told_so(tmp_path: Path) -> None:

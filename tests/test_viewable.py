@@ -69,7 +69,7 @@ def test_what_is_stored_today_is_what_is_saved_of(tmp_path: Path) -> None:
     today = {"encoder": "jpeg-q90-plain", "mean_bytes": 2000.0, "mean_optimised_bytes": 1900.0}
     found = _findings(tmp_path / "run", dataset=dataset | {"today": today})
     assert found.pick.mean_bytes == pytest.approx(700)  # of 1000 at quality 75
-    assert found.today_sentence() == "They are 65.0 % smaller than the files that are stored today (jpeg-q90-plain)."
+    assert found.today_sentence() == "Quality 50 takes 65.0 % fewer bytes than the files stored today (jpeg-q90-plain)."
     same = dataset | {"today": today | {"encoder": "jpeg-q75-plain", "mean_bytes": 1000.0}}
     assert _findings(tmp_path / "same", dataset=same).today_sentence() == ""
     assert _findings(tmp_path / "unknown").today_sentence() == ""

@@ -153,7 +153,7 @@ def far_outliers(findings: Findings, shown: Compared) -> Drawn:
     """Draw the images that the best trial makes far worse than others (figure 28 of the thesis)."""
     every, best = findings.run.scores, shown.trials[0]
     of_best = every["trial_id"].isin([best.trial_id]) & (every["split"] == shown.split) & (every["region"] == "full")
-    changes, n_alone = relative_rows(every, shown.jpeg, every[of_best])
+    changes, n_alone = relative_rows(findings.run, shown.jpeg, every[of_best])
     table = ssim_outliers(changes)
     if table.empty:
         return "no restored image has a finite SSIM before and after"

@@ -20,6 +20,7 @@ from analysis.figures.picture import Drawn, Picture, counted, given, take_pictur
 from analysis.figures.style import COLOURS, LEVEL, finish, label_plainly, new_figure
 from analysis.findings import Findings
 from analysis.records import BASELINE_LABEL, heading, label
+from analysis.run import Run
 from models.names import METRIC_DIRECTIONS, METRICS
 from search.records import TrialRecord
 
@@ -96,7 +97,7 @@ def _models(findings: Findings, shown: Compared, region: str, name: str) -> list
 def change_violins(findings: Findings, shown: Compared) -> Drawn:
     """Draw what restoring changes in each image (figures 25 and 27 of the thesis)."""
     rows, note = _shown_rows(findings, shown)
-    changed, n_alone = relative_rows(findings.run.scores, shown.jpeg, rows)
+    changed, n_alone = relative_rows(findings.run, shown.jpeg, rows)
     more = shown.further() + note + counted("Scores without one of their JPEG file, left out", n_alone)
     levels, level, pictures = dict.fromkeys(METRICS, 0.0), "0: as the JPEG file that was restored", []
     for region, where in REGION_TITLES.items():
@@ -124,15 +125,19 @@ def system_violins(findings: Findings, shown: Compared) -> Drawn:
     return _draw("system_violins", whole, sheet, {"quality": quality}, more) or NOT_FINITE
 
 
-def relative_rows(scores: pd.DataFrame, jpeg: TrialRecord, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def relative_rows(run: Run, jpeg: TrialRecord, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Turn scores of restored images into what restoring changed: minus those of the JPEG file that was restored.
 
-    Relative reconstruction, section 3.5 of the thesis. Returns the rows whose input has scores, without JPEG as it is,
-    and the number of those whose input has none.
+    Relative reconstruction, section 3.5 of the thesis. jpeg: JPEG as it is, which trials restore that have no encoder.
+    Returns the rows whose input has scores, without JPEG as it is, and the number of those whose input has none.
     """
+    own = {record.trial_id: run.input_of(record) for record in run.trials if record.spec.encoder is not None}
     restored, keys = rows[rows["trial_id"] != jpeg.trial_id], ["split", "region", "image", "input_quality"]
-    inputs = scores.loc[scores["trial_id"] == jpeg.trial_id, [*keys, *METRICS]]
-    both = restored[keys].merge(inputs, on=keys, how="left", indicator=True).set_axis(restored.index)
+    entered = restored["trial_id"].astype(str).map(lambda trial_id: own.get(trial_id, jpeg.trial_id)).astype(str)
+    inputs = run.scores.loc[run.scores["trial_id"].isin(entered.unique()), ["trial_id", *keys, *METRICS]]
+    inputs = inputs.astype({"trial_id": str}).rename(columns={"trial_id": "entered"})
+    left = restored[keys].assign(entered=entered)
+    both = left.merge(inputs, on=[*keys, "entered"], how="left", indicator=True).set_axis(restored.index)
     known = both["_merge"] == "both"
     with np.errstate(invalid="ignore"):  # inf - inf, where neither side has an error
         changed = restored.assign(**{metric: restored[metric] - both[metric] for metric in METRICS})

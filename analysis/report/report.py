@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis import strict
+from analysis.cells import ALL
 from analysis.checks import RunError
 from analysis.decide import RULE, as_json
 from analysis.figures.catalogue import CATALOGUE, collect_figures, figures_of
@@ -25,6 +26,7 @@ from analysis.tables.catalogue import SECTIONS, tables_of
 from analysis.tables.safety import beyond_sentence
 from analysis.tables.spec import Table
 from analysis.tables.write import WRITERS
+from analysis.viewable import floor_of
 
 PAGE, PICK, CELLS = "index.html", "pick.json", "tables/cells.parquet"
 
@@ -41,6 +43,8 @@ def write_report(findings: Findings, out: Path) -> Path:
     drawn_in = [spec.section for spec in CATALOGUE if spec.title in pictures]
     pick, strictly = findings.pick, findings.strict
     picked = strictly.trial_ids if strictly.quality else [pick.trial_id] if pick.quality and pick.trial_id else []
+    tested = findings.cells[(findings.cells["split"] == "test") & (findings.cells["system"] != ALL)]
+    n_systems = tested["system"].nunique() or len(findings.run.facts["dataset"]["systems"])
     told = {"data", *drawn_in, *(table.section for table in tables.values())}
     page = render(
         "run.html",
@@ -59,6 +63,7 @@ def write_report(findings: Findings, out: Path) -> Path:
         losses=strict.LOSSES,
         worse_share=strict.WORSE_SHARE,
         floor=floor_of(findings.run),
+        n_systems=n_systems,
     )
     drawn = [picture for own in pictures.values() for picture in own]
     return write_folder(page, as_json(pick, strictly), tables, out, drawn, findings.cells)

@@ -5,7 +5,7 @@ const NUMBER = /^[+\-\u2212]?(\d[\d,]*)?\.?\d+(e[+\-]?\d+)?/i;
 const NOTHING = new Set(["", "none", "unknown", "not scored", "not run", "\u2013"]);
 
 function numberOf(text) {
-  const found = text.trim().replace(/^(approx\.|about|<|>|\u2264|\u2265)\s*/, "").match(NUMBER);
+  const found = text.trim().replace(/^(approx\.|about|<|>|\u2248|\u2264|\u2265)\s*/, "").match(NUMBER);
   return found ? Number(found[0].replace(/,/g, "").replace("\u2212", "-")) : null;
 }
 

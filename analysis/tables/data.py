@@ -53,8 +53,7 @@ def data_tables(findings: Findings) -> list[Table | None]:
 def all_trials_frame(findings: Findings) -> pd.DataFrame:
     """Tabulate every record in the order of `Run.trials`, with what it is suspect of, and the fronts that it is on: of
     what trials are ranked by, against multiply-accumulates and against measured milliseconds."""
-    run, parity = findings.run, findings.parity
-    shares = parity[(parity["split"] == "validation") & (parity["system"] == ALL)].set_index("trial_id")["share"]
+    run = findings.run
     table = trials_frame(sorted([*run.trials, *run.baselines], key=run.ranking.key))
     names = table["trial_id"]
     suspect = [findings.suspects.get(name, "") for name in names]
@@ -63,7 +62,7 @@ def all_trials_frame(findings: Findings) -> pd.DataFrame:
     costs = {"MACs": table["macs_per_pixel"].replace(0, np.nan), "ms": table["restore_ms"]}
     on = pd.DataFrame({name: on_pareto_front(cost.astype(float), merit) for name, cost in costs.items()})
     fronts = [", ".join(on.columns[row]) for row in on.to_numpy()]
-    table = table.assign(parity=names.map(shares), suspect=suspect, fronts=fronts)
+    table = table.assign(suspect=suspect, fronts=fronts)
     return table.assign(under_linear=names.isin(findings.under_linear))
 
 

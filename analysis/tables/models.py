@@ -159,10 +159,11 @@ def _network(row: Row) -> str:
 
 
 def _matrices(findings: Findings, split: str) -> list[Table | None]:
-    run, words = findings.run, {"split": split, "reference": f"JPEG-{findings.run.reference_quality}"}
-    rows = (Column("made on", "made_on"), Column("network", "network")) if len(run.baselines) > 1 else ()
-    shown = Layout(rows=rows, blank=NOT_TRIED, below=_matrix_below)
+    words = {"split": split, "reference": f"JPEG-{findings.run.reference_quality}"}
     frame = matrix_frame(findings, split)
+    n_splits = frame["made_on"].nunique() if len(frame) else 0
+    rows = (Column("made on", "made_on"), Column("network", "network")) if n_splits > 1 else ()
+    shown = Layout(rows=rows, blank=NOT_TRIED, below=_matrix_below)
     has_parity = len(frame) and frame["input_quality"].nunique() > 1
     parity = parity_frame(findings, frame, split) if has_parity else frame.iloc[:0]
     by_quality = replace(shown, cell=_means_cell, part_title=lambda row: f"JPEG-{row['input_quality']} restored")
@@ -211,7 +212,7 @@ def _means_cell(row: Row) -> Cell:
 
 
 def _matrix_below(frame: pd.DataFrame) -> tuple[str, ...]:
-    has_linear = (frame["network"] == "linear filter").any()
+    has_linear = frame["network"].str.startswith("linear filter").any()
     linear = ", the linear filter in those of its own training quality" if has_linear else ""
     lines = [
         f"Over up to {frame.loc[frame['holds'] == MEAN, 'n_images'].max():.0f} images. Bold: the best by its smallest "
