@@ -293,7 +293,10 @@ def main() -> None:
     result = {
         "machine": {"processor": platform.machine(), "system": platform.system(), "n_cpus": os.cpu_count()},
         "versions": {name: version(name) for name in ("numpy", "pillow", "optuna", "keras")},
-        "settings": {"seed": SEED, "ladder": LADDER, "qualities": {name: q for name, (_, q) in FAMILIES.items()}},
+        "settings": {
+            **{"seed": SEED, "ladder": LADDER, "qualities": {name: q for name, (_, q) in FAMILIES.items()}},
+            **{"network_minutes": options.network_minutes, "codec_minutes": options.codec_minutes},
+        },
         "cameras": cameras,
     }
     RESULT.parent.mkdir(exist_ok=True)
