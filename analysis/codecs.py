@@ -234,7 +234,7 @@ def _verdict(ways: pd.DataFrame, difference: tuple[float, float], run: Run) -> s
         return f"{start}{_says(only, run)}; {lacking}." if only else ""
     low, high = difference
     if not np.isfinite(low):
-        ends = "too few images to tell which needs fewer"
+        ends = "too few fields to tell which needs fewer"
     elif low <= 0 <= high:
         ends = "which needs fewer cannot be told"
     else:

@@ -194,11 +194,13 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
 
 def _warnings(run: Run, trial_id: str, n_images: int) -> tuple[str, ...]:
     lines = []
-    if n_images < FEW_IMAGES:
-        images = "test image decides" if n_images == 1 else "test images decide"
-        lines.append(f"Only {n_images} {images}: with so few, a small difference of means can be chance.")
     is_tested = (run.scores["split"] == "test") & (run.scores["trial_id"] == trial_id)
-    tested = run.scores.loc[is_tested, "image"].unique()
+    tested = run.scores.loc[is_tested, "image"].drop_duplicates()
+    n_fields = run.images.fields_of(tested).nunique()
+    if min(n_images, n_fields) < FEW_IMAGES:
+        images = "test image decides" if n_images == 1 else "test images decide"
+        fields = f", of {n_fields} fields" if n_fields < n_images else ""
+        lines.append(f"Only {n_images} {images}{fields}: with so few, a small difference of means can be chance.")
     n_seen = len(run.choice_images.intersection(map(int, tested)))
     if n_seen:
         lines.append(

@@ -79,10 +79,14 @@ class Study:
 
 
 def study_of(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Study:
-    """Take from a run what its tables need. suspects: trial_id -> why it is kept out, besides what its status says."""
-    trials = trials_frame(run.trials)
-    trials["merit"] = pd.Series([run.ranking.merit(record) for record in run.trials], dtype=float)
-    ended = {record.trial_id: str(record.status) for record in run.trials if record.status in UNFIT}
+    """Take from a run what its tables need. suspects: trial_id -> why it is kept out, besides what its status says.
+
+    Files that nobody restores are no trial, whatever writes them.
+    """
+    tried = [record for record in run.trials if not record.spec.returns_input]
+    trials = trials_frame(tried)
+    trials["merit"] = pd.Series([run.ranking.merit(record) for record in tried], dtype=float)
+    ended = {record.trial_id: str(record.status) for record in tried if record.status in UNFIT}
     planned = run.facts.get("space_definition", {}).get("axes", {})
     not_run = {item["what"]: item["why"] for item in run.facts.get("left_out", [])}
     return Study(trials, cells, {**suspects, **ended}, planned, not_run)

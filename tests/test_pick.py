@@ -14,7 +14,7 @@ from analysis.findings import find
 from analysis.run import open_run
 from models.names import METRICS
 from search.space.spec import BASELINE, TrialStatus
-from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_run, write_scores
+from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
 
 
 def _choose(run: Path) -> Pick:
@@ -200,6 +200,13 @@ def test_few_images_are_warned_of_with_their_number(tmp_path: Path) -> None:
     enough = _choose(write_run(tmp_path / "enough", [plan()], n_images=FEW_IMAGES))
     assert f"Only {FEW_IMAGES - 1} test images decide" in few.warnings[0]
     assert enough.warnings == ()
+
+
+def test_few_fields_are_warned_of_however_many_images_they_have(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()], n_images=FEW_IMAGES)
+    write_images(run, FEW_IMAGES, {image: FEW_IMAGES + image % 5 for image in range(FEW_IMAGES, 2 * FEW_IMAGES)})
+    (warning,) = _choose(run).warnings
+    assert warning.startswith(f"Only {FEW_IMAGES} test images decide, of 5 fields: ")
 
 
 def test_one_image_is_enough_to_answer(tmp_path: Path) -> None:

@@ -359,6 +359,14 @@ def test_bytes_at_parity_stand_in_a_matrix_of_their_own(tmp_path: Path) -> None:
     assert told.loc["JPEG as it is"].tolist() == ["100%"]
 
 
+def test_files_that_nobody_restores_are_no_network(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.5}, encoder="jpeg-c0.6")
+    as_written = plan(1, margins={50: 0.25}, architecture="identity", encoder="jpeg-c0.6", epochs=0)
+    tables = tables_of(find(open_run(write_run(tmp_path / "run", [trial, as_written]))))
+    assert tables["networks"].frame["architecture"].to_list() == [trial.spec.architecture]
+    assert as_written.spec.trial_id in set(tables["trials"].frame["trial_id"])
+
+
 def test_a_quality_of_two_encoders_has_a_row_and_a_best_of_each(tmp_path: Path) -> None:
     plain, other = plan(0), plan(1, encoder="jpeg-c0.6", margins={25: -1.0, 50: 0.5, 75: 0.9})
     findings = _found(tmp_path, plain, other)

@@ -179,20 +179,22 @@ def ssim_outliers(changes: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_ssim_outliers(table: pd.DataFrame, title: str) -> Figure:
-    """Draw `ssim_outliers`: the changes with their outliers, and the share of outliers by camera system."""
-    figure = new_figure(10.0, 4.4)
-    left, right = figure.subplots(1, 2)
+    """Draw `ssim_outliers`: the changes with their outliers, and the share of outliers by camera system if any are."""
+    n_panels = 2 if table["is_outlier"].any() else 1
+    figure = new_figure(5.0 * n_panels, 4.4)
+    left, *others = figure.subplots(1, n_panels, squeeze=False)[0]
     systems = sorted(table["system"].unique())
     colours = dict(zip(systems, len(systems) * COLOURS, strict=False))
     table = table.assign(share=100.0 * table["is_outlier"])
     by_quality = {str(quality): own["change"] for quality, own in table.groupby("input_quality")}
     left.boxplot(list(by_quality.values()), tick_labels=list(by_quality), whis=FAR_OUT, flierprops={"markersize": 3})
-    seaborn.barplot(table, x="input_quality", y="share", hue="system", palette=colours, errorbar=None, ax=right)
     left.axhline(0, **LEVEL)
     left.set_ylabel("change of SSIM by restoring\nbelow 0: made worse")
-    right.set_ylabel("outliers, % of the system's images")
-    right.set_ylim(bottom=0, top=max(right.get_ylim()[1], 1.0))
-    for panel in (left, right):
+    for right in others:
+        seaborn.barplot(table, x="input_quality", y="share", hue="system", palette=colours, errorbar=None, ax=right)
+        right.set_ylabel("outliers, % of the system's images")
+        right.set_ylim(bottom=0, top=max(right.get_ylim()[1], 1.0))
+    for panel in (left, *others):
         panel.set_xlabel("JPEG quality of the input")
         tidy(panel, "y")
     figure.suptitle(title, fontsize=11)

@@ -22,7 +22,7 @@ ABSENT = "not told"
 N_ROWS_PRINTED, N_LETTERS_PRINTED = 12, 44
 PRINTED_METRICS = ("psnr_db", "ssim")
 BETTER = {"A": "better in A", "B": "better in B", "same": "the same to the last digit", "": "not told apart"}
-CHANCE = "Both were chosen by validation images such as these: the better one may be so by chance."
+CHANCE = "Both were chosen by {} images such as these: the better one may be so by chance."
 
 
 def pair_tables(pair: RunPair) -> dict[str, Table]:
@@ -30,7 +30,7 @@ def pair_tables(pair: RunPair) -> dict[str, Table]:
     best = _best_frame(pair)
     named = "; ".join(f"{s}'s {f.best.trial_id} ({fidelity(f.best)})" for s, f in pair.sides if f.best)
     words = {"split": "" if best.empty else best["split"].iloc[0], "named": named}
-    chance = () if words["split"] == "test" else (CHANCE,)
+    chance = (CHANCE.format(words["split"]),)  # a pick by means too: it was chosen on test images
     return by_name(
         lay_out("best_of_each", best, Layout(cell=_difference_cell, below=lambda frame: chance), words),
         lay_out("picks", _picks_frame(pair), Layout({"saved": _saved})),

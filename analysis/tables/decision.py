@@ -10,7 +10,7 @@ from analysis.decide import METRIC_TITLES, N_REQUIREMENTS, RULE, candidates_of, 
 from analysis.findings import Findings
 from analysis.records import fidelity_sentence
 from analysis.suspects import Oddity
-from analysis.tables.formats import GAIN_DIGITS, MEAN, NOT_RUN, is_missing, write_bounds, write_mean, write_value
+from analysis.tables.formats import FEW, GAIN_DIGITS, MEAN, NOT_RUN, is_missing, write_bounds, write_mean, write_value
 from analysis.tables.models import N_TRIALS
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out
 
@@ -50,7 +50,8 @@ def suspects_table(oddities: Sequence[Oddity], n_trials: int) -> Table | None:
 def _with_bound(row: Row, name: str) -> Cell:
     form = {"psnr_db": "+.3f", "ssim": "+.5f"}[name]
     low = row[f"{name}_low"]
-    return Cell(f"{write_value(row[f'{name}_estimate'], form)}{write_bounds(low, None, form)}", low)
+    without = "" if is_missing(row[f"{name}_estimate"]) else FEW
+    return Cell(f"{write_value(row[f'{name}_estimate'], form)}{write_bounds(low, None, form, without)}", low)
 
 
 def _needed(row: Row, name: str) -> Cell:
@@ -66,7 +67,8 @@ def _reaching(row: Row, name: str) -> Cell:
 
 def _gain(row: Row, name: str) -> Cell:
     form = GAIN_DIGITS[row["metric"]]
-    bounds = write_bounds(row[f"{name}_low"], row[f"{name}_high"], form)
+    without = "" if is_missing(row[name]) else FEW
+    bounds = write_bounds(row[f"{name}_low"], row[f"{name}_high"], form, without)
     return Cell(f"{write_value(row[name], form)}{bounds}", row[name])
 
 

@@ -11,6 +11,7 @@ from analysis.records import BASELINE_LABEL
 from analysis.study import BASELINE
 
 UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW, NOT_TRIED = "unknown", "not run", "not scored", "too few", "\u2013"
+FEW = f" ({TOO_FEW})"  # in place of bounds
 MEAN, ALL_IDENTICAL = "mean", "all identical"  # what a cell holds
 REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
 METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
@@ -47,7 +48,7 @@ def write_mean(metric: str, mean: float | None) -> str:
     return write_value(mean, METRIC_DIGITS[metric])
 
 
-def write_bounds(low: float, high: float | None, form: str, without: str = f" ({TOO_FEW})") -> str:
+def write_bounds(low: float, high: float | None, form: str, without: str = FEW) -> str:
     """Write the bounds of an interval, high None: the lower one alone, to stand behind its estimate: " (+0.1 to +0.3)";
     without: where it has none."""
     if is_missing(low):

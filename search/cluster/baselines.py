@@ -129,9 +129,10 @@ class Baselines:
                 else {"scheduling_strategy": "SPREAD", "label_selector": where(self.machine)}
             ),
         )
+        n_threads = 1 if on_gpus else self.machine.n_threads  # beside cards the others are of the trials
         if part is None:
-            return kind(_prepare).remote(self.workers, baseline.spec)
-        return kind(_score_part).remote(self.workers, baseline.spec, part)
+            return kind(_prepare).remote(self.workers, baseline.spec, n_threads)
+        return kind(_score_part).remote(self.workers, baseline.spec, part, n_threads)
 
     def _take(self, reference: Any, baseline: Baseline, part: Part | None, n_tries: int) -> None:
         try:
@@ -156,25 +157,25 @@ class Baselines:
             self.take(baseline.record)
 
 
-def _prepare(workers: WorkerSetup, spec: TrialSpec) -> tuple[TrialRecord, bytes, tuple[Part, ...]]:
+def _prepare(workers: WorkerSetup, spec: TrialSpec, n_threads: int) -> tuple[TrialRecord, bytes, tuple[Part, ...]]:
     """Fit what is to be fitted and read the monitor: the record, pictures, and what is to be scored."""
     from models.backend import prepare_backend  # here and below: the driver, which has no use for Keras, never loads it
     from search.scoring.scores import what_to_score
     from search.trial.untrained import prepare_untrained
 
-    prepare_backend(workers.setup.n_threads)
+    prepare_backend(n_threads)
     pack, setup = workers.open()
     record, samples = prepare_untrained(spec, pack, RemoteStore(find_checkpoint_store(workers.checkpoints)), setup)
     parts = [part for whole in what_to_score(spec, pack, setup.protocol) for part in parts_of(*whole)]
     return record, samples, tuple(parts)
 
 
-def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part) -> list[Row]:
+def _score_part(workers: WorkerSetup, spec: TrialSpec, part: Part, n_threads: int) -> list[Row]:
     from models.backend import prepare_backend
     from search.scoring.scores import score_images
     from search.trial.restorers import load_restorer
 
-    prepare_backend(workers.setup.n_threads)
+    prepare_backend(n_threads)
     pack, setup = workers.open()
     model = load_restorer(spec, RemoteStore(find_checkpoint_store(workers.checkpoints)))
     rows = score_images(model, pack.written_by(spec.family), part.images, part.qualities, setup.protocol)
