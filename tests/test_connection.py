@@ -107,6 +107,34 @@ def test_workers_import_from_no_folder_of_the_users_and_sigterm_stays_the_search
     assert (folders, Path.cwd(), signal.getsignal(signal.SIGTERM)) == ([ROOT], tmp_path, before)
 
 
+@pytest.mark.parametrize(
+    ("said", "n_tries", "starts"),
+    [
+        (["The current node timed out during startup. This"], 2, True),
+        (2 * ["The current node timed out during startup. This"], 2, False),
+        (["no /tmp/ray"], 1, False),
+    ],
+)
+def test_where_ray_comes_up_late_it_is_started_once_more(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], n_tries: int, starts: bool
+) -> None:
+    tries: list[str] = []
+
+    def init(address: str, **options: object) -> None:
+        tries.append(address)
+        if len(tries) <= len(said):
+            raise Exception(said[len(tries) - 1])
+
+    monkeypatch.setattr(connection.ray, "init", init)
+    monkeypatch.setattr(connection, "machine", lambda trials_per_gpu: "a machine")
+    if starts:
+        assert connect(None) == "a machine"
+    else:
+        with pytest.raises(InputError, match=rf"^Ray cannot start on this machine \({said[-1]}"):
+            connect(None)
+    assert tries == n_tries * ["local"]
+
+
 def test_the_watchdog_sees_who_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = server.getsockname()

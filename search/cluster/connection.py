@@ -26,6 +26,7 @@ CONNECT_S = 40.0  # for each of two tries; Ray takes 20 s to say that a token is
 ACCEPT_S = 5.0
 WAITING_S = 30.0  # without anything that runs, after which it is said what is waited for
 SILENT = "it says nothing"
+LATE = "timed out during startup"  # in what Ray says
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
 # Tune ends at the error of a worker that Ray ended for want of memory. Linux ends workers first, too (Ray gives them an
 # oom_score_adj of 1000), and then the trial goes on in another.
@@ -77,8 +78,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
     offered = {GPU_MEMORY: offered_memory_mb(cards)} if cards else {}
     options |= {"runtime_env": {"env_vars": environment | {"PYTHONPATH": path}}, "resources": offered}
     try:
-        _init(
-            "local",
+        _start(
             num_cpus=usable_cores(),
             num_gpus=len(cards),
             include_dashboard=False,
@@ -107,6 +107,17 @@ def _init(address: str, **options: Any) -> None:
         raise KeyboardInterrupt from error
     finally:
         signal.signal(signal.SIGTERM, on_end)
+
+
+def _start(**options: Any) -> None:
+    """Start Ray here; once more where its processes were not up in the 30 s that Ray gives them, as on a busy PC."""
+    try:
+        _init("local", **options)
+    except Exception as error:  # Ray raises bare ones
+        if LATE not in str(error):
+            raise
+        ray.shutdown()
+        _init("local", **options)
 
 
 def _require_answer(address: str) -> None:
