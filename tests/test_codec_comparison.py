@@ -91,7 +91,7 @@ def test_the_verdict_never_quotes_one_bar_without_the_other_and_has_the_times(tm
         "On equal terms, all four means of whole images over 4 test images, AVIF needs 57% of JPEG-75's bytes, 20% for "
         f"mean PSNR alone, encoded in 3.0 ms, decoded in 2.0 ms; JPEG restored by {ID} needs 68% of JPEG-75's bytes, "
         "68% for mean PSNR alone, encoded in 3.0 ms, decoded in 2.0 ms, restored in 40 ms on CPU, 2 threads: too few "
-        "images to tell which needs fewer."
+        "fields to tell which needs fewer."
     )
 
 
