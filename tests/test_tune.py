@@ -138,16 +138,19 @@ def test_a_trial_is_held_where_tensorflow_does_not_see_the_card(monkeypatch: pyt
 
 
 def test_no_epoch_begins_where_the_budget_ended_while_the_pack_was_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SimpleNamespace(
-        begin=SimpleNamespace(remote=lambda trial_id: Verdict.GO_ON),
-        started_on=SimpleNamespace(remote=lambda trial_id, place: None),
-        verdict=SimpleNamespace(remote=lambda trial_id: Verdict.PAUSE),
-    )
-    _worker_with(store, monkeypatch)
-    monkeypatch.setattr("models.backend.prepare_backend", lambda *asked: None)
-    monkeypatch.setattr(WorkerSetup, "open", lambda workers: (None, None))
-    monkeypatch.setattr("search.trial.trial.run_trial", lambda *asked: pytest.fail("it is trained"))
-    make_trainable(WORKERS, Machine(1, 1))({"spec": SPEC})
+    ran: list[Verdict] = []
+    for verdict in Verdict:
+        store = SimpleNamespace(
+            begin=SimpleNamespace(remote=lambda trial_id: Verdict.GO_ON),
+            started_on=SimpleNamespace(remote=lambda trial_id, place: None),
+            verdict=SimpleNamespace(remote=lambda trial_id, verdict=verdict: verdict),
+        )
+        _worker_with(store, monkeypatch)
+        monkeypatch.setattr("models.backend.prepare_backend", lambda *asked: None)
+        monkeypatch.setattr(WorkerSetup, "open", lambda workers: (None, None))
+        monkeypatch.setattr("search.trial.trial.run_trial", lambda *asked, verdict=verdict: ran.append(verdict))
+        make_trainable(WORKERS, Machine(1, 1))({"spec": SPEC})
+    assert ran == [verdict for verdict in Verdict if verdict is not Verdict.PAUSE]  # one to stop has its scores left
 
 
 def test_a_trial_whose_workers_died_too_often_loads_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:

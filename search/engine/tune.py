@@ -72,7 +72,7 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
         except OUTSIDE as error:
             hold(error)
             return
-        if ray.get(checkpoints.verdict.remote(spec.trial_id)) is not Verdict.GO_ON:
+        if ray.get(checkpoints.verdict.remote(spec.trial_id)) is Verdict.PAUSE:
             return  # the time budget ended while the pack was on its way
 
         def report(progress: Progress) -> Any:
