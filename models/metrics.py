@@ -34,10 +34,13 @@ def ssim(original: Tensor, restored: Tensor) -> Tensor:
     Wang et al. (2004), as tf.image.ssim computes it.
     """
     error(original, restored)  # checks the shapes
-    x, y = _grey(original), _grey(restored)
+    grey_x, grey_y = _grey(original), _grey(restored)
+    level_x, level_y = _level(grey_x), _level(grey_y)
+    x, y = grey_x - level_x, grey_y - level_y  # no variance changes, and float32 keeps those of bright, even images
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x, variance_y = _blur(x * x) - mean_x * mean_x, _blur(y * y) - mean_y * mean_y
     covariance = _blur(x * y) - mean_x * mean_y
+    mean_x, mean_y = mean_x + level_x, mean_y + level_y
     c1, c2 = SSIM_K1**2, SSIM_K2**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
@@ -83,6 +86,10 @@ def _measuring(names: tuple[str, ...]) -> Callable[[Tensor, Tensor], dict[str, T
 def _grey(images: Tensor) -> Tensor:
     red, green, blue = BT601
     return red * images[..., :1] + green * images[..., 1:2] + blue * images[..., 2:]
+
+
+def _level(planes: Tensor) -> Tensor:
+    return ops.stop_gradient(ops.mean(planes, axis=(1, 2, 3), keepdims=True))
 
 
 def _blur(plane: Tensor) -> Tensor:
