@@ -270,7 +270,7 @@ def test_what_was_under_way_is_scored_anew_by_every_sitting_that_trained_it_on(
     newer = replace(_record(spec, 0.8), status=TrialStatus.PAUSED, epochs_run=2)
     scored: list[TrialSpec] = []
 
-    def score(workers: object, specs: list[TrialSpec], machine: object) -> list[TrialRecord]:
+    def score(workers: object, specs: list[TrialSpec], machine: object, say: object) -> list[TrialRecord]:
         scored.extend(specs)
         return [newer]
 

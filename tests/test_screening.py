@@ -14,6 +14,7 @@ import pytest
 from datasets.encoders.family import find_family
 from datasets.encoders.step_tables import RadialTables, ScaledTables
 from datasets.errors import InputError
+from search.cluster import waiting
 from search.engine import screening as screening_module
 from search.engine.screening import (
     DRAWN_APART,
@@ -128,8 +129,8 @@ def test_while_other_jobs_have_the_cores_it_is_said_what_is_waited_for(
         "wait",
         lambda started, **asked: (started[:1], started[1:]) if next(looks) else ([], started),
     )
-    monkeypatch.setattr(screening_module, "WAITING_S", 0.0)
-    monkeypatch.setattr(screening_module, "what_is_free", lambda: "0 of 2 CPU are free")
+    monkeypatch.setattr(waiting, "WAITING_S", 0.0)
+    monkeypatch.setattr(waiting, "what_is_free", lambda: "0 of 2 CPU are free")
     said: list[str] = []
     _screening(task).run(lambda record: None, lambda: True, said.append)
     assert said == 2 * ["waiting for an encoder to be screened: 0 of 2 CPU are free"]
@@ -138,7 +139,7 @@ def test_while_other_jobs_have_the_cores_it_is_said_what_is_waited_for(
 def test_sigterm_ends_the_waiting_for_an_encoder(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
     ended.set()
-    monkeypatch.setattr(screening_module, "told_to_end", ended)
+    monkeypatch.setattr(waiting, "told_to_end", ended)
     with pytest.raises(KeyboardInterrupt):
         _screening(task).run(lambda record: None, lambda: True, print)
 

@@ -17,7 +17,7 @@ import pytest
 from datasets.packed import PackedDataset
 from search import cli, report
 from search.cli import main
-from search.engine.interrupt import interrupt, results, told_to_end
+from search.engine.interrupt import interrupt, told_to_end
 from search.records import read_records
 from tests.search_process import ENDS_S, ROOT, epochs_told, start, start_smoke
 
@@ -124,21 +124,4 @@ def test_sigterm_ends_the_report_where_ctrl_c_is_ignored(tmp_path: Path, monkeyp
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         report._command("sleeper")
-    told_to_end.clear()
-
-
-def test_what_is_waited_for_ends_with_a_sigterm_whose_interrupt_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[list[str]] = []
-
-    def wait(references: list[str], **options: Any) -> tuple[list[str], list[str]]:
-        waits.append(references)
-        if len(waits) == 2:
-            told_to_end.set()
-        return [], references
-
-    monkeypatch.setattr("ray.wait", wait)
-    told_to_end.clear()
-    with pytest.raises(KeyboardInterrupt):
-        results(["one", "other"])
-    assert waits == [["one", "other"]] * 2
     told_to_end.clear()

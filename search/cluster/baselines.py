@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from datasets.errors import last_line
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, WorkerSetup
+from search.cluster.waiting import Patience
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.interrupt import told_to_end
 from search.records import TrialRecord, failed_record
@@ -90,8 +91,9 @@ class Baselines:
             remove_placement_group(self.reserved)
             self.reserved = None
 
-    def move_on(self, timeout_s: float = 0.0) -> None:
-        """Take what is ready and start what may follow."""
+    def move_on(self, timeout_s: float = 0.0) -> bool:
+        """Take what is ready and start what may follow; whether something was ready."""
+        ready: list[Any] = []
         if self.under_way:
             ready, _ = ray.wait(list(self.under_way), num_returns=len(self.under_way), timeout=timeout_s)
             for reference in ready:
@@ -101,13 +103,18 @@ class Baselines:
             self.under_way[self._start(baseline, part)] = (baseline, part, n_tries)
         if not self.under_way:
             self._release()
+        return bool(ready)
 
-    def finish(self) -> None:
+    def finish(self, say: Callable[[str], None]) -> None:
         """Score all that is left. Raises KeyboardInterrupt once SIGTERM came."""
+        patience = Patience("baselines to be scored", say)
         while self.under_way or self.waiting:
             if told_to_end.is_set():
                 raise KeyboardInterrupt
-            self.move_on(timeout_s=1.0)
+            if self.move_on(timeout_s=1.0):
+                patience.came()
+            else:
+                patience.check()
 
     def cancel(self) -> None:
         """Leave what is under way: another sitting scores it."""

@@ -8,8 +8,8 @@ import ray
 from datasets.whole_file import write_whole
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, NO_GPU, WorkerSetup
+from search.cluster.waiting import results
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
-from search.engine.interrupt import results
 from search.scoring.finalists import choose_tested
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
@@ -29,7 +29,7 @@ def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[s
     images = list(map(int, task.setup.protocol.images_to_compare(task.pack, task.splits[0], task.seed)))
     if not (run / CODECS_FILE).exists():
         say(f"trying other codecs on {len(images)} test images")
-        write_whole(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine)))
+        write_whole(run / CODECS_FILE, scores_to_bytes(_try_codecs(workers, images, task.machine, say)))
     path = run / RESTORING_FILE
     try:
         timed = scores_from_bytes(path.read_bytes())
@@ -38,21 +38,27 @@ def compare_codecs(run: Path, task: Task, workers: WorkerSetup, say: Callable[[s
     known = {row["trial_id"] for row in timed}
     waiting = [record.spec for record in choose_tested(run, task.n_finalists) if record.trial_id not in known]
     if waiting:
-        write_whole(path, scores_to_bytes(timed + _time_restorers(workers, waiting, images, task.machine)))
+        write_whole(path, scores_to_bytes(timed + _time_restorers(workers, waiting, images, task.machine, say)))
 
 
-def _try_codecs(workers: WorkerSetup, images: list[int], machine: Machine) -> list[Row]:
+def _try_codecs(workers: WorkerSetup, images: list[int], machine: Machine, say: Callable[[str], None]) -> list[Row]:
     """Score codecs on the images, dealt to workers of one thread each; what no worker could run comes last, once."""
     options = {"runtime_env": NO_GPU} if machine.n_gpus else {}
     task = ray.remote(num_cpus=1, max_retries=MAX_FAILURES, label_selector=where(machine), **options)(_score_codecs)
     n_parts = min(N_PARTS, len(images))
     parts = [task.remote(workers, images[part::n_parts]) for part in range(n_parts)]
-    rows = [row for part in results(parts) for row in part]
+    rows = [row for part in results(parts, "codecs to be tried", say) for row in part]
     measured = sorted((row for row in rows if row["not_run"] is None), key=lambda row: row["image"])
     return [*measured, *{row["codec"]: row for row in rows if row["not_run"]}.values()]
 
 
-def _time_restorers(workers: WorkerSetup, specs: Iterable[TrialSpec], images: list[int], machine: Machine) -> list[Row]:
+def _time_restorers(
+    workers: WorkerSetup,
+    specs: Iterable[TrialSpec],
+    images: list[int],
+    machine: Machine,
+    say: Callable[[str], None],
+) -> list[Row]:
     """Time every restorer on a slot such as its trial had."""
     kind = ray.remote(
         num_cpus=machine.n_threads,
@@ -61,7 +67,7 @@ def _time_restorers(workers: WorkerSetup, specs: Iterable[TrialSpec], images: li
         label_selector=where(machine),
     )
     parts = [kind(_time_restorer).remote(workers, spec, images) for spec in specs]
-    return [row for part in results(parts) for row in part]
+    return [row for part in results(parts, "restorers to be timed", say) for row in part]
 
 
 def _score_codecs(workers: WorkerSetup, images: list[int]) -> list[Row]:

@@ -24,7 +24,6 @@ from search.space.plan import Machine
 LOCAL_TRIALS = 4  # trials at a time on one machine without a GPU; each takes about 1 GB
 CONNECT_S = 40.0  # for each of two tries; Ray takes 20 s to say that a token is wrong
 ACCEPT_S = 5.0
-WAITING_S = 30.0  # without anything that runs, after which it is said what is waited for
 SILENT = "it says nothing"
 LATE = "timed out during startup"  # in what Ray says
 OBJECT_STORE_BYTES = 256 * 1024**2  # weights pass through it, nothing larger
@@ -228,13 +227,6 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
     n_slots = sum(n // n_threads for n in cores)
     return Machine(n_slots, n_threads, memory_mb=memory_mb, avoided=tuple(avoided))
-
-
-def what_is_free() -> str:
-    """Say how many cores and cards of the cluster are free, for whoever waits for one."""
-    free, all_of = ray.available_resources(), ray.cluster_resources()
-    parts = [f"{free.get(name, 0):g} of {all_of[name]:g} {name}" for name in ("CPU", "GPU") if name in all_of]
-    return f"{', '.join(parts)} are free; workers start, or other jobs have the rest"
 
 
 def disconnect() -> None:

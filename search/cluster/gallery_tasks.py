@@ -10,8 +10,8 @@ import ray
 from datasets.whole_file import write_whole
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, WorkerSetup, cannot_read
+from search.cluster.waiting import results
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
-from search.engine.interrupt import results
 from search.records import read_records
 from search.scoring.finalists import choose_finalists
 from search.scoring.gallery import N_WORST, choose_sheet
@@ -47,7 +47,7 @@ def make_gallery(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str
         label_selector=where(task.machine),
     )
     painted = kind(_paint).remote(workers, best, choose_sheet(task.pack, task.seed), worst, restored_by)
-    write_whole(run / GALLERY_FILE, *results([painted]))
+    write_whole(run / GALLERY_FILE, *results([painted], "the gallery", say))
 
 
 def _restored_by(gallery: Path) -> tuple[str, int] | None:

@@ -1,7 +1,7 @@
 """Work on the cluster that is no trial: scoring paused trials, and finalists on test images."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +15,8 @@ from datasets.qualities import HIGHEST
 from models.plugins import use_plugin
 from search.cluster.file_set import FileSet, need
 from search.cluster.placement import where
+from search.cluster.waiting import results
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
-from search.engine.interrupt import results
 from search.records import TrialRecord
 from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
@@ -68,7 +68,9 @@ def _opened(pack: FileSet, folder: Path) -> PackedDataset:
     return open_pack(folder)
 
 
-def score_paused_trials(workers: WorkerSetup, specs: Sequence[TrialSpec], machine: Machine) -> Iterator[TrialRecord]:
+def score_paused_trials(
+    workers: WorkerSetup, specs: Sequence[TrialSpec], machine: Machine, say: Callable[[str], None]
+) -> Iterator[TrialRecord]:
     """Score trials as their kept states are, beside one another, and yield their records."""
     kind = ray.remote(
         num_cpus=machine.n_threads,
@@ -77,7 +79,7 @@ def score_paused_trials(workers: WorkerSetup, specs: Sequence[TrialSpec], machin
         label_selector=where(machine),
     )
     for scored in [kind(_score_paused).remote(workers, spec) for spec in specs]:
-        yield from results([scored])
+        yield from results([scored], "a trial to be scored", say)
 
 
 def score_finalists(
@@ -86,6 +88,7 @@ def score_finalists(
     qualities: tuple[int, ...],
     machine: Machine,
     store: LocalStore,
+    say: Callable[[str], None],
 ) -> Iterator[str]:
     """Score each finalist on test images at each quality, beside one another, and add the rows to its scores.
 
@@ -105,7 +108,9 @@ def score_finalists(
         for record in waiting
     }
     for record in waiting:
-        added = [row for part in results(parts[record.trial_id]) for row in part]
+        added = [
+            row for part in results(parts[record.trial_id], f"{record.trial_id} to be scored", say) for row in part
+        ]
         store.save(record.trial_id, record.epochs_run, {SCORES: scores_to_bytes(before[record.trial_id] + added)})
         yield record.trial_id
 

@@ -169,7 +169,7 @@ class Search:
             if is_unfinished or told_to_end.is_set():
                 baselines.cancel()
                 return False
-            baselines.finish()
+            baselines.finish(self.say)
         except OSError as error:
             self.writer.fail(error.strerror or str(error))
         if self.writer.trouble:
@@ -289,7 +289,7 @@ class Search:
         paused = [spec for spec in left if states.path(spec.trial_id, STATE).exists()]
         if paused:
             self.say(f"scoring {len(paused)} trials that were under way")
-        for record in score_paused_trials(self.workers, paused, self.task.machine):
+        for record in score_paused_trials(self.workers, paused, self.task.machine, self.say):
             self.writer.write_record(record)
 
     def _score_encoders(self) -> None:
@@ -300,7 +300,7 @@ class Search:
         wanted = [spec for spec in wanted if not LocalStore(self.run).path(spec.trial_id, SCORES).exists()]
         if wanted:
             self.say(f"scoring what the finalists' encoders write: {', '.join(spec.trial_id for spec in wanted)}")
-            Baselines(self.workers, wanted, self.task.machine, self.writer.write_record).finish()
+            Baselines(self.workers, wanted, self.task.machine, self.writer.write_record).finish(self.say)
 
 
 def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
@@ -310,5 +310,5 @@ def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[
     if scored:
         names = ", ".join(record.trial_id for record in scored)
         say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
-    for trial_id in score_finalists(workers, scored, task.pack.qualities, task.machine, LocalStore(run)):
+    for trial_id in score_finalists(workers, scored, task.pack.qualities, task.machine, LocalStore(run), say):
         say(f"scored {trial_id}")

@@ -3,7 +3,6 @@
 Optuna draws quantisation tables by their numbers; what counts is the bytes at parity of the filter fitted to each.
 """
 
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,10 +18,9 @@ from datasets.encoders.encoder import JPEG
 from datasets.encoders.family import find_family
 from datasets.errors import InputError, last_line
 from datasets.qualities import quality_range
-from search.cluster.connection import WAITING_S, what_is_free
 from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, OUTSIDE, WorkerSetup
-from search.engine.interrupt import POLL_S, told_to_end
+from search.cluster.waiting import Patience, wait
 from search.records import TrialRecord
 from search.space.space import Space
 from search.space.spaces import ENCODER, USEFUL_RANGE
@@ -69,6 +67,7 @@ class Screening:
         n_left = self.task.space.n_screened - len(self.known)
         running: dict[Any, tuple[str, optuna.Trial | None]] = {}
         n_failed, reason = 0, ""
+        patience = Patience("an encoder to be screened", say)
         while running or n_left > 0:
             while n_left > 0 and len(running) < self.task.machine.n_slots and has_time():
                 name, trial = self._next({name for name, _ in running.values()})
@@ -77,7 +76,12 @@ class Screening:
                     running[self._start(name)] = (name, trial)
             if not running:
                 return
-            ready = _first_done(list(running), say)
+            done, _ = wait(list(running))
+            if not done:
+                patience.check()
+                continue
+            patience.came()
+            ready = done[0]
             name, trial = running.pop(ready)
             try:
                 record: TrialRecord = ray.get(ready)
@@ -193,19 +197,6 @@ def with_encoders(space: Space, best: Mapping[str, TrialRecord]) -> Space:
         around = f"{max(low, lowest)}-{min(high, highest)}"
         axes[QUALITY] = tuple(dict.fromkeys((around, *axes[QUALITY])))
     return replace(space, axes=axes, fields=fields, screens=None)
-
-
-def _first_done(running: Sequence[Any], say: Callable[[str], None]) -> Any:
-    """Return the first that is done; while none is, say what is waited for. Raises KeyboardInterrupt after SIGTERM."""
-    since = time.monotonic()
-    while not told_to_end.is_set():
-        done, _ = ray.wait(list(running), num_returns=1, timeout=POLL_S)
-        if done:
-            return done[0]
-        if time.monotonic() - since >= WAITING_S:
-            since = time.monotonic()
-            say(f"waiting for an encoder to be screened: {what_is_free()}")
-    raise KeyboardInterrupt
 
 
 def _screen(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord:

@@ -19,9 +19,9 @@ from datasets.errors import last_line
 from models.plugins import use_plugin
 from search.cluster.baselines import Baselines
 from search.cluster.cards import read_cards
-from search.cluster.connection import WAITING_S, what_is_free
 from search.cluster.placement import gpu_limit_mb, needs, where, worker_mb
 from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
+from search.cluster.waiting import Patience
 from search.cluster.worker_memory import has_outgrown
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
 from search.engine.early_stopping import METRIC
@@ -174,7 +174,8 @@ class Events(tune.Callback):  # type: ignore[misc]
     def __init__(self, search: Listener, baselines: Baselines) -> None:
         self.search, self.baselines = search, baselines
         self.is_closed = self.has_ended_tune = False
-        self.polled = self.waits_since = self.idle_since = time.monotonic()
+        self.polled = self.idle_since = time.monotonic()
+        self.patience = Patience("a free slot", lambda line: self.search.log.note(line))
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks into its own files, and nobody reads them."""
@@ -217,10 +218,9 @@ class Events(tune.Callback):  # type: ignore[misc]
 
     def _say_what_is_waited_for(self, trials: list[Any]) -> None:
         if any(trial.status == "RUNNING" for trial in trials) or not any(trial.status == "PENDING" for trial in trials):
-            self.waits_since = time.monotonic()
-        elif time.monotonic() - self.waits_since >= WAITING_S:
-            self.waits_since = time.monotonic()
-            self.search.log.note(f"waiting for a free slot: {what_is_free()}")
+            self.patience.came()
+        else:
+            self.patience.check()
 
 
 class Interrupts(tune.Callback):  # type: ignore[misc]
