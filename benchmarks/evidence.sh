@@ -3,17 +3,19 @@
 #
 #   benchmarks/evidence.sh IMAGES FOLDER [native] [encoder] [references] [questions]
 #
-# IMAGES has a sub-folder of lossless images for each camera; FOLDER gets the pack and the runs. What was interrupted
+# IMAGES has a sub-folder of lossless images for each camera; FOLDER gets the packs and the runs. What was interrupted
 # goes on when the command is given again; each search is published as it ends.
 set -eu
 images=$1 folder=$2
 shift 2
 python=.venv/bin/python
-pack=$folder/pack
 
+# search NAME "QUALITIES OF ITS PACK" ARGUMENTS...
 search() {
-	name=$1
-	shift
+	name=$1 qualities=$2
+	shift 2
+	pack=$folder/pack-$(echo "$qualities" | tr ' ' -)
+	[ -d "$pack" ] || $python -m datasets pack "$images" "$pack" --size 256 --qualities $qualities
 	if [ -d "$folder/$name" ]; then
 		$python search/run.py --resume "$folder/$name"
 	else
@@ -23,13 +25,13 @@ search() {
 }
 
 mkdir -p "$folder"
-[ -d "$pack" ] || $python -m datasets pack "$images" "$pack" --size 256 --qualities 25 40 50 55 60 65 70 75
+all="25 40 50 55 60 65 70 75" few="25 50 65 75" # of few a trial of many takes half as long to score
 for name in ${*:-native encoder references questions}; do
 	case $name in
-	native) search native --space native --time-budget 45m ;;
-	encoder) search encoder --space encoder --networks native11k --time-budget 45m ;;
-	references) search references --plugin benchmarks/references.py --scale small ;;
-	questions) search questions --plugin benchmarks/thesis_questions.py --scale demo ;;
+	native) search native "$all" --space native --time-budget 45m ;;
+	encoder) search encoder "$all" --space encoder --networks native11k --time-budget 45m ;;
+	references) search references "$all" --plugin benchmarks/references.py --scale small ;;
+	questions) search questions "$few" --plugin benchmarks/thesis_questions.py --scale demo ;;
 	*) echo "evidence.sh: no search is named $name: native, encoder, references or questions" >&2 && exit 2 ;;
 	esac
 done
