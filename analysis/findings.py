@@ -10,9 +10,10 @@ from analysis.cells import cell_notes, cells_of, parity_of
 from analysis.codecs import CodecComparison, compare_codecs
 from analysis.decide import Pick, choose
 from analysis.run import ALIVE, Run
+from analysis.run_suspects import examine_run
 from analysis.strict import StrictPick, choose_strictly
 from analysis.study import Study, study_of
-from analysis.suspects import UNDER_LINEAR, Oddity, examine_run, reasons
+from analysis.suspects import UNDER_LINEAR, Oddity, reasons
 from search.records import TrialRecord, describe_left_out
 
 

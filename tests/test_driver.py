@@ -18,6 +18,7 @@ from search.cluster.placement import avoid_none, where
 from search.engine import driver
 from search.engine.checkpoint_store import MAX_STARTS, Ending
 from search.engine.driver import N_HELD, Search
+from search.engine.finish import Finish
 from search.engine.run_directory import create_run
 from search.records import TrialRecord, append_proposed, append_record, read_records, read_run_facts
 from search.space.plan import Machine
@@ -266,7 +267,6 @@ def test_what_was_under_way_is_scored_anew_by_every_sitting_that_trained_it_on(
     spec = sitting.specs[0]
     append_record(tmp_path, replace(_record(spec, 0.9), status=TrialStatus.PAUSED, epochs_run=1))
     LocalStore(tmp_path).save(spec.trial_id, 2, {STATE: _state()})
-    sitting.search.searcher.paused = [spec, sitting.specs[1]]  # the second had no epoch yet
     newer = replace(_record(spec, 0.8), status=TrialStatus.PAUSED, epochs_run=2)
     scored: list[TrialSpec] = []
 
@@ -274,8 +274,10 @@ def test_what_was_under_way_is_scored_anew_by_every_sitting_that_trained_it_on(
         scored.extend(specs)
         return [newer]
 
-    monkeypatch.setattr(driver, "score_paused_trials", score)
-    sitting.search._score_paused()
+    monkeypatch.setattr("search.engine.finish.score_paused_trials", score)
+    search = sitting.search
+    left = [spec, sitting.specs[1]]  # the second had no epoch yet
+    Finish(tmp_path, sitting.task, search.workers, search.writer, print).score_paused(left)
     assert scored == [spec]
     assert read_records(tmp_path) == [newer]
 

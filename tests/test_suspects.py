@@ -12,7 +12,8 @@ from analysis.cli import main
 from analysis.findings import Findings, find
 from analysis.images import IMAGES_FILE, read_images
 from analysis.run import open_run
-from analysis.suspects import WORSE, Oddity, examine, reasons, split_leaks
+from analysis.run_suspects import split_leaks
+from analysis.suspects import WORSE, Oddity, examine, reasons
 from analysis.tables.catalogue import tables_of
 from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import STEPS, baseline_scores, plan, trial_scores, write_images, write_run, write_scores

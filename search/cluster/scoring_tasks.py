@@ -22,6 +22,7 @@ from search.scoring.score_files import Row, scores_from_bytes, scores_to_bytes
 from search.space.plan import Machine
 from search.space.scale import TrialSetup
 from search.space.spec import TrialSpec
+from search.task import Task
 from search.trial.provenance import code_hash, node_name
 from search.trial.store import SCORES, LocalStore
 
@@ -83,28 +84,23 @@ def score_paused_trials(
 
 
 def score_finalists(
-    workers: WorkerSetup,
-    finalists: list[TrialRecord],
-    qualities: tuple[int, ...],
-    machine: Machine,
-    store: LocalStore,
-    say: Callable[[str], None],
+    task: Task, workers: WorkerSetup, finalists: list[TrialRecord], store: LocalStore, say: Callable[[str], None]
 ) -> Iterator[str]:
-    """Score each finalist on test images at each quality, beside one another, and add the rows to its scores.
+    """Score each finalist on test images at the pack's qualities, beside one another, and add the rows to its scores.
 
     Yields the id of each finalist once its scores are safe. One that has test scores already keeps them.
     """
+    machine = task.machine
     n_gpus = 1 if machine.n_gpus else 0
     kind = ray.remote(
         num_cpus=machine.n_threads, num_gpus=n_gpus, max_retries=MAX_FAILURES, label_selector=where(machine)
     )
-    task = kind(_score_on_test)
+    scoring = kind(_score_on_test)
     before = {record.trial_id: _read_scores(store.path(record.trial_id, SCORES)) for record in finalists}
     waiting = [record for record in finalists if not any(row["split"] == "test" for row in before[record.trial_id])]
+    qualities = {record.trial_id: sorted({*task.pack.qualities, *near_parity(record)}) for record in waiting}
     parts = {
-        record.trial_id: [
-            task.remote(workers, record.spec, quality) for quality in sorted({*qualities, *near_parity(record)})
-        ]
+        record.trial_id: [scoring.remote(workers, record.spec, quality) for quality in qualities[record.trial_id]]
         for record in waiting
     }
     for record in waiting:

@@ -9,13 +9,11 @@ from ray.exceptions import RayError, RayTaskError
 
 from datasets.errors import InputError
 from search.cluster.baselines import Baselines
-from search.cluster.codec_tasks import compare_codecs
 from search.cluster.delivery import deliver
-from search.cluster.gallery_tasks import make_gallery
 from search.cluster.logs import WORKER_LOG, send_logs_to
 from search.cluster.node_check import alive_nodes
 from search.cluster.placement import N_WAITING, avoid, avoid_none, describe_unplaceable
-from search.cluster.scoring_tasks import WorkerSetup, score_finalists, score_paused_trials
+from search.cluster.scoring_tasks import WorkerSetup
 from search.cluster.watchdog import Watchdog
 from search.engine.checkpoint_store import (
     MAX_STARTS,
@@ -25,6 +23,7 @@ from search.engine.checkpoint_store import (
     start_checkpoint_store,
 )
 from search.engine.early_stopping import EarlyStopping, brackets_of
+from search.engine.finish import Finish
 from search.engine.interrupt import told_to_end
 from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
@@ -35,11 +34,9 @@ from search.engine.searcher import LowqSearch
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
 from search.records import EARLIER, TrialRecord, best_first, failed_record, read_proposed, read_records
-from search.scoring.finalists import choose_finalists, choose_tested
-from search.scoring.images import describe_images
 from search.space.spec import TrialSpec, TrialStatus
 from search.task import Task
-from search.trial.store import SCORES, STATE, LocalStore, curve_of
+from search.trial.store import LocalStore, curve_of
 
 LOGS = "logs"
 N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
@@ -178,15 +175,9 @@ class Search:
         return True
 
     def score(self) -> None:
-        """Score what was paused, then finalists on test images, and for a report what they are compared with."""
-        self._score_paused()
-        self._score_encoders()
-        _score_finalists(self.run, self.task, self.workers, self.say)
-        describe_images(self.run, self.task.pack, self.say)
-        if not self.task.reports:
-            return
-        compare_codecs(self.run, self.task, self.workers, self.say)
-        make_gallery(self.run, self.task, self.workers, self.say)
+        """Score what was paused, then the finalists, and for a report what they are compared with."""
+        left = (*self.searcher.paused, *self.searcher.unfinished)
+        Finish(self.run, self.task, self.workers, self.writer, self.say).score(left)
 
     def stop(self) -> None:
         """Have nothing new start, and trials pause after their epoch."""
@@ -281,34 +272,3 @@ class Search:
             of_search = [(spec, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
             brackets = brackets_of(self.task.scale, self.task.epochs, of_search)
         return EarlyStopping(self.checkpoints, brackets, self.task.seed)
-
-    def _score_paused(self) -> None:
-        """Score the trials that were under way when the search ended, and keep their records as paused."""
-        states = LocalStore(self.run)
-        left = (*self.searcher.paused, *self.searcher.unfinished)
-        paused = [spec for spec in left if states.path(spec.trial_id, STATE).exists()]
-        if paused:
-            self.say(f"scoring {len(paused)} trials that were under way")
-        for record in score_paused_trials(self.workers, paused, self.task.machine, self.say):
-            self.writer.write_record(record)
-
-    def _score_encoders(self) -> None:
-        """Score what finalists with encoders of their own are held against."""
-        records = read_records(self.run)
-        finalists = choose_finalists(records, self.task.n_finalists)
-        wanted = self.task.baselines_of(record.spec for record in finalists)
-        wanted = [spec for spec in wanted if not LocalStore(self.run).path(spec.trial_id, SCORES).exists()]
-        if wanted:
-            self.say(f"scoring what the finalists' encoders write: {', '.join(spec.trial_id for spec in wanted)}")
-            Baselines(self.workers, wanted, self.task.machine, self.writer.write_record).finish(self.say)
-
-
-def _score_finalists(run: Path, task: Task, workers: WorkerSetup, say: Callable[[str], None]) -> None:
-    """Score finalists on test images, and the filters beside them."""
-    scored = choose_tested(run, task.n_finalists)
-    n_images = len(task.scored_images(task.splits[0], "test"))
-    if scored:
-        names = ", ".join(record.trial_id for record in scored)
-        say(f"scoring on {n_images} test images at {len(task.pack.qualities)} qualities: {names}")
-    for trial_id in score_finalists(workers, scored, task.pack.qualities, task.machine, LocalStore(run), say):
-        say(f"scored {trial_id}")

@@ -7,7 +7,6 @@ import gc
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,19 +15,17 @@ from numpy.typing import NDArray
 from datasets.batches import Batch, BatchSettings, training_batches, validation_batches
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
-from models.backend import device_name, is_out_of_memory
-from models.cost import weights_bytes
-from models.footprint import footprint
+from models.backend import is_out_of_memory
 from models.losses import LossOptions, make_loss
 from models.sizes import rate_factor
 from models.training import Row, TrainingPlan, TrainingState, has_plateaued, train
 from search.records import TrialRecord, failed_record, had_its_chance
 from search.scoring.score_files import scores_to_bytes
-from search.scoring.scores import restoring_ms, sample_pictures, score_images, what_to_score
+from search.scoring.scores import sample_pictures, score_images, what_to_score
 from search.space.scale import Protocol, TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.monitor import Monitor, read_monitor
-from search.trial.provenance import node_name, versions
+from search.trial.record import record_of, timed
 from search.trial.reporting import Progress, Report, Verdict
 from search.trial.restorers import build_of, build_to_train, closed_form_state, load_state, scored_model
 from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError, curve_of
@@ -245,12 +242,6 @@ def _score(record: TrialRecord, pack: PackedDataset, model: keras.Model, store: 
     store.save(spec.trial_id, spec.epochs, {SCORES: scores_to_bytes(rows), SAMPLES: pictures})
 
 
-def timed(record: TrialRecord, pack: PackedDataset, model: keras.Model, protocol: Protocol) -> TrialRecord:
-    """Return a record with the time that restoring an image takes here; JPEG as it is takes none."""
-    image = int(protocol.images_to_monitor(pack, record.spec.split)[0])
-    return record if record.spec.returns_input else replace(record, restore_ms=restoring_ms(model, pack, image))
-
-
 def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
     last = state.curve[-1]
     return Progress(
@@ -262,44 +253,4 @@ def _progress(spec: TrialSpec, state: TrainingState) -> Progress:
         margin=last["margin"],
         psnr_gain_db=last["psnr_gain_db"],
         seconds=last["seconds"] or 0.0,
-    )
-
-
-def record_of(
-    spec: TrialSpec,
-    pack: PackedDataset,
-    monitor: Monitor,
-    model: keras.Model,
-    state: TrainingState | None,
-    status: TrialStatus,
-) -> TrialRecord:
-    """Return the record of a trial that ends with this state; model: with the weights it is scored by."""
-    as_input = monitor.compare(monitor.degraded)
-    seen: Row = vars(as_input)
-    if state is not None and not spec.is_trained:
-        seen = vars(monitor.read(model))
-    elif state is not None:
-        scored = state.best_epoch if spec.restore_best else state.epoch
-        seen = next((row for row in state.curve if row["epoch"] == scored), {})
-    share = seen.get("bytes_at_parity")
-    return TrialRecord(
-        spec=spec,
-        status=status,
-        epochs_run=state.epoch if state else 0,
-        bytes_at_parity=share,
-        margin=seen.get("margin"),
-        psnr_gain_db=seen.get("psnr_gain_db"),
-        input_margin=as_input.margin,
-        input_bytes_at_parity=as_input.bytes_at_parity,
-        viewable_ssim=None if share is None else monitor.viewable_ssim(share),
-        quality_at_parity=None if share is None else monitor.quality_at(share),
-        seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
-        curve=state.curve if state else (),
-        parameters=model.count_params(),
-        macs_per_pixel=0 if spec.returns_input else footprint(spec.architecture, spec.size).macs_per_pixel,
-        weights_bytes=weights_bytes(model),
-        node=node_name(),
-        device=device_name(),
-        dataset_fingerprint=pack.fingerprint,
-        versions=versions(),
     )

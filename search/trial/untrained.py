@@ -8,9 +8,9 @@ from search.scoring.scores import sample_pictures
 from search.space.scale import TrialSetup
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.monitor import read_monitor
+from search.trial.record import record_of, timed
 from search.trial.restorers import closed_form_state, fitted_state, scored_model
 from search.trial.store import Store
-from search.trial.trial import record_of, timed
 
 
 def prepare_untrained(
