@@ -17,10 +17,17 @@ from models.training import TrainingState
 from search.cluster.placement import avoid_none, where
 from search.engine import driver
 from search.engine.checkpoint_store import MAX_STARTS, Ending
-from search.engine.driver import N_HELD, Search
+from search.engine.driver import N_ALIKE, N_HELD, Search
 from search.engine.finish import Finish
 from search.engine.run_directory import create_run
-from search.records import TrialRecord, append_proposed, append_record, read_records, read_run_facts
+from search.records import (
+    TrialRecord,
+    append_proposed,
+    append_record,
+    failed_record,
+    read_records,
+    read_run_facts,
+)
 from search.space.plan import Machine
 from search.space.scale import SCALES
 from search.space.spaces import SPACES
@@ -150,9 +157,27 @@ def test_a_search_of_which_no_trial_can_start_says_why(
     for name in ("run_trials", "make_trainable"):
         monkeypatch.setattr(f"search.engine.driver.{name}", lambda *arguments: None)
     monkeypatch.setattr("search.engine.driver.Baselines", lambda *arguments: nothing)
-    sitting.search.held = N_HELD * ["pc1: no pack"]
+    for _ in range(N_HELD):
+        sitting.ending = Ending(held="pc1: no pack")
+        sitting.search.settle(sitting.specs[0], crashed=False)
     with pytest.raises(InputError, match="no trial can start: pc1: no pack; mend it, then go on with --resume"):
         sitting.search.train()
+
+
+def test_trials_that_fail_alike_one_after_the_other_end_the_search_with_their_reason(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting = Sitting(tmp_path, small_pack, monkeypatch)
+    other, spec = Ending(_record(sitting.specs[1], 0.8)), sitting.specs[0]
+    lost = [Ending(failed_record(spec, "", f"its worker died in epoch {n}", is_outside=True)) for n in range(N_ALIKE)]
+    for ending in (*lost[1:], other, *lost[1:], Ending(failed_record(spec, "", "of another kind")), *lost[1:]):
+        sitting.ending = ending
+        sitting.search.settle(spec, crashed=False)
+    assert (sitting.n_pauses, sitting.search.cause) == (0, "")
+    sitting.ending = lost[0]
+    sitting.search.settle(spec, crashed=False)
+    assert sitting.n_pauses == 1
+    assert sitting.search.cause == f"{N_ALIKE} trials in a row failed alike: its worker died in epoch 0"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """JPEG as it is and the closed-form filter, scored beside the trials in parts that take no card."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from search.cluster.placement import where
 from search.cluster.scoring_tasks import NO_GPU, WorkerSetup
 from search.cluster.waiting import Patience
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
-from search.engine.interrupt import told_to_end
+from search.engine.interrupt import POLL_S, told_to_end
 from search.records import TrialRecord, failed_record
 from search.scoring.score_files import Row, scores_to_bytes
 from search.space.plan import Machine
@@ -53,6 +54,7 @@ class Baseline:
     samples: bytes = b""
     parts: tuple[Part, ...] = ()
     rows: dict[Part, list[Row]] = field(default_factory=dict)
+    has_failed: bool = False
 
 
 class Baselines:
@@ -60,7 +62,8 @@ class Baselines:
 
     Beside cards a part takes no CPU that a trial waits for, and there is one a node. Without cards half of the slots
     are reserved for them until all is scored, so that they come first whatever the trials do: in a search's last trials
-    they would hold a slot that one of these waits for.
+    they would hold a slot that one of these waits for. Each slot is reserved by itself, and a part goes to one that is
+    there: others' jobs may have the rest for ever.
     """
 
     def __init__(
@@ -69,27 +72,29 @@ class Baselines:
         self.workers, self.machine, self.take = workers, machine, take
         self.waiting: deque[tuple[Baseline, Part | None, int]] = deque((Baseline(spec), None, 1) for spec in specs)
         self.under_way: dict[Any, tuple[Baseline, Part | None, int]] = {}
+        self.slot_of: dict[Any, PlacementGroup] = {}  # of what is under way
         self.n_at_once = (
             max(1, machine.n_slots // 2) if not machine.n_gpus else len([n for n in ray.nodes() if n["Alive"]])
         )
         self.reserved = self._reserve()
+        self.placing: dict[Any, PlacementGroup] = {slot.ready(): slot for slot in self.reserved}
+        self.free: list[PlacementGroup] = []
         self.move_on()
 
-    def _reserve(self) -> PlacementGroup | None:
+    def _reserve(self) -> list[PlacementGroup]:
         """Reserve slots, where trials would take all of them."""
         if not self.waiting or self.machine.n_gpus or self.machine.n_slots <= self.n_at_once:
-            return None
+            return []
         selector = where(self.machine)
-        return placement_group(
-            [{"CPU": self.machine.n_threads}] * self.n_at_once,
-            strategy="SPREAD",
-            bundle_label_selector=[selector] * self.n_at_once if selector else None,
-        )
+        return [
+            placement_group([{"CPU": self.machine.n_threads}], bundle_label_selector=[selector] if selector else None)
+            for _ in range(self.n_at_once)
+        ]
 
     def _release(self) -> None:
-        if self.reserved is not None:
-            remove_placement_group(self.reserved)
-            self.reserved = None
+        for slot in self.reserved:
+            remove_placement_group(slot)
+        self.reserved, self.placing, self.free = [], {}, []
 
     def move_on(self, timeout_s: float = 0.0) -> bool:
         """Take what is ready and start what may follow; whether something was ready."""
@@ -97,11 +102,20 @@ class Baselines:
         if self.under_way:
             ready, _ = ray.wait(list(self.under_way), num_returns=len(self.under_way), timeout=timeout_s)
             for reference in ready:
+                if (slot := self.slot_of.pop(reference, None)) is not None:
+                    self.placing[slot.ready()] = slot  # anew: its node may be gone
                 self._take(reference, *self.under_way.pop(reference))
-        while self.waiting and len(self.under_way) < self.n_at_once:
+        if self.placing:
+            placed, _ = ray.wait(list(self.placing), num_returns=len(self.placing), timeout=0)
+            self.free += [self.placing.pop(reference) for reference in placed]
+        while self.waiting and len(self.under_way) < self.n_at_once and (self.free or not self.reserved):
             baseline, part, n_tries = self.waiting.popleft()
-            self.under_way[self._start(baseline, part)] = (baseline, part, n_tries)
-        if not self.under_way:
+            slot = self.free.pop() if self.reserved else None
+            reference = self._start(baseline, part, slot)
+            self.under_way[reference] = (baseline, part, n_tries)
+            if slot is not None:
+                self.slot_of[reference] = slot
+        if not (self.under_way or self.waiting):
             self._release()
         return bool(ready)
 
@@ -111,7 +125,9 @@ class Baselines:
         while self.under_way or self.waiting:
             if told_to_end.is_set():
                 raise KeyboardInterrupt
-            if self.move_on(timeout_s=1.0):
+            if not self.under_way:
+                time.sleep(POLL_S)
+            if self.move_on(timeout_s=POLL_S):
                 patience.came()
             else:
                 patience.check()
@@ -122,17 +138,18 @@ class Baselines:
         for reference in self.under_way:
             ray.cancel(reference, force=True)
         self.under_way.clear()
+        self.slot_of.clear()
         self._release()
 
-    def _start(self, baseline: Baseline, part: Part | None) -> Any:
+    def _start(self, baseline: Baseline, part: Part | None, slot: PlacementGroup | None) -> Any:
         on_gpus = bool(self.machine.n_gpus)
         kind = ray.remote(
             num_cpus=0 if on_gpus else self.machine.n_threads,
             max_retries=0,
             **({"runtime_env": NO_GPU} if on_gpus else {}),
             **(
-                {"scheduling_strategy": PlacementGroupSchedulingStrategy(self.reserved)}
-                if self.reserved
+                {"scheduling_strategy": PlacementGroupSchedulingStrategy(slot)}
+                if slot is not None
                 else {"scheduling_strategy": "SPREAD", "label_selector": where(self.machine)}
             ),
         )
@@ -145,11 +162,13 @@ class Baselines:
         try:
             answer = ray.get(reference)
         except (RayError, OSError) as error:
+            if baseline.has_failed:
+                return
             if n_tries < MAX_TRIES:
                 self.waiting.append((baseline, part, n_tries + 1))
                 return
             self.waiting = deque(item for item in self.waiting if item[0] is not baseline)
-            reason = last_line(error)
+            baseline.has_failed, reason = True, last_line(error)
             self.take(failed_record(baseline.spec, "", reason, is_outside=True))
             return
         if part is None:

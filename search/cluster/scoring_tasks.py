@@ -13,7 +13,7 @@ from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
 from datasets.qualities import HIGHEST
 from models.plugins import use_plugin
-from search.cluster.file_set import FileSet, need
+from search.cluster.file_set import FileSet, find, need
 from search.cluster.placement import where
 from search.cluster.waiting import results
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
@@ -67,6 +67,12 @@ class WorkerSetup:
 def _opened(pack: FileSet, folder: Path) -> PackedDataset:
     """Open a pack once for the trials of a worker, which share the windows that it keeps."""
     return open_pack(folder)
+
+
+def forget_files() -> None:
+    """Have what comes next look for its files anew: some of them could not be read."""
+    find.cache_clear()
+    _opened.cache_clear()
 
 
 def score_paused_trials(

@@ -1,5 +1,6 @@
 """The driver: runs a planned search from an empty run directory, or from what an earlier one left, to its scores."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ from search.trial.store import LocalStore, curve_of
 
 LOGS = "logs"
 N_HELD = 3  # trials in a row, without an epoch of any, that could not start for the same reason
+N_ALIKE = 5  # trials in a row that failed with the same words
 N_RETRIED = 100  # trials more than are wanted, for those that have to be proposed again
 CONFIRMING_SHARE = 0.3  # the most of a time budget, at its end, for training the best again with other seeds
 CONFIRMING_MARGIN = 1.3  # over the time that the best took: another node may be slower
@@ -104,6 +106,8 @@ class Search:
         self.held: list[str] = []  # reasons, since a trial last had a new epoch
         self.n_held_on = Counter[str]()  # by the id of the node
         self.last_held: str | None = None
+        self.failed: list[str] = []  # what the last trials failed with, since another ended otherwise
+        self.cause = ""  # why the search ends before its time
         self.confirming: tuple[TrialSpec, ...] | None = None
 
     def bring_files(self) -> None:
@@ -157,11 +161,9 @@ class Search:
             if n_to_run:
                 callbacks = [events, *([MlflowLog(task.mlflow, self.run.name, self.say)] if task.mlflow else [])]
                 run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), callbacks)
-            if len(self.held) >= N_HELD:
+            if self.cause:
                 baselines.cancel()
-                raise InputError(
-                    f"no trial can start: {self.held[-1]}; mend it, then go on with --resume {quoted(self.run)}"
-                )
+                raise InputError(f"{self.cause}; mend it, then go on with --resume {quoted(self.run)}")
             is_unfinished = self.searcher.n_open and not events.is_closed and not self.writer.trouble
             if is_unfinished or told_to_end.is_set():
                 baselines.cancel()
@@ -206,6 +208,7 @@ class Search:
         if record is not None:
             self.held.clear()
             self.writer.write_record(record)
+            self._judge_failure(record)
             if record.spec.is_trained:
                 self.records.append(record)
         return record
@@ -223,6 +226,18 @@ class Search:
             self.held.clear()
             self.log.note("nothing more is tried there")
         elif len(self.held) >= N_HELD:
+            self.cause = f"no trial can start: {reason}"
+            self.stop()
+
+    def _judge_failure(self, record: TrialRecord) -> None:
+        """End the search where trials in a row fail alike: the next would too, and none is to be lost."""
+        if record.status is not TrialStatus.FAILED:
+            self.failed.clear()
+            return
+        reason = re.sub(r"\d+", "N", record.error or "")  # as of the epoch
+        self.failed = [*(other for other in self.failed if other == reason), reason]
+        if len(self.failed) >= N_ALIKE:
+            self.cause = f"{len(self.failed)} trials in a row failed alike: {record.error}"
             self.stop()
 
     def is_held(self, spec: TrialSpec) -> bool:

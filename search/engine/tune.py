@@ -20,7 +20,7 @@ from models.plugins import use_plugin
 from search.cluster.baselines import Baselines
 from search.cluster.cards import read_cards
 from search.cluster.placement import gpu_limit_mb, needs, where, worker_mb
-from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup
+from search.cluster.scoring_tasks import OUTSIDE, WorkerSetup, forget_files
 from search.cluster.waiting import Patience
 from search.cluster.worker_memory import has_outgrown
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
@@ -81,6 +81,8 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
 
         record = run_trial(spec, pack, RemoteStore(checkpoints), report, setup)
         if record is not None:
+            if record.is_outside:
+                forget_files()
             ray.get(checkpoints.hand_in.remote(record))
 
     return train_spec
