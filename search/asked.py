@@ -8,9 +8,8 @@ from typing import Any
 
 from datasets.errors import InputError
 from models.plugins import Plugin
-from search.records import read_run_facts
 from search.space.continuation import Continuation, find_continuation
-from search.space.earlier import read_trained
+from search.space.earlier import read_trained, require_run
 from search.space.final import final_space
 from search.space.plugin import extended_space
 from search.space.scale import choose_scale
@@ -73,18 +72,6 @@ def of_options(options: argparse.Namespace, plugin: Plugin | None) -> Asked:
     return Asked(_with_normalisation(_narrowed(space, options), options), earlier=runs)
 
 
-def require_run(run: Path) -> dict[str, Any]:
-    """Return the facts of a run directory. Raises InputError where there is none."""
-    try:
-        facts = read_run_facts(run)
-    except (OSError, ValueError) as error:
-        raise InputError(str(error)) from error
-    for name, kind in {"dataset": dict, "options": dict, "scale": str}.items():
-        if not isinstance(facts.get(name), kind):
-            raise InputError(f"{run} was made by another version of lowq, or another program: run.json has no {name}")
-    return facts
-
-
 def path_or_none(name: str | Path | None) -> Path | None:
     return Path(name) if name else None
 
@@ -98,10 +85,10 @@ def _continuation(options: argparse.Namespace) -> Continuation:
     if options.least_viewable_ssim is not None:
         raise InputError("--from goes on with one trial as it was judged: leave out --least-viewable-ssim")
     continuation = find_continuation(options.from_run[0], options.trial, options.more_epochs)
-    options.scale, options.seed = continuation.options["scale"], continuation.child.seed
+    options.scale, options.seed = continuation.scale, continuation.child.seed
     options.data = options.data or continuation.options["data"]
     options.least_viewable_ssim = continuation.options.get("least_viewable_ssim")  # what its epochs were judged by
-    options.vgg16_weights = options.vgg16_weights or path_or_none(continuation.options["vgg16_weights"])
+    options.vgg16_weights = options.vgg16_weights or path_or_none(continuation.options.get("vgg16_weights"))
     return continuation
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from datasets.console import CLOSED_PIPE, INTERRUPTED, USER_ERROR, OneLineParser, drop
 from datasets.errors import InputError, explain, printable
-from search.asked import NARROWED, require_run
+from search.asked import NARROWED
 from search.cluster.connection import disconnect
 from search.cluster.node_check import Check, check_nodes, without_bad_nodes
 from search.cluster.placement import describe_unplaceable, require_placeable
@@ -28,6 +28,7 @@ from search.progress.scalars import Scalars
 from search.records import RUN_FACTS, describe_left_out, read_records
 from search.report import make_report
 from search.request import make_task
+from search.space.earlier import TO_RESUME, require_run
 from search.space.scale import SCALES
 from search.space.spaces import FINAL, SPACES
 from search.space.spec import TrialStatus
@@ -130,7 +131,7 @@ def _main(options: argparse.Namespace, command: str) -> int:
     if options.resume and options.out and options.out.resolve() != options.resume.resolve():
         raise InputError("--out names a run to make, --resume one to go on with: leave one of them out")
     if options.resume:
-        require_run(options.resume)
+        require_run(options.resume, TO_RESUME)
         with locked(options.resume):
             return _plan(options, command)
     if options.out and options.out.exists() and not (options.out / RUN_FACTS).exists():
@@ -148,7 +149,8 @@ def _plan(options: argparse.Namespace, command: str) -> int:
     if options.resume:
         ended = [record for record in read_records(options.resume) if record.has_ended and record.spec.is_trained]
         n_failed = sum(record.status is TrialStatus.FAILED for record in ended)
-        failed = f", {n_failed} of them failed by themselves and are not tried again" if n_failed else ""
+        anew = f"mend that and give --from {shlex.quote(str(options.resume))}"
+        failed = f", {n_failed} of them failed by themselves and are not tried again: {anew}" if n_failed else ""
         print(f"{len(ended)} of these trials have ended already{failed}", flush=True)
     if options.check_cluster:
         return _show_nodes(check_nodes(task))

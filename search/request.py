@@ -11,10 +11,10 @@ from datasets.codecs import why_missing
 from datasets.encoders.compress import as_codec
 from datasets.errors import InputError
 from datasets.packed import PackedDataset, open_pack
-from search.asked import CONTINUES, DEFAULT_SPACE, NARROWED, of_options, of_run, path_or_none, require_run
+from search.asked import CONTINUES, DEFAULT_SPACE, NARROWED, of_options, of_run, path_or_none
 from search.cluster.connection import connect
 from search.engine.mlflow_log import require_mlflow
-from search.space.earlier import find_earlier
+from search.space.earlier import TO_RESUME, find_earlier, require_run
 from search.space.perceptual import find_weights, weights_facts
 from search.space.plan import Machine
 from search.space.plugin import find_plugin, space_name
@@ -146,7 +146,7 @@ def _recall(options: argparse.Namespace) -> dict[str, Any]:
 
     Raises InputError where an option says otherwise than the run does.
     """
-    facts = require_run(options.resume)
+    facts = require_run(options.resume, TO_RESUME)
     try:
         remembered = {**LATER, **facts["options"], "data": facts["dataset"]["path"]}
         remembered = {name: remembered[name] for name in (*FIXED, *CHANGEABLE)}
@@ -200,7 +200,7 @@ def _check_resumed(run: Path, task: Task, facts: dict[str, Any]) -> None:
     """Raise InputError unless the data and VGG16's weights are those that the run was made with."""
     if task.pack.fingerprint != facts["dataset"]["fingerprint"]:
         raise InputError(f"{task.pack.folder} is not the data that {run} was made with: put that pack back")
-    before, now = facts["vgg16_weights"] or {}, weights_facts(task.vgg16_weights) or {}
+    before, now = facts.get("vgg16_weights") or {}, weights_facts(task.vgg16_weights) or {}
     if now.get("sha256") != before.get("sha256"):
         lost = before.get("path", "none")
         raise InputError(f"VGG16's weights are not those that {run} was made with ({lost}): put these back")

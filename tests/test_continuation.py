@@ -58,7 +58,7 @@ def run(small_pack: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("parent")
     _train(SPEC, small_pack, folder)
     append_record(folder, failed_record(FAILED, small_pack.fingerprint, "no memory"))
-    (folder / RUN_FACTS).write_text('{"options": {"scale": "demo"}, "dataset": {"path": "a-pack"}}')
+    (folder / RUN_FACTS).write_text('{"scale": "demo", "options": {"scale": "demo"}, "dataset": {"path": "a-pack"}}')
     return folder
 
 

@@ -1,7 +1,9 @@
 """Mistakes in a search's options: one line that says what to do and exit code 2, and nothing made."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ray.exceptions import RayTaskError
@@ -200,7 +202,15 @@ def test_a_run_that_is_there_is_gone_on_with_or_left_alone(tmp_path: Path, capsy
     assert f"{tmp_path} exists: continue it with --resume {tmp_path}, or name another" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("facts", ['{"name": "x"}', '{"dataset": {}, "options": null, "scale": "demo"}'])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        '{"name": "x"}',
+        '{"dataset": {"path": "x", "fingerprint": "y"}, "options": null, "scale": "demo"}',
+        '{"dataset": {}, "options": {}, "scale": "demo", "n_trials": 2, "versions": {}}',
+        '{"dataset": {"path": 5, "fingerprint": "y"}, "options": {}, "scale": "demo", "n_trials": 2, "versions": {}}',
+    ],
+)
 @pytest.mark.parametrize("option", ["--from", "--resume"])
 def test_a_run_of_another_program_is_one_line(
     option: str, facts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -209,3 +219,16 @@ def test_a_run_of_another_program_is_one_line(
     assert main([option, str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "was made by another version of lowq, or another program: run.json has no " in line
+
+
+@pytest.mark.parametrize("lost", ["dataset.fingerprint", "n_trials", "versions"])
+def test_a_run_that_says_too_little_to_go_on_with_is_one_line(
+    lost: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts: dict[str, Any] = {"options": {}, "scale": "demo", "n_trials": 2, "versions": {}}
+    facts["dataset"] = {"path": "x", "fingerprint": "y"}
+    del (facts["dataset"] if "." in lost else facts)[lost.rpartition(".")[2]]
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    assert main(["--resume", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"run.json has no {lost}")

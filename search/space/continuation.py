@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from search.records import TrialRecord, read_run_facts
-from search.space.earlier import plant_trial, read_trained
+from search.records import TrialRecord
+from search.space.earlier import plant_trial, read_trained, require_run
 from search.space.space import Space
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.store import STATE, LocalStore
@@ -17,12 +17,13 @@ DIFFERS = ("epochs", "parent")  # between a trial and the one that goes on from 
 
 @dataclass(frozen=True)
 class Continuation:
-    """A trial of a run, and the one that goes on from it; options: what that run was asked for."""
+    """A trial of a run, and the one that goes on from it; options, scale: what that run was asked for."""
 
     run: Path
     parent: TrialRecord
     child: TrialSpec
     options: dict[str, Any]
+    scale: str
 
     @property
     def space(self) -> Space:
@@ -48,10 +49,7 @@ def find_continuation(run: Path, trial_id: str, more_epochs: int) -> Continuatio
     """Return the continuation of a run's trial by more epochs. Raises InputError where there is none."""
     if more_epochs < 1:
         raise InputError(f"--more-epochs must be 1 or more, got {more_epochs}")
-    try:
-        facts = read_run_facts(run)
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(str(error)) from error
+    facts = require_run(run)
     records = {record.trial_id: record for record in read_trained(run)}
     record = records.get(trial_id)
     if record is None:
@@ -62,4 +60,4 @@ def find_continuation(run: Path, trial_id: str, more_epochs: int) -> Continuatio
     if not LocalStore(run).path(trial_id, STATE).is_file():
         raise InputError(f"{run} has lost the state of {trial_id}, so it cannot go on")
     child = replace(record.spec, epochs=record.epochs_run + more_epochs, parent=trial_id)
-    return Continuation(run, record, child, facts["options"] | {"data": facts["dataset"]["path"]})
+    return Continuation(run, record, child, facts["options"] | {"data": facts["dataset"]["path"]}, facts["scale"])

@@ -1,7 +1,7 @@
 """Warm start: what the trials of earlier runs are to a new one."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from search.space.space import Space
 from search.space.spec import TrialSpec, TrialStatus
 from search.trial.provenance import versions
 from search.trial.store import SAMPLES, SCORES, STATE, LocalStore
+
+NEEDED: Mapping[str, type] = {"dataset": dict, "dataset.path": str, "options": dict, "scale": str}
+TO_RESUME = {**NEEDED, "dataset.fingerprint": str, "n_trials": int, "versions": dict}
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,24 @@ def _trials(runs: Iterable[Path], fingerprint: str) -> Iterator[tuple[Path, Tria
         if all(record.dataset_fingerprint != fingerprint for record in records):
             raise InputError(f"the trials of {run} were trained on other data: name its pack with --data")
         yield from ((run, record) for record in records if record.dataset_fingerprint == fingerprint)
+
+
+def require_run(run: Path, names: Mapping[str, type] = NEEDED) -> dict[str, Any]:
+    """Return the facts of a run directory, which have these names ("dataset.path": path in dataset). Raises InputError.
+
+    names: of what kind each is.
+    """
+    try:
+        facts = read_run_facts(run)
+    except (OSError, ValueError) as error:
+        raise InputError(str(error)) from error
+    for name, kind in names.items():
+        found: Any = facts
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        if not isinstance(found, kind):
+            raise InputError(f"{run} was made by another version of lowq, or another program: run.json has no {name}")
+    return facts
 
 
 def _least_viewable_ssim(run: Path) -> float | None:
