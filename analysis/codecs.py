@@ -46,6 +46,7 @@ WAY_COLUMNS = [
 TERMS: Mapping[str, Collection[str]] = {"all": METRICS, "psnr": ("psnr_db",)}
 N_RESTORERS = 3  # whose intervals are worked out, those of fewest bytes
 N_RESAMPLES = 1000
+LEAST_SETTINGS = 3  # at which optimised files were tried, for a finalist to be counted by them
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple
     """Return the finalists' rows on the images that the codecs were tried on, and who was tested on others.
 
     Files of a pack are as Pillow writes them: their times are those of the JPEG restored. Optimised Huffman tables
-    change no pixel, so where these files were tried at every quality of a finalist, their bytes are what it needs.
+    change no pixel, so a finalist is compared at the qualities at which such files were tried, by their bytes; where
+    these are too few, as Pillow writes them, which is said.
     """
     scores = run.scores
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
@@ -133,10 +135,17 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple
     rows = rows.merge(times, on=place, how="left").merge(optimised, on=place, how="left")
     of_pack = [record.trial_id for record in run.finalists if record.spec.encoder is None]
     is_of_pack = rows["name"].isin(of_pack)
-    is_known = rows["optimised"].notna().groupby(rows["name"]).transform("all") & is_of_pack
-    rows["file_bytes"] = rows["optimised"].where(is_known, rows["file_bytes"])
-    rows[TIMES] = rows[TIMES].where(is_of_pack)
-    return rows[FILE_COLUMNS], (note,) if elsewhere else ()
+    known = rows[rows["optimised"].notna() & is_of_pack]
+    settings = known.groupby("name")["setting"].agg(set)
+    reference = run.reference_quality
+    enough = [name for name, tried in settings.items() if len(tried) >= LEAST_SETTINGS and reference in tried]
+    rows = rows[~rows["name"].isin(enough) | rows["optimised"].notna()]
+    rows["file_bytes"] = rows["optimised"].where(rows["name"].isin(enough), rows["file_bytes"])
+    rows[TIMES] = rows[TIMES].where(rows["name"].isin(of_pack))
+    as_packed = sorted({*of_pack} & {*rows["name"]} - {*enough})
+    plain = f"Counted as Pillow writes files by default, optimised ones being unknown: {', '.join(as_packed)}."
+    notes = ((note, elsewhere), (plain, as_packed))
+    return rows[FILE_COLUMNS], tuple(line for line, named in notes if named)
 
 
 def _points(
@@ -239,7 +248,8 @@ def _verdict(ways: pd.DataFrame, difference: tuple[float, float], run: Run) -> s
         ends = "which needs fewer cannot be told"
     else:
         first = codec if high < 0 else restored
-        ends = f"{title_of(first['name'], first['kind'])} needs fewer, by {min(abs(low), abs(high)):.0%} at least"
+        least = f"{100 * min(abs(low), abs(high)):.0f} % of JPEG-{run.reference_quality}'s bytes"
+        ends = f"{title_of(first['name'], first['kind'])} needs fewer, by at least {least}"
     return f"{start}{_says(codec, run)}; {_says(restored, run)}: {ends}."
 
 

@@ -116,7 +116,8 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     passing = table[table["passes"]]
     best = table.sort_values("smallest_margin", ascending=False).iloc[0] if passing.empty else passing.iloc[0]
     trial_id, quality, n_images = str(best["trial_id"]), int(best["input_quality"]), int(best["n_images"])
-    pick = Pick(reference, n_images=n_images, closest=(trial_id, quality), warnings=_warnings(run, trial_id, n_images))
+    doubts = (*_warnings(run, trial_id, n_images), *_hidden_by_means(cells, trial_id, quality))
+    pick = Pick(reference, n_images=n_images, closest=(trial_id, quality), warnings=doubts)
     record = next(record for record in run.records if record.trial_id == trial_id)
     viewable = viewable_of(run, record).get(quality, UNKNOWN)
     if passing.empty and best["n_reached"] == N_REQUIREMENTS:
@@ -190,6 +191,26 @@ def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality
         f"JPEG-{reference_quality} has {row['reference_mean']:.4g}: short by "
         f"{abs(row['mean'] - row['reference_mean']):.2g}{steps}."
     )
+
+
+def _hidden_by_means(cells: pd.DataFrame, trial_id: str, quality: int) -> tuple[str, ...]:
+    """Say which camera systems the means over all of them hide, and how many of these chance alone may have made."""
+    tested = (cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["input_quality"] == quality)
+    lines = []
+    for system, own in cells[tested & (cells["system"] != ALL)].groupby("system"):
+        short = own[~own["reaches"]]
+        if not short.empty:
+            titles = short["metric"].map(METRIC_TITLES).str.removesuffix(", dB")
+            means = ", ".join(titles + " " + short["region"].map({"full": "whole", "crop": "cropped"}))
+            lines.append(
+                f"Of {system} alone, {own['n_images'].max()} test images, {len(short)} of {len(own)} means are short "
+                f"of the reference's: {means}."
+            )
+    low = cells.loc[tested & (cells["system"] == ALL) & cells["reaches"], "gain_low"]
+    n_chance = int((low < 0).sum())
+    if n_chance:
+        lines.append(f"In {n_chance} of {len(low)} means the gain over the reference can be chance (95 % interval).")
+    return tuple(lines)
 
 
 def _warnings(run: Run, trial_id: str, n_images: int) -> tuple[str, ...]:

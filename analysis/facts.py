@@ -22,7 +22,7 @@ DATASET_FACTS: Mapping[str, Any] = {
 # Read where they are there.
 EXTRA_FACTS: Mapping[str, Any] = {
     **{"versions": dict[str, str], "git_commit": str | None, "created": str, "left_out": list[dict[str, str]]},
-    "space_definition": dict[str, object],
+    **{"space_definition": dict[str, object], "resumed": list[dict[str, object]]},
 }
 EXTRA_DATASET_FACTS: Mapping[str, Any] = {
     **{"splits": dict[str, dict[str, dict[str, int]]], "description": str, "division": str | None},

@@ -58,7 +58,11 @@ def whole_rows(table: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[str,
 
 def read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return how long each finalist's restoring takes, by trial_id: restore_ms, restored_on, and of its own files
-    own_encode_ms, own_decode_ms."""
+    own_encode_ms, own_decode_ms.
+
+    Medians over images, as a machine may do other work beside; restore_ms over the trials of one network, too, which
+    all do the same.
+    """
     try:
         rows, odd = whole_rows(read_measured(run.path / RESTORING_FILE, RESTORING_KINDS), RESTORING_FILE)
     except ValueError as error:
@@ -66,5 +70,9 @@ def read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return empty, (f"How long restoring takes is unknown: {error}",) if run.finalists else ()
     threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
     rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
-    means = {name: (name.removeprefix("own_"), "mean") for name in ("restore_ms", "own_encode_ms", "own_decode_ms")}
-    return rows.groupby("trial_id").agg(**means, restored_on=("restored_on", "first")), odd
+    networks = {record.trial_id: str((record.spec.architecture, record.spec.size)) for record in run.trials}
+    same = [rows["trial_id"].map(networks).fillna(rows["trial_id"]), rows["restored_on"]]
+    rows["restore_ms"] = rows.groupby(same)["restore_ms"].transform("median")
+    own = {name: (name.removeprefix("own_"), "median") for name in ("own_encode_ms", "own_decode_ms")}
+    firsts = {name: (name, "first") for name in ("restore_ms", "restored_on")}
+    return rows.groupby("trial_id").agg(**firsts, **own), odd

@@ -47,7 +47,7 @@ def split_leaks(images: pd.DataFrame) -> tuple[Oddity, ...]:
 
 
 def _under_linear(run: Run) -> list[Oddity]:
-    """Find networks whose margin is not above that of the linear filter of the same images and files.
+    """Find networks that are ranked no better than the linear filter of the same images and files.
 
     That of the quality they were trained at where there is one, else the best.
     """
@@ -57,11 +57,15 @@ def _under_linear(run: Run) -> list[Oddity]:
         files = record.spec.split, record.spec.encoder
         of_files = [r for r in ranked if r.spec.architecture == LINEAR and (r.spec.split, r.spec.encoder) == files]
         own = [item for item in of_files if item.spec.training_quality == record.spec.training_quality]
-        best, margin = next(iter([*own, *of_files]), None), record.margin or 0.0
-        if best is not None and margin <= (best.margin or 0.0):
+        best, merit = next(iter([*own, *of_files]), None), run.ranking.merit(record)
+        if best is None or merit is None:
+            continue
+        least, form = run.ranking.merit(best), ".1%" if run.ranking.by_parity else "+.3f"
+        if least is not None and merit <= least:
             sentence = (
-                f"{record.trial_id}: its monitored margin, {margin:+.3f}, is not above that of the linear filter "
-                f"trained at {best.spec.training_quality}, {best.margin:+.3f}"
+                f"{record.trial_id}: its monitored {run.ranking.measure}, {run.ranking.value(record):{form}}, is not "
+                f"better than that of the linear filter trained at {best.spec.training_quality}, "
+                f"{run.ranking.value(best):{form}}"
             )
             oddities.append(Oddity(UNDER_LINEAR, (record.trial_id,), "monitored images", sentence))
     return oddities

@@ -250,7 +250,9 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
     endless = [step for step in failed if step["fields_needed"] is None]
     worst = (endless or sorted(failed, key=lambda step: -step["fields_needed"]))[0]
     fields, images = worst["fields_needed"], worst["images_needed"]
-    others = f" {len(failed) - 1} more such cases fail at this quality." if len(failed) > 1 else ""
+    n_others = len(failed) - 1
+    cases = "case fails" if n_others == 1 else "cases fail"
+    others = f" {n_others} more such {cases} at this quality." if n_others else ""
     ends = (
         "No number of images would demonstrate it, if what was seen stays so."
         if fields is None

@@ -83,7 +83,7 @@ def examine(
     still = _everywhere(agrees[list(METRICS)].all(axis=1), beside["mae"].notna())
     near_dead = _everywhere(agrees["mae"], beside["mae"].notna(), at_least=2) & ~still
     at_75 = table.index.get_level_values("input_quality") == DIVERGED_AT
-    diverged = (table["psnr_db"] < beside["psnr_db"] - DIVERGED_DB) & at_75
+    diverged = (table["psnr_db"] < beside["psnr_db"] - DIVERGED_DB) & at_75 & is_trained
     factor = _tail_factor(table)
     tailed = factor > HEAVY * _tail_factor(beside).clip(lower=1).fillna(1)
     worse = _everywhere(table["psnr_db"] < beside["psnr_db"], has_psnr) & ~still

@@ -14,7 +14,7 @@ from analysis.findings import find
 from analysis.run import open_run
 from models.names import METRICS
 from search.space.spec import BASELINE, TrialStatus
-from tests.run_fixture import Plan, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
+from tests.run_fixture import STEPS, Plan, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
 
 
 def _choose(run: Path) -> Pick:
@@ -101,6 +101,25 @@ def test_exactly_as_good_as_the_reference_is_good_enough(tmp_path: Path) -> None
         scores[metric] = at_75[metric].loc[list(zip(scores["image"], scores["region"], strict=True))].to_numpy()
     write_scores(run, trial.spec.trial_id, scores)
     assert _choose(run).quality == 50
+
+
+def test_a_pick_says_on_which_camera_system_it_is_short_and_what_may_be_chance(tmp_path: Path) -> None:
+    trial = plan(margins={50: 0.3, 75: 0.6})
+    run = write_run(tmp_path / "run", [trial], n_images=40)
+    assert not any("short" in line or "chance (95" in line for line in _choose(run).warnings)
+    scores = trial_scores(trial, 40)
+    is_white = scores["system"] == "white"
+    at_50 = (scores["split"] == "test") & (scores["region"] == "full") & (scores["input_quality"] == 50)
+    scores.loc[at_50 & is_white, "mae"] += 0.4 * STEPS["mae"]
+    scores.loc[at_50 & ~is_white, "mae"] -= 0.2 * STEPS["mae"]
+    write_scores(run, trial.spec.trial_id, scores)
+    pick = _choose(run)
+    assert pick.quality == 50
+    assert "Of white alone, 20 test images, 1 of 8 means are short of the reference's: MAE whole." in pick.warnings
+    scores.loc[at_50, "ssim"] -= 0.299 * STEPS["ssim"]
+    write_scores(run, trial.spec.trial_id, scores)
+    (line,) = (line for line in _choose(run).warnings if "chance (95" in line)
+    assert line == "In 1 of 8 means the gain over the reference can be chance (95 % interval)."
 
 
 @pytest.mark.parametrize("metric", METRICS)

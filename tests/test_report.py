@@ -327,3 +327,14 @@ def test_every_file_of_the_page_is_packaged() -> None:
     tables = folder.parent / "tables"
     layouts = {path for pattern in patterns["analysis.tables"] for path in tables.glob(pattern)}
     assert {path for path in tables.iterdir() if path.suffix in (".md", ".tex", ".toml")} == layouts
+
+
+def test_the_report_lists_the_sittings_and_the_versions_that_changed(tmp_path: Path) -> None:
+    command = "python search/run.py --resume RUN"
+    sitting = {"command": command, "git_commit": "f00", "time": "2026-02-03T04:05:06+00:00", "versions": {"keras": "4"}}
+    resumed = [sitting, {**sitting, "versions": {"keras": "3.15.0"}}, {"versions": "lost"}]
+    run = write_run(tmp_path / "run", [plan()], resumed=resumed)
+    text = " ".join(write_report(find(open_run(run)), run / "report").read_text().split())
+    said = f"Resumed 2026-02-03T04:05:06+00:00: {command}, git commit f00"
+    assert f"{said}. Other versions than at first: keras 4." in text
+    assert f"{said}.</p>" in text

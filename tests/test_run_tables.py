@@ -59,6 +59,8 @@ def test_splits_are_told_by_camera_system_with_the_fields_that_images_show(tmp_p
         ["tiny", "train", "white", "2", "", "2"],
         ["tiny", "validation", "green", "2", "", "2"],
         ["tiny", "validation", "white", "2", "", "2"],
+        ["tiny", "test", "green", "0", "2", "2"],  # of the split whose test images stand in
+        ["tiny", "test", "white", "0", "2", "2"],
     ]
 
 

@@ -1,5 +1,6 @@
 """What is suspect: in the thesis' printed tables, by the list of their errata, in means made to be odd, in a run."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from analysis.run import open_run
 from analysis.run_suspects import split_leaks
 from analysis.suspects import WORSE, Oddity, examine, reasons
 from analysis.tables.catalogue import tables_of
+from search.records import RECORDS
 from search.space.spec import BASELINE, TrialStatus
 from tests.run_fixture import STEPS, baseline_scores, plan, trial_scores, write_images, write_run, write_scores
 
@@ -350,6 +352,22 @@ def test_a_trial_that_was_stopped_early_is_neither_dead_nor_duplicated(tmp_path:
     assert kinds == ["hardly trained", "hardly trained"]
 
 
+def test_a_trial_that_was_stopped_far_under_its_input_had_not_diverged_yet(tmp_path: Path) -> None:
+    early = plan(0, status=TrialStatus.STOPPED, finalist=False, margin=-3.0)
+    run = write_run(tmp_path / "run", [plan(1), early])
+    *lines, last = (run / RECORDS).read_text().splitlines()
+    scores = trial_scores(early, 4)
+    write_scores(
+        run,
+        early.spec.trial_id,
+        scores.assign(psnr_db=scores["psnr_db"] - 15, mse=scores["mse"] * 10**1.5, mae=scores["mae"] * 10),
+    )
+    assert _find(run).suspects == {early.spec.trial_id: "diverged"}
+    hurried = last.replace('"steps": 100', '"steps": 16')
+    (run / RECORDS).write_text("\n".join([*lines, hurried, ""]))
+    assert not _find(run).suspects
+
+
 @pytest.mark.parametrize("images", [range(4), range(4, 8)])
 def test_a_stopped_trial_is_judged_beside_its_input_on_the_images_it_was_scored_on(
     tmp_path: Path, images: range
@@ -417,3 +435,17 @@ def test_a_network_that_does_not_beat_the_linear_filter_is_told_so(tmp_path: Pat
     rows = tables["trials"].frame.set_index("trial_id")["under_linear"]
     assert rows[[under.spec.trial_id, above.spec.trial_id]].tolist() == [True, False]
     assert "linear filter" in {line[0].text for line in tables["networks_validation"].parts[0].lines}
+
+
+def test_where_trials_are_ranked_by_bytes_the_filter_is_too(tmp_path: Path) -> None:
+    filters = plan(0, architecture="linear", epochs=0, epochs_run=0, margin=-0.9)
+    more, fewer = plan(1, margin=-0.1), plan(2, margin=-1.0)  # by margin it would be the other that is under the filter
+    run = write_run(tmp_path / "run", [filters, more, fewer])
+    lines = [json.loads(line) for line in (run / RECORDS).read_text().splitlines()]
+    shares = iter((0.8, 0.85, 0.7))
+    for line in lines[1:]:
+        line["bytes_at_parity"] = next(shares)
+    (run / RECORDS).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    findings = _find(run)
+    assert findings.under_linear == {more.spec.trial_id}
+    assert any("bytes at parity, 85.0%, is not better than" in oddity.sentence for oddity in findings.oddities)

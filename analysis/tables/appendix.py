@@ -25,7 +25,7 @@ LEGEND = {
     "‡": "‡ diverged, never the best.",
     "§": "§ dead: it returns its input, never the best.",
     SUSPECT: f"{SUSPECT} suspect, see the suspects, never the best.",
-    UNDER_LINEAR: f"{UNDER_LINEAR} under the linear filter, whose monitored margin it does not exceed.",
+    UNDER_LINEAR: f"{UNDER_LINEAR} under the linear filter, than which it is ranked no better on the monitored images.",
 }
 MISLABELLED = (
     "The labels of its rows MAE and MSE are exchanged, see the suspects: the numbers stand as printed, and those of "

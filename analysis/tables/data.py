@@ -175,7 +175,8 @@ def _with_savings(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
 
 def splits_frame(findings: Findings) -> pd.DataFrame:
     """Tabulate the subsets of each split: split, subset, system (ALL, or each where the run tells), n_images, n_scored
-    (None of those trained on, and by system), n_fields (groups of images that show the same field)."""
+    (None of those trained on, and by system), n_fields (groups of images that show the same field). What a split scores
+    without having it, as tiny does the test images of data100, is counted from the scores, by system too."""
     dataset, images = findings.run.facts["dataset"], findings.run.images.table
     splits = dataset.get("splits") or {dataset["split"]: dataset}
     rows = []
@@ -183,10 +184,15 @@ def splits_frame(findings: Findings) -> pd.DataFrame:
         for subset in SUBSETS:
             own = images[images[split] == subset] if split in images else images.iloc[:0]
             n_scored = None if subset == "train" else facts["scored"].get(subset, 0)
+            borrowed = not len(own) and bool(n_scored) and len(splits) == 1
+            if borrowed:
+                scored = findings.run.scores.loc[findings.run.scores["split"] == subset, "image"]
+                own = images[images["image"].isin(scored)]
             n_fields = own["group"].nunique() if len(own) else None
             rows.append((split, subset, ALL, facts["subsets"].get(subset, 0), n_scored, n_fields))
             for system, part in own.groupby("system") if "system" in own else ():
-                rows.append((split, subset, str(system), len(part), None, part["group"].nunique()))
+                counts = (0, len(part)) if borrowed else (len(part), None)
+                rows.append((split, subset, str(system), *counts, part["group"].nunique()))
     table = pd.DataFrame(rows, columns=["split", "subset", "system", "n_images", "n_scored", "n_fields"])
     return table.astype({"n_scored": "Int64", "n_fields": "Int64"})
 

@@ -15,6 +15,7 @@ from search.scoring.score_files import Row
 from search.scoring.scores import timed
 
 JPEG = "jpeg"  # the pack's own files, JPEG as it is
+OPTIMISED = "jpeg-optimised"  # their pixels in fewer bytes, by which restorers are compared with other codecs
 TRANSCODED = "jpeg-xl-transcoded"  # these as JPEG XL, from which they come back to the byte
 N_DECODES = 3  # of each file, after one that is not timed
 
@@ -70,7 +71,7 @@ def _files(pack: PackedDataset, image: int) -> Iterator[File]:
             smaller, spent = timed(transcode, data)
             yield File(TRANSCODED, quality, library(jpeg_xl), smaller, spent, partial(decode, jpeg_xl))
     for name, codec in _usable().items():
-        for setting in codec.settings:
+        for setting in sorted({*codec.settings, *(pack.qualities if name == OPTIMISED else ())}):
             data, spent = timed(encode, codec, original, setting)
             yield File(name, setting, library(codec), data, spent, partial(decode, codec))
 
