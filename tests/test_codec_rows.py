@@ -31,7 +31,8 @@ def test_every_usable_codec_has_a_row_for_each_setting_and_region(rows: list[Row
     expected = {("jpeg", quality, region) for quality in small_pack.qualities for region in REGIONS}
     for name, codec in CODECS.items():
         if not why_missing(codec):
-            expected |= {(name, setting, region) for setting in codec.settings for region in REGIONS}
+            tried = {*codec.settings, *(small_pack.qualities if name == "jpeg-optimised" else ())}
+            expected |= {(name, setting, region) for setting in tried for region in REGIONS}
     if not why_missing(CODECS["jpeg-xl"]):
         expected |= {(TRANSCODED, quality, region) for quality in small_pack.qualities for region in REGIONS}
     measured = [row for row in rows if row["not_run"] is None]
@@ -48,6 +49,16 @@ def test_jpeg_as_it_is_is_scored_as_a_restored_image_is(rows: list[Row], small_p
         assert row["file_bytes"] == len(small_pack.file_bytes(IMAGE, 75))
         for metric in REPORTED_METRICS:
             assert row[metric] == pytest.approx(expected[row["region"]][0][metric], rel=1e-5)
+
+
+def test_optimised_files_are_tried_at_every_quality_of_the_pack(
+    small_pack: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = replace(CODECS["jpeg-optimised"], settings=(50,))
+    monkeypatch.setattr(rivals, "CODECS", {"jpeg-optimised": tried, "jpeg-xl": CODECS["jpeg-xl"]})
+    monkeypatch.setattr(rivals, "why_missing", lambda codec: "" if codec is tried else "not installed")
+    found = {row["setting"] for row in score_codecs(small_pack, [IMAGE], CROP_PX) if row["codec"] == "jpeg-optimised"}
+    assert found == set(small_pack.qualities)
 
 
 def test_a_codec_that_is_lacking_has_one_row_that_says_why(

@@ -56,14 +56,14 @@ def _found(file_set: FileSet) -> Path | None:
 def test_a_pack_comes_to_every_node_that_lacks_it_once(caches: list[Path], file_set: FileSet) -> None:
     others = _others()
     assert len(set(others.values())) == N_NODES - 1
-    assert sorted(deliver(file_set, others)) == sorted(others.values())
-    assert deliver(file_set, others) == []
+    assert sorted(deliver(file_set, others, print)) == sorted(others.values())
+    assert deliver(file_set, others, print) == []
     found = ray.get([on_node(_found, node).remote(file_set) for node in others])
     assert sorted(found) == [folder / file_set.key for folder in caches[1:]]
 
 
 def test_a_shared_path_needs_no_delivery(caches: list[Path], small_pack: PackedDataset) -> None:
-    assert deliver(file_set_of_pack(small_pack), alive_nodes()) == []
+    assert deliver(file_set_of_pack(small_pack), alive_nodes(), print) == []
 
 
 def test_what_a_node_cannot_take_in_is_named_and_nothing_is_left(caches: list[Path], file_set: FileSet) -> None:
@@ -72,7 +72,7 @@ def test_what_a_node_cannot_take_in_is_named_and_nothing_is_left(caches: list[Pa
     spoilt = replace(file_set, key="packs/spoilt", files=(replace(first[0], sha256="0" * 64), *first[1:], last))
     others = _others()
     with pytest.raises(InputError, match=rf"cannot take in the data: {first[0].name} did not arrive as it was sent"):
-        deliver(spoilt, others)
+        deliver(spoilt, others, print)
     for folder in caches[1:]:
         assert not [path for path in (folder / "packs").iterdir() if "spoilt" in path.name]
 
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_written_is_named(caches: list[Path], file_set: 
     for folder in caches[1:]:
         (folder / "file").touch()
     with pytest.raises(InputError, match="cannot take in the data: "):
-        deliver(replace(file_set, key="file/x"), _others())
+        deliver(replace(file_set, key="file/x"), _others(), print)
 
 
 def test_every_node_tells_its_facts(caches: list[Path], small_pack: PackedDataset, file_set: FileSet) -> None:

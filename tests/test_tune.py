@@ -98,7 +98,9 @@ WORKERS = WorkerSetup(FileSet(Path("/a/pack"), "packs/1", ()), "store", TrialSet
 def _worker_with(checkpoints: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have this process stand for a worker that asks a checkpoint store."""
     monkeypatch.setattr("search.engine.tune.HOLD_S", 0)
-    monkeypatch.setattr("search.engine.tune.has_outgrown", lambda limit_mb: False)  # else this process would end
+    monkeypatch.setattr(
+        "search.engine.tune.has_outgrown", lambda limit_mb, kept_mb: False
+    )  # else this process would end
     monkeypatch.setattr("search.engine.tune.find_checkpoint_store", lambda name: checkpoints)
     monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: answer)
     monkeypatch.setattr("search.engine.tune._node_id", lambda: "id1")

@@ -23,5 +23,22 @@ def test_a_process_has_outgrown_a_limit_only_after_its_first_trial(monkeypatch: 
 
 
 def test_where_the_system_does_not_say_nothing_grows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(worker_memory, "STATM", tmp_path / "none")
-    assert memory_mb() == 0
+    for text in (None, "VmRSS:\t 5 kB\n"):
+        monkeypatch.setattr(worker_memory, "STATUS", tmp_path / "status")
+        if text:
+            (tmp_path / "status").write_text(text)
+        assert memory_mb() == 0
+
+
+def test_pages_of_a_file_are_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "pack.bin").write_bytes(bytes(50_000_000))
+    before = memory_mb()
+    pack = np.memmap(tmp_path / "pack.bin", np.uint8, "r")
+    assert not pack.any()  # all of it was read
+    assert memory_mb() - before < 20
+
+
+def test_what_a_process_keeps_on_purpose_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_memory, "_asked_before", True)
+    monkeypatch.setattr(worker_memory, "memory_mb", lambda: 1500.0)
+    assert [has_outgrown(1000, kept_mb) for kept_mb in (499, 500)] == [True, False]

@@ -10,6 +10,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from datasets.errors import InputError, last_line
 from search.cluster.file_set import PART_BYTES, FileSet, begin, discard, find, finish, take
+from search.cluster.waiting import wait_for_all
+
+DISCARD_S = 10.0  # for nodes to remove what came, where one of them cannot take it
 
 
 def on_node(work: Callable[..., Any], node_id: str) -> Any:
@@ -18,19 +21,19 @@ def on_node(work: Callable[..., Any], node_id: str) -> Any:
     return ray.remote(num_cpus=0, max_retries=0)(work).options(scheduling_strategy=there)
 
 
-def deliver(file_set: FileSet, nodes: Mapping[str, str]) -> list[str]:
-    """Bring a file set to the nodes, id -> name, that lack it; return their names.
+def deliver(file_set: FileSet, nodes: Mapping[str, str], say: Callable[[str], None]) -> list[str]:
+    """Bring a file set to the nodes, id -> name, that lack it; return their names. say: hears what is waited for.
 
     Raises InputError, naming the node, where one cannot take it in; nothing of it is left there.
     """
-    found = _all({node: on_node(_has, node).remote(file_set) for node in nodes}, nodes)
+    found = _all({node: on_node(_has, node).remote(file_set) for node in nodes}, nodes, say)
     lacking = {node: name for node, name in nodes.items() if not found[node]}
     if not lacking:
         return []
     token = uuid.uuid4().hex
 
     def everywhere(work: Callable[..., Any], *arguments: Any) -> None:
-        _all({node: on_node(work, node).remote(file_set, token, *arguments) for node in lacking}, nodes)
+        _all({node: on_node(work, node).remote(file_set, token, *arguments) for node in lacking}, nodes, say)
 
     try:
         everywhere(begin)
@@ -40,7 +43,8 @@ def deliver(file_set: FileSet, nodes: Mapping[str, str]) -> list[str]:
                     everywhere(take, file.name, offset, ray.put(source.read(PART_BYTES)))
         everywhere(finish)
     except BaseException:  # Ctrl-C too
-        ray.wait([on_node(discard, node).remote(file_set, token) for node in lacking], num_returns=len(lacking))
+        discarded = [on_node(discard, node).remote(file_set, token) for node in lacking]
+        ray.wait(discarded, num_returns=len(lacking), timeout=DISCARD_S)
         raise
     return list(lacking.values())
 
@@ -50,8 +54,11 @@ def _has(file_set: FileSet) -> bool:
     return find(file_set) is not None
 
 
-def _all(answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str]) -> dict[str, Any]:
+def _all(
+    answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str], say: Callable[[str], None]
+) -> dict[str, Any]:
     """Wait for every node's answer. Raises InputError for the first that is an error."""
+    wait_for_all(list(answers.values()), f"{', '.join(names[node] for node in answers)} to take in the data", say)
     results = {}
     for node, answer in answers.items():
         try:

@@ -62,6 +62,11 @@ class WorkerSetup:
         weights = need(self.vgg16, read_part) / self.vgg16.files[-1].name if self.vgg16 else None
         return _opened(self.pack, need(self.pack, read_part)), replace(self.setup, vgg16_weights=weights)
 
+    def kept_mb(self) -> float:
+        """Return how much of this process' memory the pack keeps decoded, in MB of 10^6 bytes; 0 before it is open."""
+        folder = find(self.pack) if _opened.cache_info().currsize else None
+        return _opened(self.pack, folder).decoded.n_bytes / 1e6 if folder else 0.0
+
 
 @lru_cache(1)
 def _opened(pack: FileSet, folder: Path) -> PackedDataset:

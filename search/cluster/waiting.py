@@ -6,6 +6,7 @@ from typing import Any
 
 import ray
 
+from search.cluster.placement import GPU_MEMORY
 from search.engine.interrupt import POLL_S, told_to_end
 
 WAITING_S = 30.0  # without anything that ends or runs, after which it is said what is waited for
@@ -34,6 +35,12 @@ def results(references: Sequence[Any], what: str, say: Callable[[str], None]) ->
 
     what: said where none of them returns for long.
     """
+    wait_for_all(references, what, say)
+    return list(ray.get(list(references)))
+
+
+def wait_for_all(references: Sequence[Any], what: str, say: Callable[[str], None]) -> None:
+    """Wait until all remote calls have returned or failed. Raises KeyboardInterrupt once SIGTERM came."""
     waited_for, patience = list(references), Patience(what, say)
     while waited_for:
         done, waited_for = wait(waited_for, len(waited_for))
@@ -41,7 +48,6 @@ def results(references: Sequence[Any], what: str, say: Callable[[str], None]) ->
             patience.came()
         else:
             patience.check()
-    return list(ray.get(list(references)))
 
 
 def wait(references: Sequence[Any], n_wanted: int = 1) -> tuple[list[Any], list[Any]]:
@@ -53,7 +59,12 @@ def wait(references: Sequence[Any], n_wanted: int = 1) -> tuple[list[Any], list[
 
 
 def what_is_free() -> str:
-    """Say how many cores and cards of the cluster are free, for whoever waits for one."""
+    """Say how many cores and cards of the cluster, and how much memory, are free, for whoever waits for them."""
     free, all_of = ray.available_resources(), ray.cluster_resources()
-    parts = [f"{free.get(name, 0):g} of {all_of[name]:g} {name}" for name in ("CPU", "GPU") if name in all_of]
+    units = {"CPU": (1, "CPU"), "GPU": (1, "GPU"), "memory": (1e9, "GB of memory"), GPU_MEMORY: (1e3, "GB on cards")}
+    parts = [
+        f"{free.get(name, 0) / size:.3g} of {all_of[name] / size:.3g} {unit}"
+        for name, (size, unit) in units.items()
+        if name in all_of
+    ]
     return f"{', '.join(parts)} are free; workers start, or other jobs have the rest"

@@ -113,7 +113,7 @@ class Search:
     def bring_files(self) -> None:
         """Bring what every node needs to those that lack it."""
         for file_set in self.task.file_sets:
-            for node in deliver(file_set, alive_nodes(self.task.machine.avoided)):
+            for node in deliver(file_set, alive_nodes(self.task.machine.avoided), self.say):
                 self.say(f"brought {file_set.folder.name} to {node}")
 
     def screen(self) -> None:

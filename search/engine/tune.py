@@ -53,7 +53,7 @@ def make_trainable(workers: WorkerSetup, machine: Machine) -> Trainable:
 
         try:
             use_plugin(workers.setup.plugin)  # what a trial needs of memory depends on it
-            if has_outgrown(worker_mb(spec, machine)):
+            if has_outgrown(worker_mb(spec, machine), workers.kept_mb()):
                 os._exit(0)  # Tune has a new worker do it, and it has not begun
             if ray.get(checkpoints.begin.remote(spec.trial_id)) is not Verdict.GO_ON:
                 return
