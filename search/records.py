@@ -164,7 +164,7 @@ def read_records(run: Path, file: str = RECORDS) -> list[TrialRecord]:
         try:
             record = TrialRecord.from_json(line)
         except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{run / file}, line {number}, is no record ({error}): put back a copy") from error
+            raise InputError(f"{run / file}, line {number}, is no record ({error}): {_way_out(error)}") from error
         newest.pop(record.trial_id, None)
         newest[record.trial_id] = record
     return list(newest.values())
@@ -177,8 +177,13 @@ def read_proposed(run: Path) -> list[TrialSpec]:
         try:
             specs.append(TrialSpec(**json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise InputError(f"{run / PROPOSED}, line {number}, is no spec ({error}): put back a copy") from error
+            raise InputError(f"{run / PROPOSED}, line {number}, is no spec ({error}): {_way_out(error)}") from error
     return specs
+
+
+def _way_out(error: Exception) -> str:
+    is_newer = "unexpected keyword argument" in str(error)
+    return "put back a copy" + (", or go on with the newer lowq that wrote it" if is_newer else "")
 
 
 def read_run_facts(run: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrash
 from datasets.errors import InputError
 from datasets.packed import PackedDataset
 from models.training import TrainingState
+from search import cli
 from search.cluster.placement import avoid_none, where
 from search.engine import driver
 from search.engine.checkpoint_store import MAX_STARTS, Ending
@@ -330,3 +331,19 @@ def test_a_run_whose_path_ray_cannot_have_is_refused_before_it_is_made(
     with pytest.raises(InputError, match="is no UTF-8, which Ray needs"):
         create_run(odd, Any)  # type: ignore[arg-type]
     assert not odd.exists()
+
+
+def test_a_finished_search_says_what_failed_and_ends_with_1_where_all_did(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "a run"
+    run.mkdir()
+    one, other = Sitting(run, small_pack, monkeypatch).specs[:2]
+    append_record(run, failed_record(one, "", "no layer", is_outside=False))
+    assert cli._judge(run) == 1
+    assert capsys.readouterr().err == "lowq: every trial failed: no layer\n"
+    append_record(run, failed_record(one, "", "the disk is gone", is_outside=True))
+    append_record(run, _record(other, 0.8))
+    assert cli._judge(run) == 0
+    said = f"failed for reasons outside of them (the disk is gone): --resume '{run}' tries them again"
+    assert said in capsys.readouterr().err

@@ -67,6 +67,12 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: str) -> Non
         read_proposed(tmp_path)
 
 
+def test_a_setting_that_only_a_newer_version_has_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / PROPOSED).write_text('{"architecture": "jjnet", "dropout": 0.1}\n')
+    with pytest.raises(InputError, match=r"'dropout'.*: put back a copy, or go on with the newer lowq that wrote it$"):
+        read_proposed(tmp_path)
+
+
 def test_a_line_names_its_trial(tmp_path: Path) -> None:
     assert json.loads(RECORD.to_json())["trial_id"] == RECORD.spec.trial_id
 

@@ -245,3 +245,35 @@ def test_what_waits_for_slots_that_others_have_is_not_waited_for_once_the_budget
     events.on_step_end(2, [SimpleNamespace(status="PENDING")])
     signal.signal(signal.SIGINT, before)
     assert (heard, events.has_ended_tune) == ([signal.SIGINT], True)
+
+
+def test_a_search_that_stopped_tells_a_checkpoint_store_that_was_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, stops = SimpleNamespace(is_out_of_time=lambda: False), list[int]()
+    search: Any = SimpleNamespace(log=log, is_stopped=False, checkpoints=MagicMock(), stop=lambda: stops.append(1))
+    events = Events(search, SimpleNamespace(move_on=lambda: None))  # type: ignore[arg-type]
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: [])
+    monkeypatch.setattr("search.engine.tune.POLL_S", 0)
+    told_to_end.clear()
+    running = [SimpleNamespace(status="RUNNING")]
+    events.on_step_end(1, running)
+    assert stops == []
+    search.is_stopped = True  # as of trials that could not start
+    events.on_step_end(2, running)
+    assert stops == [1]
+
+
+def test_what_is_waited_for_is_noted_while_no_trial_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[str] = []
+    log = SimpleNamespace(is_out_of_time=lambda: False, note=noted.append)
+    search: Any = SimpleNamespace(log=log, is_stopped=False, checkpoints=MagicMock())
+    events = Events(search, SimpleNamespace(move_on=lambda: None))  # type: ignore[arg-type]
+    monkeypatch.setattr("search.engine.tune.ray.get", lambda answer: [])
+    monkeypatch.setattr("search.engine.tune.POLL_S", 0)
+    monkeypatch.setattr("search.cluster.waiting.what_is_free", lambda: "0 of 2 CPU are free")
+    told_to_end.clear()
+    events.patience.wait_s = 0.0
+    events.on_step_end(1, [SimpleNamespace(status="RUNNING"), SimpleNamespace(status="PENDING")])
+    assert noted == []
+    events.patience.wait_s = 0.0
+    events.on_step_end(2, [SimpleNamespace(status="PENDING")])
+    assert noted == ["waiting for a free slot: 0 of 2 CPU are free"]

@@ -50,7 +50,8 @@ class WorkerSetup:
         """
         if code_hash() != self.code:
             raise InputError(
-                f"the lowq of {node_name()} is not the code that the search began with: put that back, then --resume"
+                f"the lowq of {node_name()} is not the code of this search: put the same on both, and start the search/"
+                "run.py that the cluster's Ray was started with; then --resume"
             )
         use_plugin(self.setup.plugin)
         checkpoints = find_checkpoint_store(self.checkpoints)

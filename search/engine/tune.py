@@ -202,7 +202,7 @@ class Events(tune.Callback):  # type: ignore[misc]
             self._see_started()
             self._say_what_is_waited_for(trials)
             self._end_what_waits(trials)
-            if self.is_closed:
+            if self.search.is_stopped:
                 self.search.stop()  # again: a checkpoint store that was started anew has not heard of it
 
     def _see_started(self) -> None:
