@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from models.names import METRIC_DIRECTIONS
+
 ROOT = Path(__file__).resolve().parents[1]
 CAMERAS: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / "encoders.json").read_text())["cameras"]
 RESULTS = ROOT / "docs" / "results"
@@ -114,6 +116,27 @@ def test_what_a_camera_that_was_left_out_gets_is_what_was_measured() -> None:
         ((gain, worst),) = re.findall(rf"\+(\d\.\d+) dB(?: of PSNR)? on {name}, its worst image \+(\d\.\d+)", text)
         assert (gain, worst) == (f"{own['psnr_gain_db']:.2f}", f"{own['worst_psnr_gain_db']:.2f}")
         assert (own["harmed_means"], own["recognised_share"]) == ([], 1)
+
+
+SHORT = {"encoder": ["mae"], "references": ["mae", "mse", "psnr_db"]}
+
+
+@pytest.mark.parametrize("run", SHORT)
+def test_of_raabin_alone_the_pick_is_short_in_the_means_that_are_told(run: str) -> None:
+    pick = json.loads((RESULTS / run / "pick.json").read_text())
+    rows = _table(f"{run}/quality_test_full.csv")
+    (model,) = (name for name in rows[0] if pick["trial_id"].rpartition("-")[2] in name)
+    short: dict[str, list[str]] = {}
+    for camera in CAMERAS:
+        own = [row for row in rows if row["part"] == f"Camera system {camera}"]
+        today = {row["metric"]: float(row["JPEG as it is"]) for row in own if row["input_quality"] == "75"}
+        restored = {row["metric"]: float(row[model]) for row in own if row["input_quality"] == str(pick["quality"])}
+        signs = {name: METRIC_DIRECTIONS[name] for name in today}
+        short[camera] = [name for name in today if signs[name] * restored[name] < signs[name] * today[name]]
+        if (run, camera) == ("encoder", "raabin"):
+            told = f"({restored['mae']:.5f}, where JPEG-75 has {today['mae']:.5f})"
+            assert told in " ".join((RESULTS / "README.md").read_text().split())
+    assert short == {"draaslan": [], "raabin": SHORT[run]}
 
 
 NETWORKS = {
