@@ -33,13 +33,18 @@ def test_why_a_cluster_cannot_be_joined_is_said(
     assert advice in str(raised.value)
 
 
+@pytest.mark.parametrize("is_in", ["the file of the home folder", *connection.AUTH_TOKENS])
 def test_a_cluster_that_asks_for_a_token_is_joined_with_the_one_that_is_here(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    is_in: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv(connection.AUTH_MODE, raising=False)
-    (tmp_path / ".ray").mkdir()
-    (tmp_path / ".ray" / "auth_token").write_text("a token")
+    for name in (connection.AUTH_MODE, *connection.AUTH_TOKENS):
+        monkeypatch.delenv(name, raising=False)
+    if is_in in connection.AUTH_TOKENS:
+        monkeypatch.setenv(is_in, "a token")
+    else:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("a token")
     asked: list[Mapping[str, str]] = []
 
     def probe(address: str, environment: Mapping[str, str]) -> str:

@@ -49,6 +49,7 @@ def test_cards_are_shared_when_asked_for_and_the_cores_with_them(nodes: list[dic
     [
         ({"CPU": 8.0, "GPU": 1.0}, "--trials-per-gpu needs nodes that offer gpu_mem_mb"),
         ({"CPU": 8.0}, "--trials-per-gpu lets trials share cards, and there is none here"),
+        ({"CPU": 8.0, "GPU": 2.0, GPU_MEMORY: 12884.0}, "a Ray node for each card, and one here has several"),
     ],
 )
 def test_sharing_needs_cards_of_known_memory(

@@ -33,7 +33,8 @@ NO_MEMORY_MONITOR = {"memory_monitor_refresh_ms": 0}
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 CLIENT = "ray://"
 FORWARDED = ("KERAS_BACKEND",)
-AUTH_MODE = "RAY_AUTH_MODE"  # Ray's own: "token" has a process show the token of ~/.ray/auth_token
+AUTH_MODE = "RAY_AUTH_MODE"  # Ray's own: "token" has a process show the token of ~/.ray/auth_token, or of these
+AUTH_TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 ROOT = Path(__file__).resolve().parents[2]
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 # Joins a cluster in a process of its own, which can be given up: Ray itself tries for minutes.
@@ -122,10 +123,11 @@ def _start(**options: Any) -> None:
 def _require_answer(address: str) -> None:
     """Raise InputError, saying why, unless a process can join the cluster within CONNECT_S.
 
-    One that asks for a token is joined with that of ~/.ray/auth_token.
+    One that asks for a token is joined with that of ~/.ray/auth_token, or of one of AUTH_TOKENS.
     """
     said = _probe(address, {})
-    if said and said != SILENT and AUTH_MODE not in os.environ and (Path.home() / ".ray" / "auth_token").is_file():
+    has_token = any(name in os.environ for name in AUTH_TOKENS) or (Path.home() / ".ray" / "auth_token").is_file()
+    if said and said != SILENT and AUTH_MODE not in os.environ and has_token:
         with_token = _probe(address, {AUTH_MODE: "token"})
         if not with_token:
             os.environ[AUTH_MODE] = "token"
@@ -161,7 +163,8 @@ def _advice(address: str, said: str) -> str:
     # Ray says of a wrong token no more than that it cannot connect; something does answer there, though.
     is_refused = said.startswith("ConnectionError") and _accepts(address)
     if is_refused or "Authentication" in said or "token" in said.lower():
-        return f"the Ray cluster at {address} refuses this machine's token: copy the head's ~/.ray/auth_token here"
+        refuses = f"the Ray cluster at {address} refuses this machine's token: copy the head's ~/.ray/auth_token here"
+        return refuses + ", if it is a Ray head that listens there" * is_refused
     if "ersion" in said and "Ray" in said:
         return f"the Ray cluster at {address} is of another version ({said[:160]}): install the same on both"
     return f"no Ray cluster answers at {address} ({said[:160]}): start one, or leave --address out"
