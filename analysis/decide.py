@@ -197,9 +197,10 @@ def _hidden_by_means(cells: pd.DataFrame, trial_id: str, quality: int) -> tuple[
     """Say which camera systems the means over all of them hide, and how many of these chance alone may have made."""
     tested = (cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["input_quality"] == quality)
     lines = []
-    for system, own in cells[tested & (cells["system"] != ALL)].groupby("system"):
+    by_system = cells[tested & (cells["system"] != ALL)].groupby("system")
+    for system, own in by_system:
         short = own[~own["reaches"]]
-        if not short.empty:
+        if len(by_system) > 1 and not short.empty:
             titles = short["metric"].map(METRIC_TITLES).str.removesuffix(", dB")
             means = ", ".join(titles + " " + short["region"].map({"full": "whole", "crop": "cropped"}))
             lines.append(

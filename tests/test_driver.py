@@ -165,12 +165,19 @@ def test_a_search_of_which_no_trial_can_start_says_why(
         sitting.search.train()
 
 
+@pytest.mark.parametrize(
+    ("is_outside", "says"),
+    [
+        (True, "mend it, then go on with --resume RUN"),
+        (False, "mend it, and give --from RUN, or go on with the others by --resume RUN"),
+    ],
+)
 def test_trials_that_fail_alike_one_after_the_other_end_the_search_with_their_reason(
-    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    is_outside: bool, says: str, small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sitting = Sitting(tmp_path, small_pack, monkeypatch)
     other, spec = Ending(_record(sitting.specs[1], 0.8)), sitting.specs[0]
-    lost = [Ending(failed_record(spec, "", f"its worker died in epoch {n}", is_outside=True)) for n in range(N_ALIKE)]
+    lost = [Ending(failed_record(spec, "", f"died in epoch {n}", is_outside=is_outside)) for n in range(N_ALIKE)]
     for ending in (*lost[1:], other, *lost[1:], Ending(failed_record(spec, "", "of another kind")), *lost[1:]):
         sitting.ending = ending
         sitting.search.settle(spec, crashed=False)
@@ -178,7 +185,21 @@ def test_trials_that_fail_alike_one_after_the_other_end_the_search_with_their_re
     sitting.ending = lost[0]
     sitting.search.settle(spec, crashed=False)
     assert sitting.n_pauses == 1
-    assert sitting.search.cause == f"{N_ALIKE} trials in a row failed alike: its worker died in epoch 0"
+    alike = f"{N_ALIKE} trials in a row failed alike: died in epoch 0"
+    assert sitting.search.cause == f"{alike}; {says.replace('RUN', str(tmp_path))}"
+
+
+def test_what_failed_before_does_not_end_another_sitting_nor_a_search_that_has_no_more(
+    small_pack: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n_left in (0, 5):
+        sitting = Sitting(tmp_path, small_pack, monkeypatch)
+        sitting.search.searcher.n_left, sitting.search.searcher.unfinished = n_left, []
+        spec = sitting.specs[0]
+        sitting.ending = Ending(failed_record(spec, "", "its worker died", is_outside=True))
+        for _ in range(N_ALIKE + 1):
+            sitting.search.settle(spec, crashed=False)
+        assert sitting.search.cause == ""
 
 
 @pytest.mark.parametrize(

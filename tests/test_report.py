@@ -331,10 +331,15 @@ def test_every_file_of_the_page_is_packaged() -> None:
 
 def test_the_report_lists_the_sittings_and_the_versions_that_changed(tmp_path: Path) -> None:
     command = "python search/run.py --resume RUN"
-    sitting = {"command": command, "git_commit": "f00", "time": "2026-02-03T04:05:06+00:00", "versions": {"keras": "4"}}
-    resumed = [sitting, {**sitting, "versions": {"keras": "3.15.0"}}, {"versions": "lost"}]
+    sitting = {
+        "command": command,
+        "git_commit": "f00",
+        "time": "2026-02-03T04:05:06+00:00",
+        "changes": ["keras 3 -> 4"],
+    }
+    resumed = [sitting, {**sitting, "changes": []}, {"versions": "of an earlier lowq"}]
     run = write_run(tmp_path / "run", [plan()], resumed=resumed)
     text = " ".join(write_report(find(open_run(run)), run / "report").read_text().split())
     said = f"Resumed 2026-02-03T04:05:06+00:00: {command}, git commit f00"
-    assert f"{said}. Other versions than at first: keras 4." in text
+    assert f"{said}. Other versions than at the sitting before: keras 3 -&gt; 4." in text
     assert f"{said}.</p>" in text

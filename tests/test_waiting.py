@@ -76,5 +76,5 @@ def test_what_is_free_names_memory_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.available_resources", lambda: {"CPU": 2.0, "memory": 0.5e9})
     monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0, "memory": 16e9, "gpu_mem_mb": 6000.0, "node": 1})
     assert waiting.what_is_free().startswith(
-        "2 of 2 CPU, 0.5 of 16 GB of memory, 0 of 6 GB on cards are free; workers start"
+        "2 of 2 CPU, 0.5 of 16 GB of memory, 0 of 6 GB on cards are free; workers start or are at it"
     )

@@ -25,6 +25,7 @@ from search.trial.store import SAMPLES, SCORES
 
 PART_READINGS = 256  # images times qualities, of a part: a minute on a slow core
 MAX_TRIES = 3  # of a part, as workers and nodes die
+PLACED_S = 0.1  # in which it is known which slots are there
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,11 @@ class Baselines:
                 if (slot := self.slot_of.pop(reference, None)) is not None:
                     self.placing[slot.ready()] = slot  # anew: its node may be gone
                 self._take(reference, *self.under_way.pop(reference))
+            if ready:  # those that wait may have lost their node, too
+                self.placing |= {slot.ready(): slot for slot in self.free}
+                self.free = []
         if self.placing:
-            placed, _ = ray.wait(list(self.placing), num_returns=len(self.placing), timeout=0)
+            placed, _ = ray.wait(list(self.placing), num_returns=len(self.placing), timeout=PLACED_S)
             self.free += [self.placing.pop(reference) for reference in placed]
         while self.waiting and len(self.under_way) < self.n_at_once and (self.free or not self.reserved):
             baseline, part, n_tries = self.waiting.popleft()

@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from datasets.errors import InputError, last_line
 from search.cluster.file_set import PART_BYTES, FileSet, begin, discard, find, finish, take
-from search.cluster.waiting import wait_for_all
+from search.cluster.waiting import Patience, wait_for_all
 
 DISCARD_S = 10.0  # for nodes to remove what came, where one of them cannot take it
 
@@ -26,14 +26,15 @@ def deliver(file_set: FileSet, nodes: Mapping[str, str], say: Callable[[str], No
 
     Raises InputError, naming the node, where one cannot take it in; nothing of it is left there.
     """
-    found = _all({node: on_node(_has, node).remote(file_set) for node in nodes}, nodes, say)
+    patience = Patience(f"{file_set.folder.name} to come to the nodes", say, lambda: "a network or a disk is slow")
+    found = _all({node: on_node(_has, node).remote(file_set) for node in nodes}, nodes, patience)
     lacking = {node: name for node, name in nodes.items() if not found[node]}
     if not lacking:
         return []
     token = uuid.uuid4().hex
 
     def everywhere(work: Callable[..., Any], *arguments: Any) -> None:
-        _all({node: on_node(work, node).remote(file_set, token, *arguments) for node in lacking}, nodes, say)
+        _all({node: on_node(work, node).remote(file_set, token, *arguments) for node in lacking}, nodes, patience)
 
     try:
         everywhere(begin)
@@ -54,11 +55,9 @@ def _has(file_set: FileSet) -> bool:
     return find(file_set) is not None
 
 
-def _all(
-    answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str], say: Callable[[str], None]
-) -> dict[str, Any]:
+def _all(answers: "dict[str, ray.ObjectRef[Any]]", names: Mapping[str, str], patience: Patience) -> dict[str, Any]:
     """Wait for every node's answer. Raises InputError for the first that is an error."""
-    wait_for_all(list(answers.values()), f"{', '.join(names[node] for node in answers)} to take in the data", say)
+    wait_for_all(list(answers.values()), patience)
     results = {}
     for node, answer in answers.items():
         try:

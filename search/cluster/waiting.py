@@ -9,14 +9,17 @@ import ray
 from search.cluster.placement import GPU_MEMORY
 from search.engine.interrupt import POLL_S, told_to_end
 
-WAITING_S = 30.0  # without anything that ends or runs, after which it is said what is waited for
+WAITING_S = 30.0  # after which it is said what is waited for
 
 
 class Patience:
-    """Says what is waited for once nothing came for WAITING_S; then only after twice as long each time."""
+    """Says what is waited for once nothing came for WAITING_S; then only after twice as long each time.
 
-    def __init__(self, what: str, say: Callable[[str], None]) -> None:
-        self.what, self.say = what, say
+    why: says what it may wait for, in words.
+    """
+
+    def __init__(self, what: str, say: Callable[[str], None], why: Callable[[], str] | None = None) -> None:
+        self.what, self.say, self.why = what, say, why or what_is_free
         self.came()
 
     def came(self) -> None:
@@ -27,7 +30,7 @@ class Patience:
         """Say what is waited for, where it is time."""
         if time.monotonic() - self.since >= self.wait_s:
             self.since, self.wait_s = time.monotonic(), 2 * self.wait_s
-            self.say(f"waiting for {self.what}: {what_is_free()}")
+            self.say(f"waiting for {self.what}: {self.why()}")
 
 
 def results(references: Sequence[Any], what: str, say: Callable[[str], None]) -> list[Any]:
@@ -35,13 +38,14 @@ def results(references: Sequence[Any], what: str, say: Callable[[str], None]) ->
 
     what: said where none of them returns for long.
     """
-    wait_for_all(references, what, say)
+    patience = Patience(what, say)
+    wait_for_all(references, patience)
     return list(ray.get(list(references)))
 
 
-def wait_for_all(references: Sequence[Any], what: str, say: Callable[[str], None]) -> None:
+def wait_for_all(references: Sequence[Any], patience: Patience) -> None:
     """Wait until all remote calls have returned or failed. Raises KeyboardInterrupt once SIGTERM came."""
-    waited_for, patience = list(references), Patience(what, say)
+    waited_for = list(references)
     while waited_for:
         done, waited_for = wait(waited_for, len(waited_for))
         if done:
@@ -67,4 +71,4 @@ def what_is_free() -> str:
         for name, (size, unit) in units.items()
         if name in all_of
     ]
-    return f"{', '.join(parts)} are free; workers start, or other jobs have the rest"
+    return f"{', '.join(parts)} are free; workers start or are at it, or other jobs have the rest"

@@ -106,8 +106,10 @@ class Search:
         self.held: list[str] = []  # reasons, since a trial last had a new epoch
         self.n_held_on = Counter[str]()  # by the id of the node
         self.last_held: str | None = None
+        failed = [record for record in read_records(run) if record.status is TrialStatus.FAILED]
+        self.failed_before = {record.trial_id for record in failed}  # and are tried again, where that was from outside
         self.failed: list[str] = []  # what the last trials failed with, since another ended otherwise
-        self.cause = ""  # why the search ends before its time
+        self.cause = ""  # why the search ends before its time, and what to do
         self.confirming: tuple[TrialSpec, ...] | None = None
 
     def bring_files(self) -> None:
@@ -163,7 +165,7 @@ class Search:
                 run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), callbacks)
             if self.cause:
                 baselines.cancel()
-                raise InputError(f"{self.cause}; mend it, then go on with --resume {quoted(self.run)}")
+                raise InputError(self.cause)
             is_unfinished = self.searcher.n_open and not events.is_closed and not self.writer.trouble
             if is_unfinished or told_to_end.is_set():
                 baselines.cancel()
@@ -226,18 +228,25 @@ class Search:
             self.held.clear()
             self.log.note("nothing more is tried there")
         elif len(self.held) >= N_HELD:
-            self.cause = f"no trial can start: {reason}"
+            self.cause = f"no trial can start: {reason}; mend it, then go on with --resume {quoted(self.run)}"
             self.stop()
 
     def _judge_failure(self, record: TrialRecord) -> None:
-        """End the search where trials in a row fail alike: the next would too, and none is to be lost."""
+        """End the search where trials in a row fail alike, before those that are left do.
+
+        One that failed in an earlier sitting too does not count, so that each sitting comes past the last one's.
+        """
         if record.status is not TrialStatus.FAILED:
             self.failed.clear()
-            return
-        reason = re.sub(r"\d+", "N", record.error or "")  # as of the epoch
-        self.failed = [*(other for other in self.failed if other == reason), reason]
-        if len(self.failed) >= N_ALIKE:
-            self.cause = f"{len(self.failed)} trials in a row failed alike: {record.error}"
+        elif record.trial_id not in self.failed_before:
+            reason = re.sub(r"\d+", "N", record.error or "")  # as of the epoch
+            self.failed = [*(other for other in self.failed if other == reason), reason]
+        if len(self.failed) >= N_ALIKE and self.searcher.n_open + self.searcher.n_left and not self.cause:
+            run = quoted(self.run)
+            again = f"then go on with --resume {run}"
+            anew = f"and give --from {run}, or go on with the others by --resume {run}"
+            alike = f"{len(self.failed)} trials in a row failed alike: {record.error}"
+            self.cause = f"{alike}; mend it, {again if record.is_outside else anew}"
             self.stop()
 
     def is_held(self, spec: TrialSpec) -> bool:

@@ -46,11 +46,12 @@ def note_resumed(run: Path, task: Task) -> list[str]:
     _require_utf8(run)
     facts = read_run_facts(run)
     today = versions()
-    sitting = {"command": task.command, "git_commit": git_commit(), "versions": today, "time": _now()}
     last = [facts, *facts.get("resumed", [])][-1]["versions"]
     packed = {} if facts.get("resumed") else task.pack.manifest["versions"]  # which stand among the run's own
     compared = {name: now for name, now in today.items() if name not in packed}
     changes = [f"{name} {last[name]} -> {now}" for name, now in compared.items() if last.get(name, now) != now]
+    made_by = {"command": task.command, "git_commit": git_commit(), "versions": today, "time": _now()}
+    sitting = {**made_by, "changes": changes}
     facts["dataset"]["path"] = str(task.pack.folder.resolve())
     facts["n_trials"] = task.n_trials
     facts["options"] |= task.options
