@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what docs/results holds, in order: three to four hours of two cores for all of it (references: about 85 minutes).
+# Makes what docs/results holds, in order: four to five hours of two cores for all of it (questions: about 70 minutes).
 #
 #   benchmarks/evidence.sh IMAGES FOLDER [native] [encoder] [references] [questions]
 #

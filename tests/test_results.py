@@ -187,3 +187,51 @@ def test_half_of_the_contrast_of_faint_spots_is_left() -> None:
     )
     shares = [float(value) for trial, value in row.items() if PICK["trial_id"] in trial]
     assert shares == [pytest.approx(0.5, abs=0.05)]
+
+
+CONCLUSIONS = {
+    ("network", "jjnet", "resnet", "psnr_db"): (r"ahead of ResNet by (\S+) dB", 6),
+    ("network", "jjnet", "smallxception", "psnr_db"): (r"of SmallXception by (\d\.\d+), in 6 of 6 pairs each", 6),
+    ("network", "jjnet", "denseunet", "psnr_db"): (r"of DenseUnet by (\S+) dB", 1),
+    ("training quality", "50", "75", "psnr_db"): (r"50 is better than 75 by (\S+) dB", 3),
+    ("training quality", "50", "random", "psnr_db"): (r"and than random by (\d\.\d+), for 3 of 3", 3),
+    ("loss", "hf", "mse", "psnr_db"): (r"the high-frequency loss is better by (\S+) dB", 3),
+    ("loss", "hf", "mse", "ssim"): (r"dB and (\d\.\d+) of SSIM, for 3 of 3", 3),
+    ("activation", "tanh", "none", "psnr_db"): (r"It cannot be told: (\S+) dB apart, tanh better for 2 of 3", 2),
+    ("activation", "none", "tanh", "ssim"): (r"none by SSIM for (2) of 3", 2),
+}
+AXES = {"network": "architecture", "training quality": "training_quality", "activation": "output_activation"}
+
+
+@pytest.mark.parametrize("pair", CONCLUSIONS, ids=" ".join)
+def test_what_is_concluded_by_pairs_is_what_the_table_says(pair: tuple[str, str, str, str]) -> None:
+    axis, first, second, measure = pair
+    words, n_better = CONCLUSIONS[pair]
+    ((told,),) = [re.findall(words, " ".join((RESULTS / "README.md").read_text().split()))]
+    found = {
+        (row["first"], row["second"]): row
+        for row in _table("questions/conclusions.csv")
+        if row["axis"] == AXES.get(axis, axis)
+    }
+    row = found.get((first, second)) or found[(second, first)]
+    is_turned = (first, second) not in found
+    difference, n = float(row[measure]) * (-1 if is_turned else 1), int(float(row[f"{measure}_n"]))
+    better = int(float(row[f"{measure}_better"]))
+    assert (n - better if is_turned else better) == n_better
+    if "." in told:
+        assert f"{difference:.{len(told.partition('.')[2])}f}" == told
+
+
+def test_jjnet_is_ahead_of_every_other_network_and_the_filter_of_all_but_one_trial() -> None:
+    rows = [
+        row for row in _table("questions/conclusions.csv") if row["axis"] == "architecture" and row["first"] == "jjnet"
+    ]
+    assert len(rows) == 7
+    assert all(float(row["psnr_db"]) > 0 and row["psnr_db_better"] == row["psnr_db_n"] for row in rows)
+    first, second, *_ = _table("questions/trials.csv")  # the fewest bytes first
+    assert (first["architecture"], first["loss"], second["architecture"]) == ("jjnet", "hf", "linear")
+    told = " ".join((RESULTS / "README.md").read_text().split())
+    for row in (first, second):
+        assert f"{100 * float(row['bytes_at_parity']):.1f} %" in told
+    dead = {row["architecture"] for row in _table("questions/trials.csv") if row["status"] == "dead"}
+    assert dead == {"jjnet", "resnet"}
