@@ -169,7 +169,7 @@ def _matrices(findings: Findings, split: str) -> list[Table | None]:
     by_quality = replace(shown, cell=_means_cell, part_title=lambda row: f"JPEG-{row['input_quality']} restored")
     return [
         lay_out("bytes_at_parity", parity, replace(shown, cell=_parity_cell, part_title=_system_title), words),
-        lay_out("networks_at_quality", frame, replace(by_quality, is_open=split == "validation"), words),
+        lay_out("networks_at_quality", frame, replace(by_quality, is_open=split == findings.run.deciding_split), words),
     ]
 
 
