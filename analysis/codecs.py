@@ -115,7 +115,7 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple
 
     Files of a pack are as Pillow writes them: their times are those of the JPEG restored. Optimised Huffman tables
     change no pixel, so a finalist is compared at the qualities at which such files were tried, by their bytes; where
-    these are too few, as Pillow writes them, which is said.
+    these are too few, as Pillow writes them.
     """
     scores = run.scores
     able = [record.trial_id for record in run.finalists if record.trial_id not in suspects]
@@ -142,10 +142,7 @@ def _restored(run: Run, files: pd.DataFrame, suspects: Collection[str]) -> tuple
     rows = rows[~rows["name"].isin(enough) | rows["optimised"].notna()]
     rows["file_bytes"] = rows["optimised"].where(rows["name"].isin(enough), rows["file_bytes"])
     rows[TIMES] = rows[TIMES].where(rows["name"].isin(of_pack))
-    as_packed = sorted({*of_pack} & {*rows["name"]} - {*enough})
-    plain = f"Counted as Pillow writes files by default, optimised ones being unknown: {', '.join(as_packed)}."
-    notes = ((note, elsewhere), (plain, as_packed))
-    return rows[FILE_COLUMNS], tuple(line for line, named in notes if named)
+    return rows[FILE_COLUMNS], (note,) if elsewhere else ()
 
 
 def _points(

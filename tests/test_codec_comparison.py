@@ -277,7 +277,6 @@ def test_a_restored_file_is_counted_with_optimised_huffman_tables_where_these_we
     del better[("jpeg-optimised", 75)]  # bytes of two kinds of files make no line
     few = _findings(tmp_path / "few", CODECS | better).codecs
     assert few.ways.set_index("name").loc[ID, "share_all"] == pytest.approx(before.loc[ID, "share_all"])
-    assert any(note.startswith("Counted as Pillow writes files by default") and ID in note for note in few.notes)
 
 
 def test_times_are_medians_over_images_and_the_trials_of_a_network(tmp_path: Path) -> None:

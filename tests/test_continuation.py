@@ -81,7 +81,7 @@ def test_the_two_are_the_cells_of_a_space(run: Path) -> None:
 
 def test_a_stopped_parent_may_be_taken_to_the_epochs_it_was_meant_to_have(run: Path) -> None:
     stopped = replace(_find(run).parent, epochs_run=1, status=TrialStatus.STOPPED)
-    found = Continuation(run, stopped, replace(SPEC, parent=SPEC.trial_id), {})
+    found = Continuation(run, stopped, replace(SPEC, parent=SPEC.trial_id), {}, "demo")
     specs = [TrialSpec(**{**found.space.fields, **cell}) for cell in found.space.first_parameters()]
     assert specs == [SPEC, found.child]
 
