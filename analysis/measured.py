@@ -71,7 +71,7 @@ def read_restoring(run: Run) -> tuple[pd.DataFrame, tuple[str, ...]]:
     threads = rows["n_threads"].astype(int).map(lambda n: f"{n} thread{'s' if n > 1 else ''}").astype(str)
     rows["restored_on"] = rows["device"].where(rows["device"] != "CPU", "CPU, " + threads)
     networks = {record.trial_id: str((record.spec.architecture, record.spec.size)) for record in run.trials}
-    same = [rows["trial_id"].map(networks).fillna(rows["trial_id"]), rows["restored_on"]]
+    same = [rows["trial_id"].map(lambda name: networks.get(name, name)).astype(str), rows["restored_on"]]
     rows["restore_ms"] = rows.groupby(same)["restore_ms"].transform("median")
     own = {name: (name.removeprefix("own_"), "median") for name in ("own_encode_ms", "own_decode_ms")}
     firsts = {name: (name, "first") for name in ("restore_ms", "restored_on")}
