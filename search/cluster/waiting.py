@@ -19,7 +19,7 @@ class Patience:
     """
 
     def __init__(self, what: str, say: Callable[[str], None], why: Callable[[], str] | None = None) -> None:
-        self.what, self.say, self.why = what, say, why or what_is_free
+        self.what, self.say, self.why = what, say, why
         self.came()
 
     def came(self) -> None:
@@ -30,7 +30,7 @@ class Patience:
         """Say what is waited for, where it is time."""
         if time.monotonic() - self.since >= self.wait_s:
             self.since, self.wait_s = time.monotonic(), 2 * self.wait_s
-            self.say(f"waiting for {self.what}: {self.why()}")
+            self.say(f"waiting for {self.what}: {self.why() if self.why else what_is_free()}")
 
 
 def results(references: Sequence[Any], what: str, say: Callable[[str], None]) -> list[Any]:
