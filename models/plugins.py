@@ -1,7 +1,7 @@
 """Networks, losses and a space of one's own: a file of Python that a search is given, and every process of it loads.
 
 NETWORKS = {name: function} and LOSSES = {name: function} are what `models.build.ARCHITECTURES` and a loss of
-`models.losses` are; SPACE is a `search.space.spaces.Space`. A search knows them as FILE.name, the file's name
+`models.losses` are; SPACE is a `search.space.space.Space`. A search knows them as FILE.name, the file's name
 without ".py".
 """
 

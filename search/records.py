@@ -39,6 +39,8 @@ class TrialRecord:
     input_bytes_at_parity: what files that nobody restores have in its place; 1 of JPEG as it is.
     viewable_ssim: their mean SSIM at as many bytes as bytes_at_parity says: how files look that nobody restores.
     quality_at_parity: whose files take so many bytes, between the monitored ones.
+    channels: of files of an encoder of its own, what luma and chroma take and lose at the monitored quality nearest to
+        it, see `search.trial.channels`.
     is_outside: of a failed trial, that what failed it lies outside of it, so that --resume tries it again.
     """
 
@@ -64,6 +66,7 @@ class TrialRecord:
     input_bytes_at_parity: float | None = None
     viewable_ssim: float | None = None
     quality_at_parity: float | None = None
+    channels: Mapping[str, float] | None = None
 
     @property
     def has_ended(self) -> bool:

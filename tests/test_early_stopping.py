@@ -64,6 +64,24 @@ def test_one_in_three_and_what_shows_nothing_is_the_weakest() -> None:
     assert rungs.is_weak("fifth", 1, math.inf)
 
 
+def test_where_cost_is_minimised_too_a_trial_is_compared_with_those_that_cost_no_more() -> None:
+    brackets = brackets_of(SCALES["demo"], 8, [], minimises_macs=True)
+    dear, cheap = TrialSpec("native10k", epochs=8), TrialSpec("native1k", epochs=8)
+    assert not brackets.is_weak(dear, 2, 0.7)
+    assert not brackets.is_weak(cheap, 2, 0.9)  # nothing as cheap is better
+    assert brackets.is_weak(replace(cheap, seed=1), 2, 0.95)
+    assert brackets.is_weak(replace(dear, seed=1), 2, 0.92)
+    alone = brackets_of(SCALES["demo"], 8, [(dear, _curve(0.7, 0.7))])
+    assert alone.is_weak(cheap, 2, 0.9)
+
+
+def test_what_stored_curves_showed_has_its_cost_too() -> None:
+    dear, cheap = TrialSpec("native10k", epochs=8), TrialSpec("native1k", epochs=8)
+    brackets = brackets_of(SCALES["demo"], 8, [(dear, _curve(0.7, 0.7))], minimises_macs=True)
+    assert not brackets.is_weak(cheap, 2, 0.9)
+    assert brackets.is_weak(replace(dear, seed=1), 2, 0.8)
+
+
 def test_rungs_hold_what_a_stored_curve_showed_there_and_not_later() -> None:
     earlier, short = replace(SPEC, seed=1), replace(SPEC, seed=2)
     rungs = brackets_of(SCALES["demo"], 8, [(earlier, _curve(None, 0.8, 0.5)), (short, _curve(0.1))]).of(SPEC)

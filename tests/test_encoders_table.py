@@ -8,7 +8,7 @@ import pytest
 
 from analysis.findings import find
 from analysis.run import open_run
-from analysis.tables.encoders import encoders_frame, encoders_table
+from analysis.tables.encoders import channels_frame, encoders_frame, encoders_tables
 from search.records import TrialRecord, append_record
 from search.space.spec import FILTER, TrialSpec, TrialStatus
 from tests.run_fixture import plan, write_run
@@ -43,9 +43,31 @@ def test_each_encoder_has_its_best_value_of_each_way_and_ranks_are_compared(tmp_
     assert frame.loc["jpeg"].to_list() == pytest.approx([1.0, 0.9, 0.7, 0.8])
     assert frame.loc["avif", "filter"] == pytest.approx(0.6)
     assert frame["network"].isna().to_list() == [False, False, True, True]
-    table = encoders_table(findings)
+    table, _ = encoders_tables(findings)
     assert table is not None
     assert table.below == ("Ranks alone and with the linear filter: Spearman's correlation -1.00 over 4 encoders.",)
+
+
+def test_luma_and_chroma_are_those_of_the_best_trial_of_each_way(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [plan()])
+    names = ("chroma_bytes", "chroma_error", "luma_removed", "chroma_removed")
+    for place, name in enumerate(ENCODERS):
+        shares = dict(zip(names, (0.1 + place / 10, 0.6, 0.2, 0.5), strict=True))
+        append_record(run, replace(_record(replace(FILTER, encoder=name), 1.0, 0.9), channels=shares))
+    for share in (0.7, 0.6):
+        network = TrialSpec("native1k", epochs=3, encoder="jpeg", seed=round(10 * share))
+        append_record(run, replace(_record(network, 1.0, share), channels=dict.fromkeys(names, share)))
+    findings = find(open_run(run))
+    frame = channels_frame(findings)
+    assert (frame.loc[0, "encoder"], frame.loc[0, "way"]) == ("jpeg", "network")
+    assert frame.loc[0, list(names)].to_list() == pytest.approx([0.6] * 4)
+    assert len(frame) == 1 + len(ENCODERS)
+    _, table = encoders_tables(findings)
+    assert table is not None
+    assert table.below[1] == (
+        "The median of 4 encoders with the linear filter: colour takes 25% of the bytes, chroma has 60% of the squared "
+        "error; restoring removes 50% of that and 20% of luma's."
+    )
 
 
 def test_a_filter_beside_a_finalist_is_none_of_the_screening(tmp_path: Path) -> None:
@@ -79,4 +101,4 @@ def test_a_network_is_held_against_the_filter_of_its_own_files(tmp_path: Path) -
 
 def test_a_run_of_the_packs_own_files_has_no_such_table(tmp_path: Path) -> None:
     findings = find(open_run(write_run(tmp_path / "run", [plan()])))
-    assert encoders_table(findings) is None
+    assert encoders_tables(findings) == (None, None)

@@ -1,6 +1,6 @@
 """The commands that README.md and docs/ name are ones that lowq takes.
 
-Those of cluster.md are run, by tests/cluster; those of analysis/ have no options.
+Those of cluster.md are run, by tests/cluster.
 """
 
 import argparse
@@ -43,3 +43,19 @@ def test_a_command_of_a_page_is_taken(page: str, program: str, arguments: str) -
 def test_what_no_program_takes_is_found() -> None:
     with pytest.raises(Exception, match="invalid choice"):
         PARSERS["models"](["restoer", "IN"])
+
+
+FOREIGN = ("SSH still not available", "rsync: command not found", "ensurepip is not available")  # ssh's, Python's
+
+
+def test_what_the_clusters_page_says_is_printed_is_said_by_the_search() -> None:
+    sources = [path for path in (ROOT / "search").rglob("*") if path.suffix in (".py", ".sh")]
+    said = "".join(path.read_text() for path in sources)
+    table = (ROOT / "docs" / "cluster.md").read_text().partition("| symptom | fix |")[2].partition("\n\n")[0]
+    symptoms = [
+        quoted for row in table.splitlines()[2:] for quoted in re.findall(r"says? `([^`]+)`|^\| `([^`]+)`", row)
+    ]
+    lines = [one or other for one, other in symptoms]
+    assert len(lines) > len(FOREIGN)
+    for line in lines:
+        assert line in FOREIGN or all(part in said for part in re.split(r"\d[\d.]*", line)), line

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 import sqlalchemy
@@ -18,7 +19,7 @@ from search.space.scale import SCALES
 from search.space.space import Space
 from search.space.spaces import SPACES
 from search.space.spec import TrialSpec, TrialStatus
-from search.space.values import resolve
+from search.space.values import LogRange, resolve
 
 SPACE = SPACES["full"]
 CELLS = SPACE.cells()
@@ -253,6 +254,24 @@ def test_no_proposal_costs_more_than_the_cap_and_optuna_knows_what_it_costs() ->
     assert all(spec.macs_per_pixel <= 10_000 for spec in host.announced)
     assert {spec.architecture for spec in host.announced} >= {"native1k", "native10k"}
     assert all(trial.constraints for trial in searcher.study.trials)
+
+
+def test_where_cost_is_minimised_too_every_second_proposal_costs_no_more_than_one_by_chance() -> None:
+    sampled = {"width": (8, 16, 24, 32, 48, 64), "learning_rate": LogRange(1e-3, 4e-3)}
+    axes = {**SPACES["smoke"].axes, "architecture": ("native10k",)}
+    means = {}
+    for minimises_macs in (False, True):
+        space = replace(SPACES["smoke"], axes=axes, sampled=sampled, minimises_macs=minimises_macs)
+        host = Host(lambda spec: _record(spec, share=1 / spec.macs_per_pixel))
+        searcher, _ = _searcher(host, space=space, n_trials=60)
+        specs = _run(searcher, 60)[20:]
+        means[minimises_macs] = [
+            float(np.mean([spec.macs_per_pixel for spec in specs[parity::2]])) for parity in (0, 1)
+        ]
+        again, _ = _searcher(Host(host.settled), space=space, n_trials=60)
+        assert _run(again, 60)[20:] == specs
+    (free, as_free), (chosen, capped) = means[False], means[True]
+    assert capped < 0.8 * min(chosen, free, as_free)
 
 
 def test_nothing_is_proposed_that_finds_no_room() -> None:

@@ -85,6 +85,17 @@ def test_linear_is_a_trial_without_epochs_that_beats_its_input(small_pack: Packe
     assert TrialRecord.from_json(record.to_json()) == record
 
 
+def test_of_files_of_an_encoder_of_its_own_it_is_measured_what_luma_and_chroma_take(
+    small_pack: PackedDataset, tmp_path: Path
+) -> None:
+    assert _ran(LINEAR, small_pack, LocalStore(tmp_path)).channels is None
+    record = _ran(replace(LINEAR, encoder="jpeg-c0.6"), small_pack, LocalStore(tmp_path))
+    assert record.channels is not None
+    assert set(record.channels) == {"chroma_bytes", "chroma_error", "luma_removed", "chroma_removed"}
+    assert all(0 < share < 1 for share in record.channels.values())
+    assert TrialRecord.from_json(record.to_json()) == record
+
+
 def test_linear_is_scored_on_validation_images_and_leaves_samples(small_pack: PackedDataset, tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     _ran(LINEAR, small_pack, store)

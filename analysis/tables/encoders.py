@@ -1,4 +1,4 @@
-"""The table of encoders: what their files need alone, with the linear filter, with a network, and how these agree."""
+"""The tables of encoders: what their files need alone and restored, and what luma and chroma take and lose."""
 
 import pandas as pd
 from scipy.stats import spearmanr
@@ -7,13 +7,36 @@ from analysis.findings import Findings
 from analysis.tables.spec import Layout, Table, lay_out
 
 LEAST_RANKED = 4  # encoders, for a correlation of ranks
+CHANNELS = ("chroma_bytes", "chroma_error", "luma_removed", "chroma_removed")
 WAYS = {"alone": "alone", "filter": "with the linear filter", "network": "with the best network"}
 
 
-def encoders_table(findings: Findings) -> Table | None:
-    """Return the table of the encoders that a run tried."""
+def encoders_tables(findings: Findings) -> tuple[Table | None, ...]:
+    """Return the table of the encoders that a run tried, and that of their luma and chroma."""
     reference = f"JPEG-{findings.run.reference_quality}"
-    return lay_out("encoders", encoders_frame(findings), Layout(below=_below), {"reference": reference})
+    return (
+        lay_out("encoders", encoders_frame(findings), Layout(below=_below), {"reference": reference}),
+        lay_out("luma_and_chroma", channels_frame(findings), Layout(below=_below_channels)),
+    )
+
+
+def channels_frame(findings: Findings) -> pd.DataFrame:
+    """Tabulate shares of luma and chroma, see `search.trial.channels`, by encoder and way, the best trial of each.
+
+    quality: the one that parity is at, about which they were measured.
+    """
+    rows = [
+        (
+            *(r.spec.encoder, "network" if r.spec.is_trained else "filter", r.bytes_at_parity, r.quality_at_parity),
+            *(r.channels.get(name) for name in CHANNELS),
+        )
+        for r in findings.run.records
+        if r.channels and r.trial_id not in findings.study.unfit
+    ]
+    columns = ["encoder", "way", "share", "quality", *CHANNELS]
+    tried = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+    tried["restored"] = tried["way"].map(WAYS)
+    return tried.sort_values("share", kind="stable").drop_duplicates(["encoder", "way"]).reset_index(drop=True)
 
 
 def encoders_frame(findings: Findings) -> pd.DataFrame:
@@ -50,4 +73,17 @@ def _below(frame: pd.DataFrame) -> tuple[str, ...]:
             lines.append(
                 f"Ranks {WAYS[one]} and {WAYS[other]}: Spearman's correlation {found:.2f} over {len(both)} encoders."
             )
+    return tuple(lines)
+
+
+def _below_channels(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say what the middle one of the encoders has that a way was tried with."""
+    lines = []
+    for way, own in frame.groupby("restored", sort=False):
+        middle = own[list(CHANNELS)].median()
+        lines.append(
+            f"The median of {len(own)} encoders {way}: colour takes {middle['chroma_bytes']:.0%} of the bytes, chroma "
+            f"has {middle['chroma_error']:.0%} of the squared error; restoring removes {middle['chroma_removed']:.0%} "
+            f"of that and {middle['luma_removed']:.0%} of luma's."
+        )
     return tuple(lines)

@@ -294,5 +294,5 @@ class Search:
             curves = {record.spec: record.curve for record in self.records}
             curves |= {spec: curve_of(store.load(spec.trial_id) or b"") for spec in self.unfinished}
             of_search = [(spec, curve) for spec, curve in curves.items() if not self.task.confirms(spec)]
-            brackets = brackets_of(self.task.scale, self.task.epochs, of_search)
+            brackets = brackets_of(self.task.scale, self.task.epochs, of_search, self.task.space.minimises_macs)
         return EarlyStopping(self.checkpoints, brackets, self.task.seed)

@@ -12,16 +12,16 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.engine.early_stopping import METRIC
+from search.engine.endings import SPEAKS_NOT, bests_by_epoch, ending, rank
 from search.engine.mirror import Mirror
 from search.engine.surrogate import Settings, draw, sample
 from search.records import TrialRecord
 from search.space.space import Cell, Space
-from search.space.spec import TrialSpec, TrialStatus
+from search.space.spec import TrialSpec
 
 CELL_EVERY = 3  # every so many proposals one is a cell that was never tried
 N_CANDIDATES, N_DRAWS = 100, 1000  # settings that the surrogate chooses from, and draws until so many are new
 MACS = "macs_per_pixel"
-SPEAKS_NOT = (TrialStatus.DEAD, TrialStatus.DIVERGED)  # what these showed before says nothing of where to look
 
 
 class Host(Protocol):
@@ -93,7 +93,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         """
         records, self.unfinished = list(records), deque(unfinished)
         self.known = {record.trial_id for record in records} | {spec.trial_id for spec in self.unfinished}
-        told = [self._remembered(record, *_told(record)) for record in records]
+        told = [self._remembered(record, *ending(record)) for record in records]
         told += [self._remembered(record, TrialState.PRUNED, None) for record in earlier]
         for trial in filter(None, told):
             self._add(trial)
@@ -153,11 +153,13 @@ class LowqSearch(Searcher):  # type: ignore[misc]
     def _promising(self, cell: Mapping[str, Any]) -> TrialSpec | None:
         """Return what the surrogate expects most of, in a cell where one is given; None where there is nothing new."""
         rng = np.random.default_rng((self.seed, len(self.known)))  # the same after a crash
+        most_macs = self._most_macs(cell, rng)
         candidates: dict[TrialSpec, Settings] = {}
         for _ in range(N_DRAWS):
             parameters, settings = draw(self.space, cell, rng)
             spec = self.make_spec(parameters)
-            if spec not in candidates and spec.trial_id not in self.known and self._fits(spec):
+            is_new = spec not in candidates and spec.trial_id not in self.known
+            if is_new and spec.macs_per_pixel <= most_macs and self._fits(spec):
                 candidates[spec] = settings
             if len(candidates) == N_CANDIDATES:
                 break
@@ -165,8 +167,18 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         if not candidates or not ended:
             return next(iter(candidates), None)
         tried = [draw(self.space, trial.params, rng)[1] for trial in ended]
-        promise = sample(tried, [_rank(trial) for trial in ended], list(candidates.values()), rng)
+        promise = sample(tried, [rank(trial) for trial in ended], list(candidates.values()), rng)
         return list(candidates)[int(np.argmin(promise))]
+
+    def _most_macs(self, cell: Mapping[str, Any], rng: np.random.Generator) -> float:
+        """Return what the next proposal costs at most, where multiply-accumulates are minimised too.
+
+        Every second one is to be the best of those that cost no more than one drawn by chance: the constraint method
+        (Haimes et al. 1971), which finds every point of a front with one objective at a time.
+        """
+        if not self.space.minimises_macs or len(self.known) % 2 == 0:
+            return math.inf
+        return self.make_spec(draw(self.space, cell, rng)[0]).macs_per_pixel
 
     def _ask(self, drawn: dict[str, Any]) -> optuna.trial.Trial:
         self.study.enqueue_trial(drawn)
@@ -217,7 +229,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
             if remembered is not None:
                 self._add(remembered)
             return
-        state, value = _told(record)
+        state, value = ending(record)
         told = self.study.tell(trial, value, state=state)
         if self.mirror:
             self.mirror.add(told)
@@ -256,39 +268,15 @@ class LowqSearch(Searcher):  # type: ignore[misc]
             return None
         fixed = optuna.trial.FixedTrial(drawn)
         self.space.suggest(fixed)
-        bests: dict[int, float] = {}
-        for row in record.curve if record.status not in SPEAKS_NOT else ():
-            shown = row.get("bytes_at_parity")
-            if shown is not None:
-                bests[int(row["epoch"] or 0)] = min([shown, *bests.values()])
         return optuna.trial.create_trial(
             state=state,
             value=value,
             params=drawn,
             distributions=fixed.distributions,
-            intermediate_values=bests,
+            intermediate_values=bests_by_epoch(record),
             user_attrs={"trial_id": record.trial_id},
         )
 
 
 def _values(space: Space, spec: TrialSpec) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in (*space.axes, *space.sampled)}
-
-
-def _told(record: TrialRecord) -> tuple[TrialState, float | None]:
-    """Return what Optuna is told: a failed trial is forgotten, so only a crash is one; a weak trial was pruned."""
-    match record.status:
-        case TrialStatus.COMPLETED if record.bytes_at_parity is not None:
-            return TrialState.COMPLETE, record.bytes_at_parity
-        case TrialStatus.FAILED:
-            return TrialState.FAIL, None
-        case _:
-            return TrialState.PRUNED, None
-
-
-def _rank(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
-    """Return what trials are ordered by: completed ones by their value, then who came further, then by value."""
-    if trial.state is TrialState.COMPLETE:
-        return -math.inf, trial.values[0]
-    shown = trial.intermediate_values
-    return -max(shown, default=0), min(shown.values(), default=math.inf)

@@ -79,7 +79,7 @@ def _run(plugin: Plugin) -> ModuleType:
 def _own_space(plugin: Plugin, module: ModuleType) -> Space | None:
     own = getattr(module, "SPACE", None)
     if own is not None and not isinstance(own, Space):
-        raise InputError(f"{plugin.name}.py: SPACE must be a search.space.spaces.Space, got {type(own).__name__}")
+        raise InputError(f"{plugin.name}.py: SPACE must be a search.space.space.Space, got {type(own).__name__}")
     return own
 
 

@@ -18,7 +18,8 @@ class Space:
     only: where given, the cells are those that agree with one of these; sampled: fields that Optuna draws besides,
     while the first trial of a cell has the usual values; fields: what the space fixes of every spec, over the scale's;
     scale: the one that "auto" means; n_trials: how many there are where nobody says, None: the scale's; stops_early:
-    whether weak trials are stopped; tests_all: whether every trial that completes is scored on test images, or only the
+    whether weak trials are stopped; minimises_macs: whether multiply-accumulates a pixel are a second objective beside
+    bytes at parity; tests_all: whether every trial that completes is scored on test images, or only the
     scale's few best; confirms: whether the best are trained again with other seeds. screens: families of encoders of
     which n_screened are tried with the closed-form filter first; the n_kept best of them become an axis.
     """
@@ -31,6 +32,7 @@ class Space:
     scale: str = "auto"
     n_trials: int | None = None
     stops_early: bool = True
+    minimises_macs: bool = False
     tests_all: bool = False
     confirms: bool = False
     screens: TableShapes | None = None

@@ -92,9 +92,14 @@ SPACES: Mapping[str, Space] = {
             "training_quality": (USEFUL_RANGE,),
             "output_activation": ("none",),
         },
-        sampled={"learning_rate": LogRange(1e-3, 4e-3), "ssim_weight": SSIM_WEIGHTS},
+        sampled={
+            "learning_rate": LogRange(1e-3, 4e-3),
+            "ssim_weight": SSIM_WEIGHTS,
+            "width": (None, 16, 32),  # None: as the network's name says
+        },
         fields={"ssim_weight": SSIM_WEIGHT, ENCODER: "jpeg"},
         scale="small",
+        minimises_macs=True,
         n_trials=16,
         confirms=True,
         screens=TableShapes(

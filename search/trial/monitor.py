@@ -9,7 +9,7 @@ the four counts.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import keras
@@ -51,7 +51,8 @@ class Monitor:
     """Fixed validation images: originals float32 [N, H, W, 3], degraded[quality] uint8 the same, and their scores.
 
     file_bytes: quality -> mean bytes of their files; told_tables: quality -> float32 [8]. reference: the scores of
-    JPEG-75 and JPEG-50 as they are stored today, whatever encoder is monitored; reference_bytes: JPEG-75's.
+    JPEG-75 and JPEG-50 as they are stored today, whatever encoder is monitored; reference_bytes: JPEG-75's. images:
+    their numbers in the pack.
     """
 
     originals: NDArray[np.float32]
@@ -62,14 +63,15 @@ class Monitor:
     reference: Scores
     reference_bytes: float
     least_viewable_ssim: float | None = None
+    images: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def read(self, model: keras.Model) -> Reading:
         """Restore the monitored images and compare."""
-        restored = {
-            quality: to_8_bits(restore(model, images, self.told_tables[quality]))
-            for quality, images in self.degraded.items()
-        }
-        return self.compare(restored)
+        return self.compare({quality: self.restore(model, quality) for quality in self.degraded})
+
+    def restore(self, model: keras.Model, quality: int) -> NDArray[np.uint8]:
+        """Restore the monitored images of a quality: uint8 [N, H, W, 3]."""
+        return to_8_bits(restore(model, self.degraded[quality], self.told_tables[quality]))
 
     def compare(self, restored: dict[int, NDArray[np.uint8]]) -> Reading:
         """Return the reading for restored images, uint8 [N, H, W, 3] for each monitored quality."""
@@ -155,6 +157,7 @@ def _read_monitor(key: ByFingerprint, split: str, protocol: Protocol) -> Monitor
         reference=reference,
         reference_bytes=stored_sizes[REFERENCE_QUALITY],
         least_viewable_ssim=protocol.least_viewable_ssim,
+        images=images,
     )
 
 

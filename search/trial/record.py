@@ -13,6 +13,7 @@ from search.records import TrialRecord
 from search.scoring.scores import restoring_ms
 from search.space.scale import Protocol
 from search.space.spec import TrialSpec, TrialStatus
+from search.trial.channels import channel_shares, chroma_bytes
 from search.trial.monitor import Monitor
 from search.trial.provenance import node_name, versions
 
@@ -34,6 +35,7 @@ def record_of(
         scored = state.best_epoch if spec.restore_best else state.epoch
         seen = next((row for row in state.curve if row["epoch"] == scored), {})
     share = seen.get("bytes_at_parity")
+    quality = None if share is None else monitor.quality_at(share)
     return TrialRecord(
         spec=spec,
         status=status,
@@ -44,7 +46,8 @@ def record_of(
         input_margin=as_input.margin,
         input_bytes_at_parity=as_input.bytes_at_parity,
         viewable_ssim=None if share is None else monitor.viewable_ssim(share),
-        quality_at_parity=None if share is None else monitor.quality_at(share),
+        quality_at_parity=quality,
+        channels=None if quality is None or spec.returns_input else _channels(pack, monitor, model, quality),
         seconds=sum(row["seconds"] or 0.0 for row in state.curve) if state else 0.0,
         curve=state.curve if state else (),
         parameters=model.count_params(),
@@ -55,6 +58,18 @@ def record_of(
         dataset_fingerprint=pack.fingerprint,
         versions=versions(),
     )
+
+
+def _channels(
+    pack: PackedDataset, monitor: Monitor, model: keras.Model, quality_at_parity: float
+) -> dict[str, float] | None:
+    """Return what luma and chroma take and lose near parity, of a pack whose files an encoder of its own writes."""
+    if pack.family is None:
+        return None
+    quality = min(monitor.degraded, key=lambda quality: abs(quality - quality_at_parity))
+    shares = channel_shares(monitor.originals, monitor.degraded[quality], monitor.restore(model, quality))
+    bytes_of_colour = chroma_bytes(pack.originals[monitor.images], pack.family.at(quality))
+    return None if shares is None else {"chroma_bytes": bytes_of_colour, **shares}
 
 
 def timed(record: TrialRecord, pack: PackedDataset, model: keras.Model, protocol: Protocol) -> TrialRecord:
