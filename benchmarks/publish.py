@@ -2,13 +2,14 @@
 
 python benchmarks/publish.py RUN docs/results/NAME [--camera SYSTEM]
 
-Nothing is worked out here: all files but run.json and crops.png are the report's own. Pictures of images are left out,
-but for small crops of one camera system, whose licence must allow it.
+Nothing is worked out here: all files but run.json, crops.png and the picked restorer, restorer.lowq, are the report's
+own. Pictures of images are left out, but for small crops of one camera system, whose licence must allow it.
 """
 
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from analysis.run import open_run
 
 TABLES = (
     *("evidence", "strict_steps", "codecs", "bytes_at_parity_test", "quality_test_full", "conclusions", "encoders"),
-    *("networks", "safety", "trials", "splits", "suspects"),
+    *("luma_and_chroma", "networks", "safety", "trials", "splits", "suspects"),
 )
 FIGURES = ("quality_and_bytes", "quality_curve")
 FACTS = (*("command", "space", "scale", "seed", "created", "git_commit", "versions", "dataset", "left_out"),)
+ROOT = Path(__file__).resolve().parent.parent
+LICENCE = "Apache-2.0"  # as lowq's own
 CROP_PX, ENLARGED, GAP_PX = 72, 3, 6
 
 
@@ -48,6 +51,9 @@ def publish(run: Path, out: Path, camera: str | None) -> None:
     facts["command"] = facts["command"].replace(pack, "PACK").replace(str(run), "RUN")
     told = {name: facts[name] for name in FACTS if name in facts}
     (out / "run.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    if json.loads((out / "pick.json").read_text())["trial_id"]:
+        export = ("export", run.resolve(), "-o", (out / "restorer.lowq").resolve(), "--licence", LICENCE)
+        subprocess.run([sys.executable, "-m", "models", *export], cwd=ROOT, check=True)
     if camera:
         write_crops(run, camera, out / "crops.png")
 

@@ -79,7 +79,7 @@ def test_what_stored_curves_showed_has_its_cost_too() -> None:
     dear, cheap = TrialSpec("native10k", epochs=8), TrialSpec("native1k", epochs=8)
     brackets = brackets_of(SCALES["demo"], 8, [(dear, _curve(0.7, 0.7))], minimises_macs=True)
     assert not brackets.is_weak(cheap, 2, 0.9)
-    assert brackets.is_weak(replace(dear, seed=1), 2, 0.8)
+    assert brackets.is_weak(replace(dear, seed=1), 2, 0.85)
 
 
 def test_rungs_hold_what_a_stored_curve_showed_there_and_not_later() -> None:

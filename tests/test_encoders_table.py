@@ -53,7 +53,8 @@ def test_luma_and_chroma_are_those_of_the_best_trial_of_each_way(tmp_path: Path)
     names = ("chroma_bytes", "chroma_error", "luma_removed", "chroma_removed")
     for place, name in enumerate(ENCODERS):
         shares = dict(zip(names, (0.1 + place / 10, 0.6, 0.2, 0.5), strict=True))
-        append_record(run, replace(_record(replace(FILTER, encoder=name), 1.0, 0.9), channels=shares))
+        record = _record(replace(FILTER, encoder=name), 1.0 + place / 10, 0.9 + place / 100)
+        append_record(run, replace(record, channels=shares))
     for share in (0.7, 0.6):
         network = TrialSpec("native1k", epochs=3, encoder="jpeg", seed=round(10 * share))
         append_record(run, replace(_record(network, 1.0, share), channels=dict.fromkeys(names, share)))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ FLAGS = (
     *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
     *("disable-component-update", "disable-sync", "disable-dev-shm-usage"),
 )
-WIDTHS = (1400, 600)
+WIDTHS, SCREEN_PX = (1400, 600), 900
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +63,19 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 @pytest.fixture
 def opened(chromium: Chrome, page: Path) -> Chrome:
     """The page, freshly opened from disk in a wide window."""
-    chromium.set_window_size(WIDTHS[0], 900)
+    chromium.set_window_size(WIDTHS[0], SCREEN_PX)
     chromium.get(page.as_uri())
     return chromium
 
 
 def _events(driver: Chrome) -> list[dict[str, Any]]:
     return [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+
+
+def _shown_files(page: Path) -> set[Path]:
+    """Return the files that a page shows beside itself."""
+    named = re.findall(r'(?:src|href)="([^":#]+\.(?:png|svg|jpg))"', page.read_text())
+    return {page.parent / name for name in named}
 
 
 def test_page_opens_without_an_error_and_asks_for_nothing_but_itself(chromium: Chrome, page: Path) -> None:
@@ -95,6 +102,17 @@ def test_nothing_is_wider_than_the_window(opened: Chrome, width: int, tmp_path: 
     screenshot = tmp_path / f"page-{width}.png"
     assert opened.save_screenshot(str(screenshot))
     assert screenshot.stat().st_size > 10_000
+
+
+def test_the_whole_report_of_eight_trials_takes_four_megabytes_and_twelve_screens_folded(
+    chromium: Chrome, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", [plan(seed, margin=-0.1 * seed, finalist=seed < 3) for seed in range(8)])
+    page = write_report(find(open_run(run)), run / "report")
+    assert page.stat().st_size + sum(file.stat().st_size for file in _shown_files(page)) <= 4_000_000
+    chromium.set_window_size(WIDTHS[0], SCREEN_PX)
+    chromium.get(page.as_uri())
+    assert chromium.execute_script("return document.documentElement.scrollHeight") <= 12 * SCREEN_PX
 
 
 def test_the_answer_stands_on_the_first_screen(opened: Chrome) -> None:
