@@ -1,8 +1,11 @@
 """Joining a cluster: why it cannot be joined is told apart, and nothing is waited for without end."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,7 +77,8 @@ def test_an_address_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytes
     monkeypatch.setattr(connection, "CONNECT_S", 3.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(InputError, match=rf"no Ray cluster answers at {address} \(it says nothing\)"):
+        told = rf"no Ray cluster answers at {address} \(it says nothing\).*, or search on a PC that is a node of it"
+        with pytest.raises(InputError, match=told):
             connect(address)
 
 
@@ -138,6 +142,24 @@ def test_where_ray_comes_up_late_it_is_started_once_more(
         with pytest.raises(InputError, match=rf"^Ray cannot start on this machine \({said[-1]}"):
             connect(None)
     assert tries == n_tries * ["local"]
+
+
+ALONE = "from search.cluster.connection import connect; connect(None)"
+
+
+def test_a_machine_that_cannot_reach_itself_is_told_so() -> None:
+    alone = ("unshare", "--net")
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("unshare makes no network namespace here: it needs root on Linux")
+    tried = subprocess.run(
+        [*alone, sys.executable, "-c", ALONE],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert tried.stderr.strip().splitlines()[-1].endswith("talk over the loopback interface: ip link set lo up")
 
 
 def test_the_watchdog_sees_who_answers() -> None:

@@ -73,6 +73,7 @@ def connect(address: str | None, trials_per_gpu: int = 1) -> Machine:
             raise InputError(_advice(address, f"{type(error).__name__}: {' '.join(str(error).split())}")) from error
         keep_from_screen()
         return machine(trials_per_gpu)
+    _require_loopback()
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # workers run this checkout too
     cards = _usable_cards()
     offered = {GPU_MEMORY: offered_memory_mb(cards)} if cards else {}
@@ -167,7 +168,18 @@ def _advice(address: str, said: str) -> str:
         return refuses + ", if it is a Ray head that listens there" * is_refused
     if "ersion" in said and "Ray" in said:
         return f"the Ray cluster at {address} is of another version ({said[:160]}): install the same on both"
-    return f"no Ray cluster answers at {address} ({said[:160]}): start one, or leave --address out"
+    elsewhere = ", or search on a PC that is a node of it, which this one may not be" * (said == SILENT)
+    return f"no Ray cluster answers at {address} ({said[:160]}): start one, or leave --address out{elsewhere}"
+
+
+def _require_loopback() -> None:
+    """Raise InputError where this machine cannot reach itself, which Ray would wait for without an end."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), ACCEPT_S).close()
+    except OSError as error:
+        reason = f"Ray cannot start on this machine ({error.strerror or error} at 127.0.0.1)"
+        raise InputError(f"{reason}: its processes talk over the loopback interface: ip link set lo up") from error
 
 
 def _accepts(address: str) -> bool:
