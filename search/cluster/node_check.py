@@ -40,9 +40,13 @@ class Check:
 def check_nodes(task: Task) -> Check:
     """Ask every node what it has, and compare it with what the task needs."""
     nodes, driver = inspect_nodes(task.file_sets)
+    return Check(nodes, absent_nodes(read_configuration()) + find_node_faults(nodes, driver, task))
+
+
+def find_node_faults(nodes: Sequence[NodeFacts], driver: NodeFacts, task: Task) -> list[Fault]:
+    """Compare nodes with the driver's, and with what a task needs."""
     least_mb = min(memory_mb(spec, task.machine) for spec in task.smallest_specs)
-    faults = find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
-    return Check(nodes, absent_nodes(read_configuration()) + faults)
+    return find_faults(nodes, driver, least_mb, computes_on_gpus=task.machine.n_gpus > 0)
 
 
 def without_bad_nodes(task: Task, check: Check, min_nodes: int | None) -> Task:
@@ -79,16 +83,24 @@ def alive_nodes(avoided: Collection[str] = ()) -> dict[str, str]:
 def inspect_nodes(file_sets: Sequence[FileSet]) -> tuple[list[NodeFacts], NodeFacts]:
     """Return the facts of every alive node, and those of the driver's; clocks are in seconds off the driver's."""
     here, names = ray.get_runtime_context().get_node_id(), alive_nodes()
-    offered = {node["NodeID"]: node["Resources"] for node in ray.nodes()}
-    asked = {
-        node: (time.time(), on_node(gather_facts, node).remote(name, offered[node], file_sets))
-        for node, name in names.items()
-        if node != here
-    }
-    driver = replace(gather_facts(names[here], offered[here], file_sets), clock_s=0.0, node_id=here)
-    end = time.monotonic() + ANSWER_S
-    answers = [replace(_answer(names[node], sent, answer, end), node_id=node) for node, (sent, answer) in asked.items()]
+    asked = {node: (time.time(), ask(node, name, file_sets)) for node, name in names.items() if node != here}
+    driver, end = driver_facts(file_sets), time.monotonic() + ANSWER_S
+    answers = [
+        replace(answer_of(names[node], sent, answer, end), node_id=node) for node, (sent, answer) in asked.items()
+    ]
     return [driver, *answers], driver
+
+
+def driver_facts(file_sets: Sequence[FileSet]) -> NodeFacts:
+    """Return the facts of the node that the driver runs on."""
+    here = ray.get_runtime_context().get_node_id()
+    return replace(gather_facts(alive_nodes()[here], _offered(here), file_sets), clock_s=0.0, node_id=here)
+
+
+def ask(node: str, name: str, file_sets: Sequence[FileSet]) -> "ray.ObjectRef[NodeFacts]":
+    """Ask a node for its facts."""
+    answer: ray.ObjectRef[NodeFacts] = on_node(gather_facts, node).remote(name, _offered(node), file_sets)
+    return answer
 
 
 def absent_nodes(configuration: ClusterConfiguration | None) -> list[Fault]:
@@ -99,7 +111,8 @@ def absent_nodes(configuration: ClusterConfiguration | None) -> list[Fault]:
     return find_missing_nodes(configuration, present)
 
 
-def _answer(name: str, sent: float, answer: "ray.ObjectRef[NodeFacts]", end: float) -> NodeFacts:
+def answer_of(name: str, sent: float, answer: "ray.ObjectRef[NodeFacts]", end: float) -> NodeFacts:
+    """Return the facts of a node that was asked at time `sent`; with an error where there are none at `end`."""
     try:
         facts: NodeFacts = ray.get(answer, timeout=max(0.0, end - time.monotonic()))
     except GetTimeoutError:
@@ -107,6 +120,11 @@ def _answer(name: str, sent: float, answer: "ray.ObjectRef[NodeFacts]", end: flo
     except (RayError, OSError) as error:
         return NodeFacts(name, error=str(error).strip().splitlines()[-1])
     return replace(facts, clock_s=_offset(facts.clock_s, sent, time.time()))
+
+
+def _offered(node: str) -> dict[str, float]:
+    """Return the resources that a node offers to Ray."""
+    return next((dict(known["Resources"]) for known in ray.nodes() if known["NodeID"] == node), {})
 
 
 def _offset(there: float, sent: float, received: float) -> float:

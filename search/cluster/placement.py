@@ -56,6 +56,11 @@ def avoid(nodes: Collection[str], machine: Machine) -> bool:
     return True
 
 
+def admit(node: str) -> None:
+    """Let work start on a node that was to be avoided since the search began."""
+    _avoided.discard(node)
+
+
 def avoid_none() -> None:
     """Forget nodes that an earlier search of this process was to avoid."""
     _avoided.clear()

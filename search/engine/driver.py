@@ -12,6 +12,7 @@ from datasets.errors import InputError
 from search.cluster.baselines import Baselines
 from search.cluster.delivery import deliver
 from search.cluster.logs import WORKER_LOG, send_logs_to
+from search.cluster.newcomers import Newcomers
 from search.cluster.node_check import alive_nodes
 from search.cluster.placement import N_WAITING, avoid, avoid_none, describe_unplaceable
 from search.cluster.scoring_tasks import WorkerSetup
@@ -150,18 +151,15 @@ class Search:
         """Run the trials; False when they were interrupted. Raises InputError."""
         task, ended = self.task, {record.trial_id for record in self.before}
         self.searcher.continue_from(self.records, self.unfinished, read_records(self.run, EARLIER))
-        baselines = Baselines(
-            self.workers,
-            [spec for spec in task.baselines if spec.trial_id not in ended],
-            task.machine,
-            self.writer.write_record,
-        )
+        specs = [spec for spec in task.baselines if spec.trial_id not in ended]
+        baselines = Baselines(self.workers, specs, task.machine, self.writer.write_record)
         events = Events(self, baselines)
         n_to_run = len(self.unfinished) + self.n_new + task.n_confirming
         job = Job(N_RETRIED + n_to_run, task.machine, self.run / LOGS, N_WAITING if task.machine.gpu_mem_mb else 0)
         try:
             if n_to_run:
-                callbacks = [events, *([MlflowLog(task.mlflow, self.run.name, self.say)] if task.mlflow else [])]
+                mlflow = [MlflowLog(task.mlflow, self.run.name, self.say)] if task.mlflow else []
+                callbacks = [events, Newcomers(task, self.log.note), *mlflow]
                 run_trials(make_trainable(self.workers, task.machine), job, self.searcher, self._stopping(), callbacks)
             if self.cause:
                 baselines.cancel()
