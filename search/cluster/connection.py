@@ -18,6 +18,7 @@ from datasets.errors import InputError
 from search.cluster.cards import Card, offered_memory_mb, read_cards
 from search.cluster.logs import keep_from_screen
 from search.cluster.placement import GPU_MEMORY
+from search.cluster.speed import core_macs_per_s
 from search.engine.checkpoint_store import NAMESPACE
 from search.space.plan import Machine
 
@@ -241,7 +242,7 @@ def machine(trials_per_gpu: int = 1, avoided: Collection[str] = ()) -> Machine:
     n_threads = max(1, min(n for n in cores if n) // LOCAL_TRIALS)
     memory_mb = max(node.get("memory", 0) for node in nodes) / 1e6
     n_slots = sum(n // n_threads for n in cores)
-    return Machine(n_slots, n_threads, memory_mb=memory_mb, avoided=tuple(avoided))
+    return Machine(n_slots, n_threads, memory_mb=memory_mb, avoided=tuple(avoided), core_macs_per_s=core_macs_per_s())
 
 
 def disconnect() -> None:

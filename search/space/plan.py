@@ -1,7 +1,7 @@
 """The plan of a search before anything runs: how many trials, how many epochs, how long it should take, and why."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from models.footprint import footprint
 from models.names import PERCEPTUAL
@@ -9,8 +9,7 @@ from search.space.scale import Protocol, Scale
 from search.space.space import Space
 from search.space.spec import TrialSpec
 
-# Of one thread of an AMD EPYC core, measured by benchmarks/training.py; the run corrects it as it goes.
-CPU_MACS_PER_S = 50e9
+CPU_MACS_PER_S = 2e10  # of one core, where it was not measured (`search.cluster.speed`); the run corrects it as it goes
 # Assumed: a third of the single-precision peak of a GTX 1650 (1.5e12 MACs a second).
 GPU_MACS_PER_S = 5e11
 VGG16_MACS_PER_PIXEL = (
@@ -35,6 +34,7 @@ class Machine:
     memory_mb: of the largest node, for trials without a GPU; gpu_mem_mb: of the largest card, where every node with a
     card says how much it has. 0: unknown, nothing is asked for. trials_per_gpu: how many may share a card. avoided: the
     ids of nodes where nothing may run; n_without_gpu: nodes that have no card where trials run on cards.
+    core_macs_per_s: multiply-accumulates a second of one core.
     """
 
     n_slots: int
@@ -45,11 +45,12 @@ class Machine:
     trials_per_gpu: int = 1
     avoided: tuple[str, ...] = ()
     n_without_gpu: int = 0
+    core_macs_per_s: float = field(default=CPU_MACS_PER_S, compare=False)
 
     @property
     def macs_per_s(self) -> float:
         """Multiply-accumulates a second for one trial."""
-        return GPU_MACS_PER_S if self.n_gpus else CPU_MACS_PER_S * self.n_threads
+        return GPU_MACS_PER_S if self.n_gpus else self.core_macs_per_s * self.n_threads
 
 
 @dataclass(frozen=True)
