@@ -21,15 +21,16 @@ search() {
 	else
 		$python search/run.py "$@" --data "$pack" --out "$folder/$name"
 	fi
-	$python benchmarks/publish.py "$folder/$name" "docs/results/$name" --camera draaslan
+	$python benchmarks/publish.py "$folder/$name" "docs/results/$name" --camera draaslan $also
 }
 
 mkdir -p "$folder"
 all="25 40 50 55 60 65 70 75" few="25 50 65 75" # of few a trial of many takes half as long to score
 for name in ${*:-native encoder references questions}; do
+	also=
 	case $name in
 	native) search native "$all" --space native --time-budget 45m ;;
-	encoder) search encoder "$all" --space encoder --networks native11k --time-budget 45m ;;
+	encoder) also=--restorer && search encoder "$all" --space encoder --networks native11k --time-budget 45m ;;
 	references) search references "$all" --plugin benchmarks/references.py --scale small ;;
 	questions) search questions "$few" --plugin benchmarks/thesis_questions.py --scale demo ;;
 	*) echo "evidence.sh: no search is named $name: native, encoder, references or questions" >&2 && exit 2 ;;

@@ -1,6 +1,6 @@
 """Copy what a run's report says into docs/results: its decision, chosen tables and figures, its command and versions.
 
-python benchmarks/publish.py RUN docs/results/NAME [--camera SYSTEM]
+python benchmarks/publish.py RUN docs/results/NAME [--camera SYSTEM] [--restorer]
 
 Nothing is worked out here: all files but run.json, crops.png and the picked restorer, restorer.lowq, are the report's
 own. Pictures of images are left out, but for small crops of one camera system, whose licence must allow it.
@@ -33,7 +33,7 @@ LICENCE = "Apache-2.0"  # as lowq's own
 CROP_PX, ENLARGED, GAP_PX = 72, 3, 6
 
 
-def publish(run: Path, out: Path, camera: str | None) -> None:
+def publish(run: Path, out: Path, camera: str | None, with_restorer: bool) -> None:
     """Write the folder anew."""
     report = run / "report"
     shutil.rmtree(out, ignore_errors=True)
@@ -51,7 +51,7 @@ def publish(run: Path, out: Path, camera: str | None) -> None:
     facts["command"] = facts["command"].replace(pack, "PACK").replace(str(run), "RUN")
     told = {name: facts[name] for name in FACTS if name in facts}
     (out / "run.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    if json.loads((out / "pick.json").read_text())["trial_id"]:
+    if with_restorer:
         export = ("export", run.resolve(), "-o", (out / "restorer.lowq").resolve(), "--licence", LICENCE)
         subprocess.run([sys.executable, "-m", "models", *export], cwd=ROOT, check=True)
     if camera:
@@ -83,8 +83,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--camera", help="the system whose crops may be shown")
+    parser.add_argument("--restorer", action="store_true", help="publish the picked restorer too")
     options = parser.parse_args()
-    publish(options.run, options.out, options.camera)
+    publish(options.run, options.out, options.camera, options.restorer)
     print(f"{len(list(options.out.iterdir()))} files in {options.out}")
 
 

@@ -168,6 +168,24 @@ def test_the_thesis_networks_are_those_of_the_results() -> None:
     assert (round(100 * _least(matrix, "Camera system draaslan", "memnet")), shares["memnet"][1] > 100) == (89, True)
 
 
+def test_the_best_of_the_networks_made_for_jpeg_is_that_of_the_results() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
+    text = text[text.index("(native)") : text.index("(references)")]
+    pick = json.loads((RESULTS / "native" / "pick.json").read_text())
+    assert f"quality {pick['quality']} restored by native11k, {pick['saved_percent']:.1f} % smaller" in text
+    matrix = _table("native/bytes_at_parity_test.csv")
+    parts = ("All camera systems", *(f"Camera system {name}" for name in CAMERAS))
+    whole, *cameras = (round(100 * _least(matrix, part, "native11k")) for part in parts)
+    assert f"{whole} %, {cameras[0]} % on draaslan and {cameras[1]} % on raabin" in text
+    assert f"native10k, not trained to its end, {round(100 * _least(matrix, parts[0], 'native10k'))} %" in text
+    (best,) = (row for row in _table("native/codecs.csv") if pick["trial_id"] in row["name"])
+    share, low, high = (round(100 * float(best[name])) for name in ("share_all", "all_low", "all_high"))
+    assert f"{share} % ({low} to {high})" in text
+    trained = {row["trial_id"]: row for row in _table("native/trials.csv") if row["training_quality"] == "20-80"}
+    assert trained[pick["trial_id"]]["status"] == "completed"
+    assert sum(row["architecture"].startswith("native") for row in trained.values()) == 6
+
+
 def test_the_seeds_of_the_references_are_those_of_the_results() -> None:
     text = " ".join((RESULTS / "README.md").read_text().split())
     text = text[text.index("**By seed**") :]
