@@ -46,7 +46,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 
 
 def _watching(cluster: Cluster) -> Newcomers:
-    return Newcomers(TASK, cluster.said.append)  # type: ignore[arg-type]
+    watching = Newcomers(TASK, cluster.said.append)  # type: ignore[arg-type]
+    watching.setup()
+    return watching
 
 
 def test_a_node_that_is_fine_takes_part_once_it_has_answered(cluster: Cluster) -> None:

@@ -101,7 +101,7 @@ def test_a_file_that_no_network_could_be_named_after_is_refused(tmp_path: Path, 
 def test_a_plugin_with_nothing_to_search_or_a_space_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to add"):
         extended_space(read_plugin(_written(tmp_path, "x = 1")), "full")
-    with pytest.raises(InputError, match=r"SPACE must be a search\.space\.spaces\.Space, got dict"):
+    with pytest.raises(InputError, match=r"SPACE must be a search\.space\.space\.Space, got dict"):
         space_name(read_plugin(_written(tmp_path, "SPACE = {}")))
 
 

@@ -17,17 +17,20 @@ LOOK_S = 5.0
 
 
 class Newcomers(tune.Callback):  # type: ignore[misc]
-    """Checks nodes that were not there when it was made, as those of the start were; say: hears what came of it."""
+    """Checks nodes that were not there when trials began, as those of the start were; say: hears what came of it."""
 
     def __init__(self, task: Task, say: Callable[[str], None]) -> None:
         self.task, self.say = task, say
-        self.known = set(alive_nodes())
+        self.known = set[str]()
         self.asked: dict[str, tuple[str, float, Any]] = {}  # by id: name, when, the facts to come
         self.looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks into its own files, and nobody reads them."""
         return {}
+
+    def setup(self, **info: Any) -> None:
+        self.known = set(alive_nodes())
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         if time.monotonic() - self.looked >= LOOK_S:
