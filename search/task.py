@@ -157,6 +157,11 @@ class Task:
         return self.space.confirms and spec.seed != self.seed
 
     @property
+    def n_pretrained(self) -> int:
+        """How many networks are trained on files of several encoders before the trials."""
+        return len(self.space.axes["architecture"]) if self.space.screens else 0
+
+    @property
     def n_finalists(self) -> int:
         """How many trials are scored on test images."""
         return self.n_trials if self.space.tests_all else self.scale.n_finalists

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ray.exceptions import RayError, RayTaskError
@@ -25,13 +24,13 @@ from search.engine.checkpoint_store import (
     start_checkpoint_store,
 )
 from search.engine.early_stopping import EarlyStopping, brackets_of
+from search.engine.encoder_stage import EncoderStage
 from search.engine.finish import Finish
 from search.engine.interrupt import told_to_end
 from search.engine.mirror import Mirror
 from search.engine.mlflow_log import MlflowLog
 from search.engine.run_directory import cannot_write, lost_worker, quoted, told_of
 from search.engine.run_writer import RunWriter
-from search.engine.screening import MOST_OF_BUDGET, Screening, screened_of, shapes_here, with_encoders
 from search.engine.searcher import LowqSearch
 from search.engine.tune import Events, Job, make_trainable, run_trials
 from search.progress.log import ProgressLog, Watcher
@@ -83,7 +82,8 @@ class Search:
         pack, *vgg16 = task.file_sets
         self.workers = WorkerSetup(pack, checkpoint_store_name(run), task.setup, vgg16[0] if vgg16 else None)
         self.before = [record for record in read_records(run) if record.has_ended]
-        self.records = [record for record in self.before if record.spec.is_trained]
+        trained = [record for record in self.before if record.spec.is_trained]
+        self.records = [record for record in trained if record.spec.encoders is None]
         ended = {record.trial_id for record in self.before}
         proposed = dict.fromkeys(read_proposed(run))
         unfinished = [spec for spec in proposed if spec.is_trained and spec.trial_id not in ended]
@@ -93,12 +93,12 @@ class Search:
         known = [*(record.spec for record in self.records), *self.unfinished]
         self.n_new = max(0, task.n_trials - sum(not task.confirms(spec) for spec in known))
         self.log = ProgressLog(
-            task.n_trials + task.n_confirming,
+            task.n_trials + task.n_confirming + task.n_pretrained,
             task.plan.trials_s,
             task.plan.finish_s,
             task.budget_s,
             watchers,
-            records=list(self.records),
+            records=trained,
             began=task.began,
         )
         self.writer = RunWriter(run, self.log, self.stop)
@@ -120,27 +120,14 @@ class Search:
                 self.say(f"brought {file_set.folder.name} to {node}")
 
     def screen(self) -> None:
-        """Try encoders with the filter, where the space asks for it, and make the best an axis. Raises InputError."""
+        """Where the space asks for it, make the best encoders an axis, and train what trials begin with there."""
         if self.task.space.screens is None:
             return
-        known = screened_of(read_records(self.run), self.task)
-        shapes = shapes_here(self.task.space.screens)
-        if shapes != self.task.space.screens:
-            self.say("encoders with a trellis are left out: jpeglib is not installed")
-        screening = Screening(self.task, self.workers, shapes, known)
-        n_left = self.task.space.n_screened - len(known)
-        if n_left > 0:
-            self.say(f"screening {n_left} encoders with the linear filter")
-        screening.run(self.writer.write_record, lambda: self.log.share_of_budget() < MOST_OF_BUDGET, self.say)
-        best = screening.best()
-        if not screening.known:
-            more = f"give --time-budget more, then go on with --resume {quoted(self.run)}"
-            raise InputError(f"the time budget ended before an encoder was screened: {more}")
-        if not best:
-            raise InputError("no encoder that was screened reaches a value: look at what the pack holds")
-        self.say(f"networks are trained on files of: {', '.join(best)}")
-        self.task = replace(self.task, space=with_encoders(self.task.space, best))
+        stage = EncoderStage(self.run, self.task, self.workers, self.log, self.writer, self.stop, self.say)
+        self.task = stage.run()
         self.searcher = self._searcher()
+        if self.is_stopped:
+            self.searcher.close()
 
     def _searcher(self) -> LowqSearch:
         task = self.task

@@ -87,16 +87,12 @@ SPACES: Mapping[str, Space] = {
     ENCODER: Space(  # how the JPEG is written, for networks that are told its tables
         name=ENCODER,
         axes={
-            "architecture": ("native10k", "native11k"),
+            "architecture": ("native11k", "native10k", "native1k"),
             "loss": ("psnr-ssim",),
             "training_quality": (USEFUL_RANGE,),
             "output_activation": ("none",),
         },
-        sampled={
-            "learning_rate": LogRange(1e-3, 4e-3),
-            "ssim_weight": SSIM_WEIGHTS,
-            "width": (None, 16, 32),  # None: as the network's name says
-        },
+        sampled={"learning_rate": LogRange(1e-3, 4e-3), "ssim_weight": SSIM_WEIGHTS},
         fields={"ssim_weight": SSIM_WEIGHT, ENCODER: "jpeg"},
         scale="small",
         minimises_macs=True,

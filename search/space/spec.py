@@ -30,6 +30,7 @@ AUGMENTATIONS = ("none", "flips-brightness", "symmetries")
 SCHEDULES = ("constant", "cosine")
 NORMALISATIONS = ("moving", "re-estimated")
 IDENTITY = "identity"
+JOINED = "+"  # between the names of encoders
 LEAST_CROP_PX, LEAST_PERCEPTUAL_CROP_PX = 16, 32  # VGG16 halves an image five times
 
 
@@ -64,6 +65,8 @@ class TrialSpec:
     learning_rate: of native10k; those of other native networks follow from it by their sizes.
     encoder: the family of encoders, such as "jpeg-c0.6", that writes the files, see `datasets.encoders.family`; None is
     JPEG as the pack holds it.
+    encoders: names of families joined by "+", on whose files a network is pretrained, a part of each epoch on each;
+    encoder is the one that it is watched on. pretrained: the id of the trial whose weights this one begins with.
     parent: the id of the trial whose state this one goes on from, None for one of its own.
     Raises ValueError with the rule, what was found and what to do.
     """
@@ -100,6 +103,8 @@ class TrialSpec:
     ema: float | None = None
     normalisation: str = "moving"
     encoder: str | None = None
+    encoders: str | None = None
+    pretrained: str | None = None
 
     def __post_init__(self) -> None:
         if not is_of_plugin(self.architecture):
@@ -117,6 +122,8 @@ class TrialSpec:
         quality_range(self.training_quality)
         if self.encoder is not None:
             find_family(self.encoder)
+        if self.encoders is not None and self.encoder not in self.encoders.split(JOINED):
+            raise ValueError(f"encoder must be one of the encoders {self.encoders}, got {self.encoder!r}")
         network_size(self.architecture, **self._size_changes)
         _require_at_least("batch_size", self.batch_size, 1)
         _require_at_least("epochs", self.epochs, 1 if self.is_trained else 0)
@@ -169,6 +176,11 @@ class TrialSpec:
     def size(self) -> NetworkSize | None:
         """The size of a native network, None of others."""
         return network_size(self.architecture, **self._size_changes)
+
+    @property
+    def families(self) -> tuple[EncoderFamily | None, ...]:
+        """What writes the files that it is trained on: its family, of a network that is pretrained several."""
+        return (self.family,) if self.encoders is None else tuple(map(find_family, self.encoders.split(JOINED)))
 
     def encoder_at(self, quality: int) -> str:
         """Name what writes the files of a quality."""

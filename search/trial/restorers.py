@@ -69,9 +69,18 @@ def build_of(spec: TrialSpec) -> keras.Model:
     )
 
 
-def build_to_train(spec: TrialSpec, pack: PackedDataset) -> keras.Model:
-    """Build the restorer of a trial that begins: one with a linear filter starts from the one in closed form."""
+def build_to_train(spec: TrialSpec, pack: PackedDataset, store: Store | None = None) -> keras.Model:
+    """Build the restorer of a trial that begins: one with a linear filter starts from the one in closed form.
+
+    One that is to begin with pretrained weights has these, from the store. Raises InputError where it lacks them.
+    """
     model = build_of(spec)
+    if spec.pretrained is not None and store is not None:
+        kept = store.load(spec.pretrained)
+        if kept is None:
+            raise InputError(f"{STATE} of trial {spec.pretrained}, which this one begins with, is missing in the run")
+        set_weights(model, TrainingState.from_bytes(kept).best_weights)
+        return model
     if spec.start == "near_identity" or not spec.is_trained:
         for layer in model.layers:
             if isinstance(layer, PlaneFilter):

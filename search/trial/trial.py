@@ -7,6 +7,7 @@ import gc
 import math
 import time
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import keras
 import numpy as np
@@ -32,6 +33,7 @@ from search.trial.store import SAMPLES, SCORES, STATE, Store, StoreError, curve_
 
 DIVERGED_DB = -10.0
 DEAD_LEVELS = 1  # of 8 bits: what a dead trial changes at most
+FINE_TUNING_RATE = 0.5  # of the learning rate of a network that begins from the start
 N_NORMALISED = 8  # training batches over which the statistics of batch normalisation are taken anew
 EPOCH_STREAM = 1  # apart from the random numbers of batches, which have seeds of one number less
 
@@ -135,26 +137,27 @@ def _train(
     state = load_state(spec, store)
     batch_size = int(state.curve[-1].get("batch_size") or spec.batch_size) if state else spec.batch_size
     try:
-        return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size), store, report)
+        return _follow(spec, _training(spec, pack, monitor, store, setup, state, batch_size), store, report)
     except Exception as error:
         if not is_out_of_memory(error) or batch_size < max(2, spec.batch_size):
             raise
     keras.utils.clear_session()  # out here, where the error no longer holds what filled the memory
     gc.collect()
     state = load_state(spec, store)
-    return _follow(spec, _training(spec, pack, monitor, setup, state, batch_size // 2), store, report)
+    return _follow(spec, _training(spec, pack, monitor, store, setup, state, batch_size // 2), store, report)
 
 
 def _training(
     spec: TrialSpec,
     pack: PackedDataset,
     monitor: Monitor,
+    store: Store,
     setup: TrialSetup,
     state: TrainingState | None,
     batch_size: int,
 ) -> Iterator[TrainingState]:
     """Train epoch by epoch, from the state where there is one."""
-    model = build_of(spec) if state else build_to_train(spec, pack)
+    model = build_of(spec) if state else build_to_train(spec, pack, store)
     n_steps = n_steps_per_epoch(spec, pack, batch_size)
     settings = BatchSettings(
         quality=spec.training_quality,
@@ -169,7 +172,7 @@ def _training(
         loss=make_loss(spec.loss, LossOptions(setup.vgg16_weights, spec.ssim_weight)),
         epochs=spec.epochs,
         n_steps=n_steps,
-        learning_rate=spec.learning_rate * rate_factor(spec.size),
+        learning_rate=spec.learning_rate * rate_factor(spec.size) * (FINE_TUNING_RATE if spec.pretrained else 1),
         schedule=spec.schedule,
         clip_norm=spec.clip_norm,
         patience=spec.patience,
@@ -182,7 +185,12 @@ def _training(
     validation_files: dict[int, bytes] = {}
 
     def batches(epoch: int) -> Iterator[Batch]:
-        return training_batches(pack, epoch_images(spec, pack, epoch), settings, epoch, setup.n_threads)
+        images, n = epoch_images(spec, pack, epoch), len(spec.families)
+        parts = [
+            training_batches(pack.written_by(family), images[place::n], settings, epoch, max(1, setup.n_threads // n))
+            for place, family in enumerate(spec.families)
+        ]
+        return (batch for together in zip_longest(*parts) for batch in together if batch is not None)
 
     def validation() -> Iterator[Batch]:
         return validation_batches(
