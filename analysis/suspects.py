@@ -79,7 +79,7 @@ def examine(
     inferred = _inferred(table, twins, trials.set_index("trial")["network"])
     known = inferred if inputs.empty else _by_metric(inputs, [name for name in ROW if name in inputs])
     beside = _beside(table, known, inferred)
-    agrees, has_psnr = _agrees(table, beside), beside["psnr_db"].notna()
+    agrees, has_psnr = (table - beside).abs() <= SAME * beside.abs(), beside["psnr_db"].notna()
     still = _everywhere(agrees[list(METRICS)].all(axis=1), beside["mae"].notna())
     near_dead = _everywhere(agrees["mae"], beside["mae"].notna(), at_least=2) & ~still
     at_75 = table.index.get_level_values("input_quality") == DIVERGED_AT
@@ -142,10 +142,6 @@ def _by_metric(means: pd.DataFrame, row: list[str]) -> pd.DataFrame:
 
 def _tail_factor(table: pd.DataFrame) -> "pd.Series[float]":
     return table[MSE_BESIDE_PSNR] / 10 ** (-table["psnr_db"] / 10)
-
-
-def _agrees(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    return (one - other).abs() <= SAME * other.abs()
 
 
 def _everywhere(claim: "pd.Series[bool]", known: "pd.Series[bool]", at_least: int = 1) -> "pd.Series[bool]":
