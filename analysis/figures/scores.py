@@ -9,7 +9,6 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from analysis.cells import average
 from analysis.codecs import JPEG, RESTORED, points_of_cells, title_of
@@ -116,7 +115,11 @@ def draw_quality_and_bytes(points: pd.DataFrame, pick: Pick, split: str) -> Figu
         panel.set(xscale="log", xlabel="mean bytes of a file", ylabel=title)
         label_plainly(panel.xaxis, "{x:,.0f}")
         if metric == "ssim":
-            panel.set_yscale("function", functions=(_towards_one, lambda nearness: 1 - np.power(10, -nearness)))
+            nearness = (  # of an SSIM to 1, in powers of ten
+                lambda ssim: -np.log10(np.maximum(1 - np.asarray(ssim), 1e-6)),
+                lambda powers: 1 - np.power(10, -powers),
+            )
+            panel.set_yscale("function", functions=nearness)
             panel.set_yticks([ssim for ssim in SSIM_TICKS if panel.get_ylim()[0] <= ssim <= panel.get_ylim()[1]])
     finish(figure, f"{points['n_images'].max()} {split} images, whole image")
     return figure
@@ -141,11 +144,6 @@ def _draw_by_bytes(panel: Axes, points: pd.DataFrame, metric: str, pick: Pick) -
     if not picked.empty:
         text = f"the pick: quality {pick.quality}"
         panel.plot(picked["mean_bytes"], picked[metric], label=text, marker="o", **RING)
-
-
-def _towards_one(ssim: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how near an SSIM is to 1, in powers of ten."""
-    return -np.log10(np.maximum(1 - np.asarray(ssim), 1e-6))
 
 
 @given(compared)
