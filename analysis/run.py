@@ -168,12 +168,9 @@ def _reference_notes(records: tuple[TrialRecord, ...], scores: pd.DataFrame, fac
             f"JPEG as it is was not scored at quality {quality}: nothing can be compared with it, there is no "
             f"pick. {RESUME} RUN scores it."
         ]
-    known, scored = _images_of(reference), _images_of(scores)
-    n_unpaired = len(scored) - len(scored.intersection(known))
+    place = ["split", "region", "image"]
+    every, known = (pd.MultiIndex.from_frame(rows[place].drop_duplicates()) for rows in (scores, reference))
+    n_unpaired = int((~every.isin(known)).sum())
     if not n_unpaired:
         return []
     return [f"Images and regions left out of every mean for want of a JPEG-{quality} score: {n_unpaired}."]
-
-
-def _images_of(scores: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(scores[["split", "region", "image"]].drop_duplicates())
