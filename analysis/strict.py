@@ -140,7 +140,8 @@ def declared_model(run: Run, validation_suspects: Mapping[str, str]) -> tuple[li
         return [], "no trial that can be picked has been scored on the test split, which the search does when it ends."
     models: dict[tuple[TrialSpec, str], list[TrialRecord]] = {}
     for record in run.trials:
-        models.setdefault(_setting(record), []).append(record)
+        setting = replace(record.spec, seed=0, split="tiny", parent=None)
+        models.setdefault((setting, str(sorted(getattr(record, "others", {}).items()))), []).append(record)
     whole = [repeats for repeats in models.values() if all(record.trial_id in able for record in repeats)]
     if not whole:
         return [], "every model that was tested has a seed or split that failed, was not tested or is suspect."
@@ -260,7 +261,3 @@ def _shortfall(quality: int, failed: Sequence[Mapping[str, Any]]) -> dict[str, A
     )
     where = f"at quality {quality}, {worst['system']}, {worst['trial_id']} ({worst['n_images']} images)"
     return {"reason": f"{where}: {worst['fails']}.{others} {ends}", "fields_needed": fields, "images_needed": images}
-
-
-def _setting(record: TrialRecord) -> tuple[TrialSpec, str]:
-    return replace(record.spec, seed=0, split="tiny", parent=None), str(sorted(getattr(record, "others", {}).items()))
