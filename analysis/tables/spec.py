@@ -167,13 +167,10 @@ def _part(layout: Layout, columns: tuple[Column, ...], across: tuple[str, ...], 
     cells: dict[tuple[Any, ...], dict[tuple[Any, ...], Cell]] = {}
     for row in rows:
         place, side = (tuple(row[name] for name in names) for names in (across, [c.source for c in columns]))
-        heads.setdefault(place, (layout.head(row),) if layout.head else _head(across, place))
+        names = tuple(METRIC_TITLES[part] if across == ("metric",) else str(part) for part in place)
+        heads.setdefault(place, (layout.head(row),) if layout.head else names)
         sides.setdefault(side, tuple(column.cell(row) for column in columns))
         cells.setdefault(side, {})[place] = layout.cell(row)
     blank = Cell(layout.blank)
     lines = tuple((*sides[side], *(own.get(place, blank) for place in heads)) for side, own in cells.items())
     return Part(title, columns, tuple(heads.values()), lines)
-
-
-def _head(across: tuple[str, ...], place: tuple[Any, ...]) -> tuple[str, ...]:
-    return (METRIC_TITLES[place[0]],) if across == ("metric",) else tuple(map(str, place))
