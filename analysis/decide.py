@@ -123,7 +123,7 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
     if passing.empty and best["n_reached"] == N_REQUIREMENTS:
         return replace(pick, reason=f"closest came {trial_id} at quality {quality}, {under_floor(run, viewable)}.")
     if passing.empty:
-        return replace(pick, reason=_shortfall(best, cells, reference))
+        return replace(pick, reason=_shortfall(best, evidence_of(cells, pick), reference))
     pairs = pairs_with_reference(run, [trial_id])
     found = bytes_of(pairs[pairs["input_quality"] == quality])
     encoder = record.spec.encoder_at(quality)
@@ -132,7 +132,9 @@ def choose(run: Run, cells: pd.DataFrame, suspects: Mapping[str, str]) -> Pick:
 
 def evidence_of(cells: pd.DataFrame, pick: Pick) -> pd.DataFrame:
     """Return the cells that the pick rests on, or of what came closest: a row per region and metric."""
-    rows = _cells_at(cells, *(pick.closest or ("", 0)))
+    trial_id, quality = pick.closest or ("", 0)
+    rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
+    rows = rows[rows["input_quality"] == quality]
     return rows.sort_values("region", ascending=False, kind="stable", ignore_index=True)  # whole images first
 
 
@@ -157,11 +159,6 @@ def finite(value: Any) -> Any:
     return json.loads(json.dumps(value), parse_constant=lambda name: None)
 
 
-def _cells_at(cells: pd.DataFrame, trial_id: str, quality: int) -> pd.DataFrame:
-    rows = cells[(cells["trial_id"] == trial_id) & (cells["split"] == "test") & (cells["system"] == ALL)]
-    return rows[rows["input_quality"] == quality]
-
-
 def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mapping[str, str]) -> str:
     if not run.finalists:
         return "no trial has been scored on the test split, which the search does when it ends."
@@ -175,9 +172,8 @@ def _missing(run: Run, cells: pd.DataFrame, table: pd.DataFrame, suspects: Mappi
     return ""
 
 
-def _shortfall(closest: "pd.Series[Any]", cells: pd.DataFrame, reference_quality: int) -> str:
+def _shortfall(closest: "pd.Series[Any]", evidence: pd.DataFrame, reference_quality: int) -> str:
     start = f"closest came {closest['trial_id']} at quality {closest['input_quality']}"
-    evidence = _cells_at(cells, str(closest["trial_id"]), int(closest["input_quality"]))
     if len(evidence) < N_REQUIREMENTS:
         return f"{start}, which was scored for {len(evidence)} of the {N_REQUIREMENTS} means."
     is_it = (evidence["region"] == closest["region"]) & (evidence["metric"] == closest["metric"])
