@@ -81,18 +81,8 @@ def open_pair(path_a: Path, path_b: Path) -> RunPair:
             f"two runs of one pack are wanted, found packs {prints[0][:12]} and {prints[1][:12]}, and no image that "
             "both scored from the same JPEG files; name two runs of one pack"
         )
-    return RunPair(a, b, images, (*_notes(images, n_other, prints), *_encoder_notes(a, b)))
-
-
-def _encoder_notes(a: Findings, b: Findings) -> list[str]:
-    best = [findings.best for findings in (a, b)]
-    first, second = (record and (record.spec.encoder or "the pack") for record in best)
-    if first is None or second is None or first == second:
-        return []
-    return [
-        f"A's best restores files of {first}, B's files of {second}: at one quality these are not the same files, so "
-        "the two do not stand side by side. What bytes they save, the decisions say."
-    ]
+    written = [findings.best and (findings.best.spec.encoder or "the pack") for findings in (a, b)]
+    return RunPair(a, b, images, tuple(_notes(images, n_other, prints, written)))
 
 
 def difference(pairs: pd.DataFrame, metric: str) -> dict[str, Any]:
@@ -155,7 +145,7 @@ def _common_images(a: Run, b: Run, same_pack: bool) -> tuple[pd.DataFrame, int]:
     return images[~is_apart].reset_index(drop=True), len(apart)
 
 
-def _notes(images: pd.DataFrame, n_other: int, prints: Sequence[str]) -> list[str]:
+def _notes(images: pd.DataFrame, n_other: int, prints: Sequence[str], written: Sequence[str | None]) -> list[str]:
     same_pack, notes = prints[0] == prints[1], []
     if not same_pack:
         notes.append(
@@ -169,5 +159,10 @@ def _notes(images: pd.DataFrame, n_other: int, prints: Sequence[str]) -> list[st
         notes.append(
             f"Images left out, because JPEG as it is has other bytes or scores in the other run: {n_other}. "
             + ("The code that scores, or its libraries, changed between the runs." if same_pack else "")
+        )
+    if None not in written and written[0] != written[1]:
+        notes.append(
+            f"A's best restores files of {written[0]}, B's files of {written[1]}: at one quality these are not the "
+            "same files, so the two do not stand side by side. What bytes they save, the decisions say."
         )
     return [note.strip() for note in notes]
