@@ -11,7 +11,7 @@ from analysis.records import settings_of
 from analysis.statistics import Grouping, means_of, on_pareto_front
 from analysis.study import AXES, BASELINE, trials_frame
 from analysis.tables.appendix import spread_below, spread_cell, with_holds
-from analysis.tables.formats import NOT_TRIED, is_missing
+from analysis.tables.formats import NOT_TRIED, is_missing, write_spread
 from analysis.tables.spec import Cell, Layout, Row, Table, lay_out, read_catalogue
 from models.names import METRICS, REGIONS
 
@@ -209,6 +209,4 @@ def _setting(row: Row, name: str) -> Cell:
 
 
 def _size(row: Row, name: str) -> Cell:
-    half = "" if is_missing(row["high_kb"]) else f" ±{row['high_kb'] - row[name]:.2f}"
-    spread = "one image" if is_missing(row["sd_kb"]) else f"{row['sd_kb']:.2f}"
-    return Cell(f"{row[name]:.2f}{half} ({spread})", row[name])
+    return Cell(write_spread(name, row[name], row["sd_kb"], row["high_kb"], row["n_images"]), row[name])

@@ -14,7 +14,7 @@ UNKNOWN, NOT_RUN, NOT_SCORED, TOO_FEW, NOT_TRIED = "unknown", "not run", "not sc
 FEW = f" ({TOO_FEW})"  # in place of bounds
 MEAN, ALL_IDENTICAL = "mean", "all identical"  # what a cell holds
 REGION_WORDS = {"full": "whole images", "crop": "centre crops"}
-METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f"}
+METRIC_DIGITS = {"mae": ".5f", "mse": ".2e", "psnr_db": ".2f", "ssim": ".4f", "mean_kb": ".2f"}
 SPREAD_DIGITS = METRIC_DIGITS | {"mse": ".0e"}
 GAIN_DIGITS = {"mae": "+.5f", "mse": "+.1e", "psnr_db": "+.2f", "ssim": "+.4f"}
 
