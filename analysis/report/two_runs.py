@@ -110,9 +110,7 @@ def _best_frame(pair: RunPair) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for (quality, region), group in pairs.groupby(["input_quality", "region"]):
         place = {"split": split, "region": region, "input_quality": quality, "n_both": group["image"].nunique()}
-        for metric in METRICS:
-            means = {"mean_a": group[metric].mean(), "mean_b": group[f"{metric}_b"].mean()}
-            rows.append({**place, **difference(group, metric), **means})
+        rows += [{**place, **difference(group, metric)} for metric in METRICS]
     # whole images first, highest quality first
     by = ["region", "input_quality"]
     return pd.DataFrame(rows).sort_values(by, ascending=False, kind="stable") if rows else pd.DataFrame()

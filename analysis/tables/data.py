@@ -85,7 +85,7 @@ def networks_frame(findings: Findings) -> pd.DataFrame:
 
 
 def configuration_frame(findings: Findings) -> pd.DataFrame:
-    """Tabulate the settings of the trials of each split: setting, split, n_values, values (in words).
+    """Tabulate the settings of the trials of each split: setting, split, values (in words).
 
     A setting that no trial has is left out.
     """
@@ -94,15 +94,15 @@ def configuration_frame(findings: Findings) -> pd.DataFrame:
         return trials
     names = dict.fromkeys(name for record in findings.run.trials for name in settings_of(record))
     names = dict.fromkeys([*AXES, *("epochs_allowed" if name == "epochs" else name for name in names)])
-    rows: list[tuple[str, str, int, str]] = []
+    rows = []
     for split, own in trials.groupby("split", sort=False):
         subsets = dataset.get("splits", {}).get(split, dataset)["subsets"]
-        rows.append(("training_images", str(split), 1, f"{subsets.get('train', 0):,}"))
+        rows.append(("training_images", str(split), f"{subsets.get('train', 0):,}"))
         for name in names:
             values = own[name].astype(object).where(own[name].notna(), None)
             if name != "split" and (values.notna().any() or name in NO_VALUE):
-                rows.append((name, str(split), values.nunique(dropna=False), _describe(name, values)))
-    return pd.DataFrame(rows, columns=["setting", "split", "n_values", "values"])
+                rows.append((name, str(split), _describe(name, values)))
+    return pd.DataFrame(rows, columns=["setting", "split", "values"])
 
 
 def _describe(name: str, values: "pd.Series[Any]") -> str:
