@@ -127,10 +127,23 @@ def bootstrap_ratio(numerators: ArrayLike, denominators: ArrayLike, groups: Arra
         return Interval(math.nan, math.nan, math.nan, 0, 0)
     sums = sum_groups(above, groups), sum_groups(below, groups)
     estimate, n_groups = float(sums[0].sum() / sums[1].sum()), sums[0].size
-    low = high = math.nan
-    if n_groups >= LEAST_GROUPS and math.isfinite(estimate):
-        low, high = _bca(sums[0], sums[1])
-    return Interval(estimate, low, high, above.size, n_groups)
+    if n_groups < LEAST_GROUPS or not math.isfinite(estimate):
+        return Interval(estimate, math.nan, math.nan, above.size, n_groups)
+    if np.allclose(sums[0], estimate * sums[1], rtol=1e-12, atol=0):  # every group tells the same
+        return Interval(estimate, estimate, estimate, above.size, n_groups)
+    found = stats.bootstrap(
+        sums,
+        lambda one, other, axis: one.sum(axis) / other.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=N_RESAMPLES,
+        batch=max(1, BATCH_BYTES // (16 * n_groups)),
+        confidence_level=CONFIDENCE,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    )
+    bounds = found.confidence_interval
+    return Interval(estimate, float(bounds.low), float(bounds.high), above.size, n_groups)
 
 
 def share_upper_bound(n_events: int, n: int) -> float:
@@ -202,21 +215,3 @@ def _by_group(residuals: Floats, cells: Grouping, groups: Places) -> tuple[Place
     sums = np.bincount(group, weights=residuals, minlength=owner.size)
     n_groups = np.asarray(np.bincount(owner, minlength=cells.n), np.int64)
     return n_groups, np.asarray(np.bincount(owner, weights=sums**2, minlength=cells.n), np.float64)
-
-
-def _bca(above: Floats, below: Floats) -> tuple[float, float]:
-    estimate = float(above.sum() / below.sum())
-    if np.allclose(above, estimate * below, rtol=1e-12, atol=0):  # every group tells the same
-        return estimate, estimate
-    found = stats.bootstrap(
-        (above, below),
-        lambda one, other, axis: one.sum(axis) / other.sum(axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=N_RESAMPLES,
-        batch=max(1, BATCH_BYTES // (16 * above.size)),
-        confidence_level=CONFIDENCE,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
