@@ -51,12 +51,9 @@ def viewable_of(run: Run, record: TrialRecord) -> Mapping[int, Viewable]:
     means = shown[list(SHOWN)].replace(np.inf, np.nan).groupby(shown["input_quality"]).mean()
     if means.empty:
         return {}
-    return {
-        int(quality): Viewable(
-            *(float(np.interp(quality, means.index, means[name], left=np.nan, right=np.nan)) for name in SHOWN)
-        )
-        for quality in sorted(own["input_quality"].unique())
-    }
+    qualities = sorted(own["input_quality"].unique())
+    seen = [np.interp(qualities, means.index, means[name], left=np.nan, right=np.nan).tolist() for name in SHOWN]
+    return {int(quality): Viewable(*values) for quality, *values in zip(qualities, *seen, strict=True)}
 
 
 def under_floor(run: Run, viewable: Viewable) -> str:
