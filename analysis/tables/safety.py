@@ -20,7 +20,9 @@ def safety_table(findings: Findings) -> Table | None:
     frame = _frame(findings)
     told = {name: sorted(frame[name].dropna().unique()) for name in ("quality", "n_images") if name in frame}
     words = {name: ", ".join(map(str, values)) for name, values in told.items()}
-    return lay_out("safety", frame, Layout(cell=_cell, below=_below), words)
+    marked = f"{BEYOND} beyond the proposed limit."
+    layout = Layout(cell=_cell, below=lambda rows: (marked,) if rows["is_beyond"].any() else ())
+    return lay_out("safety", frame, layout, words)
 
 
 def beyond_sentence(table: Table | None, trials: Collection[str]) -> str:
@@ -65,7 +67,3 @@ def _cell(row: Row) -> Cell:
     if number is None or pd.isna(number):
         return Cell(NONE)
     return Cell(format(number, row["form"]), number, marks=BEYOND if row["is_beyond"] else "")
-
-
-def _below(frame: pd.DataFrame) -> tuple[str, ...]:
-    return (f"{BEYOND} beyond the proposed limit.",) if frame["is_beyond"].any() else ()
