@@ -81,7 +81,7 @@ def open_pair(path_a: Path, path_b: Path) -> RunPair:
             f"two runs of one pack are wanted, found packs {prints[0][:12]} and {prints[1][:12]}, and no image that "
             "both scored from the same JPEG files; name two runs of one pack"
         )
-    written = [findings.best and (findings.best.spec.encoder or "the pack") for findings in (a, b)]
+    written = [findings.best.spec.encoder or "the pack" if findings.best else None for findings in (a, b)]
     return RunPair(a, b, images, tuple(_notes(images, n_other, prints, written)))
 
 
