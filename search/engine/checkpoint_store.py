@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from datasets.errors import last_line
 from search.records import TrialRecord
-from search.trial.reporting import Verdict
+from search.trial.reporting import Progress, Verdict
 from search.trial.store import STATE, LocalStore, StoreError
 
 NAMESPACE = "lowq"
@@ -46,6 +46,7 @@ class CheckpointStore:
         self.held: dict[str, tuple[str, str]] = {}
         self.starts: dict[str, int] = {}
         self.started: list[tuple[str, str]] = []
+        self.told: list[tuple[str, Progress]] = []
         self.trouble: str | None = None
 
     def load(self, trial_id: str) -> bytes | None:
@@ -88,6 +89,15 @@ class CheckpointStore:
         """Return the trials that have had a worker since this was asked for, each with its node and device."""
         started, self.started = self.started, []
         return started
+
+    def tell(self, trial_id: str, progress: Progress) -> None:
+        """Hear of an epoch of a trial that Tune does not run."""
+        self.told.append((trial_id, progress))
+
+    def newly_told(self) -> list[tuple[str, Progress]]:
+        """Return the epochs that were told since this was asked for."""
+        told, self.told = self.told, []
+        return told
 
     def end(self, trial_id: str) -> None:
         """Have a trial stop after its current epoch."""

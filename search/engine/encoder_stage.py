@@ -63,7 +63,7 @@ class EncoderStage:
         left = [spec for spec in specs.values() if spec.trial_id not in status]
         if left:
             self.say(f"training on files of all of these first, to be fine-tuned on each: {', '.join(specs)}")
-        for record in pretrain(self.workers, left, task.machine, lambda: not self.log.is_out_of_time(), self.stop):
+        for record in pretrain(self.workers, left, task.machine, self.log, self.stop):
             self.writer.write_record(record)
             status[record.trial_id] = record.status
         done = {name: spec.trial_id for name, spec in specs.items() if status.get(spec.trial_id) in WELL}

@@ -12,12 +12,14 @@ from search.cluster.placement import where
 from search.cluster.scoring_tasks import MAX_FAILURES, OUTSIDE, WorkerSetup
 from search.cluster.waiting import wait
 from search.engine.checkpoint_store import RemoteStore, find_checkpoint_store
+from search.progress.log import ProgressLog
 from search.records import TrialRecord, failed_record
 from search.space.plan import Machine
 from search.space.space import Space
 from search.space.spec import JOINED, TrialSpec, TrialStatus
 from search.space.values import By
 from search.task import Task
+from search.trial.provenance import node_name
 from search.trial.reporting import Progress, Verdict
 
 WELL = (TrialStatus.COMPLETED, TrialStatus.STOPPED)  # how one ended whose weights others may begin with
@@ -45,15 +47,11 @@ def with_pretrained(space: Space, trials: Mapping[str, str], epochs: int) -> Spa
 
 
 def pretrain(
-    workers: WorkerSetup,
-    specs: Sequence[TrialSpec],
-    machine: Machine,
-    has_time: Callable[[], bool],
-    stop: Callable[[], None],
+    workers: WorkerSetup, specs: Sequence[TrialSpec], machine: Machine, log: ProgressLog, stop: Callable[[], None]
 ) -> list[TrialRecord]:
     """Train beside one another, each on as many cores as are free for it, and return the records of those that ended.
 
-    has_time: asked while they train; stop: pauses them after their epochs. What paused goes on on --resume.
+    stop: pauses them after their epochs, once the time budget is used up; what paused goes on on --resume.
     """
     if not specs:
         return []
@@ -66,16 +64,23 @@ def pretrain(
         label_selector=where(machine),
     )
     asked = {kind(_pretrain).remote(own, spec): spec for spec in specs}
-    records, is_stopped = [], False
+    for spec in specs:
+        log.proposed(spec)
+    checkpoints, records, is_stopped = find_checkpoint_store(workers.checkpoints), [], False
     while asked:
-        for done in wait(list(asked))[0]:
-            spec = asked.pop(done)
+        done = wait(list(asked))[0]
+        for trial_id, place in ray.get(checkpoints.newly_started.remote()):
+            log.started_on(trial_id, place)
+        for trial_id, progress in ray.get(checkpoints.newly_told.remote()):
+            log.reported(trial_id, progress)
+        for answer in done:
+            spec = asked.pop(answer)
             try:
-                record: TrialRecord | None = ray.get(done)
+                record: TrialRecord | None = ray.get(answer)
             except (RayError, *OUTSIDE) as error:
                 record = failed_record(spec, "", last_line(error), is_outside=True)
             records += [record] if record else []
-        if not is_stopped and not has_time():
+        if not is_stopped and log.is_out_of_time():
             is_stopped = True
             stop()
     return records
@@ -86,14 +91,17 @@ def _most_cores() -> int:
 
 
 def _pretrain(workers: WorkerSetup, spec: TrialSpec) -> TrialRecord | None:
-    from models.backend import prepare_backend  # the driver never loads Keras
+    from models.backend import device_name, prepare_backend  # the driver never loads Keras
     from search.trial.trial import run_trial
 
     prepare_backend(workers.setup.n_threads)
     checkpoints = find_checkpoint_store(workers.checkpoints)
     pack, setup = workers.open()
 
+    ray.get(checkpoints.started_on.remote(spec.trial_id, f"{node_name()}, {device_name()}"))
+
     def report(progress: Progress) -> Verdict:
+        ray.get(checkpoints.tell.remote(spec.trial_id, progress))
         verdict: Verdict = ray.get(checkpoints.verdict.remote(spec.trial_id))
         return verdict
 
