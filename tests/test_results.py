@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -108,6 +109,15 @@ def _least(matrix: list[dict[str, str]], part: str, network: str) -> float:
     return min(float(value) for own in cells for value in own if re.fullmatch(r"\d\.\d+", value))
 
 
+def test_what_luma_and_chroma_take_is_what_the_table_says() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
+    own = [row for row in _table("encoder/luma_and_chroma.csv") if row["way"] == "network"]
+    names = ("chroma_bytes", "chroma_error", "chroma_removed", "luma_removed")
+    told = re.findall(r"colour takes (\d+) %.*? has (\d+) %.*? removes (\d+) % of that and (\d+) % of luma's", text)
+    assert told == [tuple(str(round(100 * median(float(row[name]) for row in own))) for name in names)]
+    assert len(own) == 4
+
+
 def test_what_a_camera_that_was_left_out_gets_is_what_was_measured() -> None:
     text = " ".join((RESULTS / "README.md").read_text().split())
     measured = json.loads((ROOT / "benchmarks" / "results" / "cameras.json").read_text())["real"]["results"]
@@ -118,7 +128,7 @@ def test_what_a_camera_that_was_left_out_gets_is_what_was_measured() -> None:
         assert (own["harmed_means"], own["recognised_share"]) == ([], 1)
 
 
-SHORT = {"encoder": ["mae"], "references": ["mae", "mse", "psnr_db"]}
+SHORT = {"encoder": ["mae", "ssim"], "references": ["mae", "mse", "psnr_db"]}
 
 
 @pytest.mark.parametrize("run", SHORT)
