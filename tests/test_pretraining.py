@@ -23,7 +23,7 @@ from search.space.spec import TrialSpec, TrialStatus
 from search.space.values import resolve
 from search.trial import trial
 from search.trial.reporting import Progress, Verdict
-from search.trial.store import LocalStore
+from search.trial.store import STATE, LocalStore
 from search.trial.trial import run_trial
 
 SETUP = TrialSetup(Protocol(n_monitored=2, monitor_px=64, n_scored=1, crop_px=48))
@@ -87,6 +87,14 @@ def test_without_these_weights_it_fails_and_is_tried_again_on_resume(small_pack:
     record = _ran(tuned, small_pack, LocalStore(tmp_path))
     assert (record.status, record.is_outside) == (TrialStatus.FAILED, True)
     assert f"{SHARED.trial_id}, which this one begins with, is missing" in str(record.error)
+
+
+def test_weights_that_are_damaged_are_told_and_tried_again_on_resume(small_pack: PackedDataset, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.save(SHARED.trial_id, 1, {STATE: b"no state"})
+    record = _ran(replace(SHARED, encoders=None, pretrained=SHARED.trial_id), small_pack, store)
+    assert (record.status, record.is_outside) == (TrialStatus.FAILED, True)
+    assert f"of {SHARED.trial_id}: " in str(record.error)
 
 
 def test_every_image_of_an_epoch_is_of_one_encoder_and_each_has_as_many(

@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.engine.early_stopping import METRIC
-from search.engine.endings import SPEAKS_NOT, bests_by_epoch, ending, rank
 from search.engine.mirror import Mirror
+from search.engine.optuna_states import SPEAKS_NOT, bests_by_epoch, rank, state_and_value
 from search.engine.surrogate import Settings, draw, sample
 from search.records import TrialRecord
 from search.space.space import Cell, Space
@@ -93,7 +93,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
         """
         records, self.unfinished = list(records), deque(unfinished)
         self.known = {record.trial_id for record in records} | {spec.trial_id for spec in self.unfinished}
-        told = [self._remembered(record, *ending(record)) for record in records]
+        told = [self._remembered(record, *state_and_value(record)) for record in records]
         told += [self._remembered(record, TrialState.PRUNED, None) for record in earlier]
         for trial in filter(None, told):
             self._add(trial)
@@ -229,7 +229,7 @@ class LowqSearch(Searcher):  # type: ignore[misc]
             if remembered is not None:
                 self._add(remembered)
             return
-        state, value = ending(record)
+        state, value = state_and_value(record)
         told = self.study.tell(trial, value, state=state)
         if self.mirror:
             self.mirror.add(told)

@@ -39,10 +39,7 @@ def load_state(spec: TrialSpec, store: Store) -> TrainingState | None:
         kept, changes = store.load(spec.parent), {"wait": 0}  # a plateau is counted anew
     if kept is None:
         return None
-    try:
-        state = TrainingState.from_bytes(kept)
-    except ValueError as error:
-        raise InputError(f"{STATE} of {spec.trial_id}: {error}") from error
+    state = _read_state(kept, spec.trial_id)
     if state.curve and "bytes_at_parity" not in state.curve[-1]:  # of a version that ranked epochs by their margins
         changes |= {"best_value": -math.inf, "best_epoch": 0}
     return replace(state, **changes)
@@ -79,7 +76,7 @@ def build_to_train(spec: TrialSpec, pack: PackedDataset, store: Store | None = N
         kept = store.load(spec.pretrained)
         if kept is None:
             raise InputError(f"{STATE} of trial {spec.pretrained}, which this one begins with, is missing in the run")
-        set_weights(model, TrainingState.from_bytes(kept).best_weights)
+        set_weights(model, _read_state(kept, spec.pretrained).best_weights)
         return model
     if spec.start == "near_identity" or not spec.is_trained:
         for layer in model.layers:
@@ -103,3 +100,10 @@ def fitted_state(spec: TrialSpec, pack: PackedDataset) -> TrainingState:
     """Return the state of a trial without epochs, fitted to a pack's training images."""
     weights = get_weights(build_to_train(spec, pack))
     return TrainingState(epoch=0, weights=weights, optimizer=(), best_weights=weights)
+
+
+def _read_state(kept: bytes, trial_id: str) -> TrainingState:
+    try:
+        return TrainingState.from_bytes(kept)
+    except ValueError as error:
+        raise InputError(f"{STATE} of {trial_id}: {error}") from error

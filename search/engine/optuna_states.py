@@ -11,7 +11,7 @@ from search.space.spec import TrialStatus
 SPEAKS_NOT = (TrialStatus.DEAD, TrialStatus.DIVERGED)  # what these showed before says nothing of where to look
 
 
-def ending(record: TrialRecord) -> tuple[TrialState, float | None]:
+def state_and_value(record: TrialRecord) -> tuple[TrialState, float | None]:
     """Return what Optuna is told: a failed trial is forgotten, so only a crash is one; a weak trial was pruned."""
     match record.status:
         case TrialStatus.COMPLETED if record.bytes_at_parity is not None:
